@@ -1,0 +1,41 @@
+package envelope
+
+import (
+	"crypto/sha256"
+	"encoding/base32"
+	"encoding/hex"
+)
+
+// Key identifies an event for as long as it is remembered, and names it in the
+// `webhook-id` header, in commands and in the API.
+type Key [20]byte
+
+// keyEncoding is base32 in lower case, without padding.
+var keyEncoding = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
+
+// NewKey derives the key of an event from its source and its dedup key: the
+// first 20 bytes of SHA-256 over source, a zero byte, and the dedup key.
+func NewKey(source, dedupKey string) Key {
+	// Both together are rarely longer than this, and then nothing is allocated.
+	var buf [256]byte
+	b := append(buf[:0], source...)
+	b = append(b, 0)
+	b = append(b, dedupKey...)
+	sum := sha256.Sum256(b)
+	return Key(sum[:20])
+}
+
+// String returns the webhook-id: `msg_` and 32 characters of base32.
+func (k Key) String() string {
+	var buf [4 + 32]byte
+	copy(buf[:], "msg_")
+	keyEncoding.Encode(buf[4:], k[:])
+	return string(buf[:])
+}
+
+// Hash is what identifies an event that has no id of its own: the first 16
+// bytes of SHA-256 over its bytes, in hex.
+func Hash(original string) string {
+	sum := sha256.Sum256([]byte(original))
+	return hex.EncodeToString(sum[:16])
+}
