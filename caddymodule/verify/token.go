@@ -1,0 +1,137 @@
+package verify
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/tidwall/gjson"
+)
+
+// Token is how a provider presents a shared token.
+type Token struct {
+	// From lists the places where the token may stand. Each one that holds
+	// something is tried.
+	From []Place `json:"from"`
+}
+
+// Place is one place in a request where a token may stand: exactly one of its
+// fields is set.
+type Place struct {
+	// Bearer is the Authorization header, with `Bearer` before the token
+	// (RFC 6750) or without.
+	Bearer bool `json:"bearer,omitempty"`
+
+	// Header is the name of a header.
+	Header string `json:"header,omitempty"`
+
+	// Query is the name of a query parameter.
+	Query string `json:"query,omitempty"`
+
+	// Body is the name of a member at the top of a JSON body.
+	Body string `json:"body,omitempty"`
+}
+
+// TokenVerifier proves that a request presents one of the tokens.
+type TokenVerifier struct {
+	places []Place
+	tokens []string
+}
+
+// NewTokenVerifier returns a verifier for tokens presented as t says. A token
+// must not be empty.
+func NewTokenVerifier(t Token, tokens []string) (*TokenVerifier, error) {
+	if len(tokens) == 0 {
+		return nil, errors.New("a token is required")
+	}
+	for _, token := range tokens {
+		if token == "" {
+			return nil, errors.New("a token is empty")
+		}
+	}
+	return &TokenVerifier{places: t.From, tokens: tokens}, nil
+}
+
+// Verify implements Verifier.
+func (v *TokenVerifier) Verify(r *Request) (Proof, error) {
+	result := ErrMissing
+	for _, place := range v.places {
+		token, err := place.read(r)
+		if err == nil {
+			if n := ordinal(token, v.tokens); n > 0 {
+				return Proof{Ordinal: n, Token: token}, nil
+			}
+			err = ErrBad
+		}
+		if err != ErrMissing {
+			result = err
+		}
+	}
+	return Proof{}, result
+}
+
+// ordinal returns the position, from 1, of the token that matches; 0 if none
+// does. All are compared.
+func ordinal(presented string, tokens []string) int {
+	n := 0
+	for i, token := range tokens {
+		if equal(presented, token) && n == 0 {
+			n = i + 1
+		}
+	}
+	return n
+}
+
+// read returns what stands in the place.
+func (p Place) read(r *Request) (string, error) {
+	switch {
+	case p.Bearer:
+		value, err := single(r.Header, "Authorization")
+		if err != nil {
+			return "", err
+		}
+		if scheme, token, ok := strings.Cut(value, " "); ok && strings.EqualFold(scheme, "Bearer") {
+			value = strings.TrimLeft(token, " ")
+		}
+		return value, nil
+	case p.Header != "":
+		return single(r.Header, p.Header)
+	case p.Query != "":
+		return queryValue(r.Query, p.Query)
+	default:
+		return p.readBody(r.Body)
+	}
+}
+
+// readBody looks at the top of the body only; what is not a JSON object holds no
+// token.
+func (p Place) readBody(body []byte) (string, error) {
+	object := gjson.ParseBytes(body)
+	if !object.IsObject() {
+		return "", ErrMissing
+	}
+	var tokens []string
+	object.ForEach(func(name, value gjson.Result) bool {
+		if name.Str == p.Body {
+			tokens = append(tokens, value.Str) // empty unless it is a string
+		}
+		return true
+	})
+	return one(tokens)
+}
+
+// Validate checks that the place is exactly one, and can be reached.
+func (p Place) Validate() error {
+	n := 0
+	for _, set := range []bool{p.Bearer, p.Header != "", p.Query != "", p.Body != ""} {
+		if set {
+			n++
+		}
+	}
+	if n != 1 {
+		return errors.New("from: exactly one of bearer, header, query and body")
+	}
+	if p.Header != "" {
+		return CheckHeaderName(p.Header)
+	}
+	return nil
+}
