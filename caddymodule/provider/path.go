@@ -1,0 +1,204 @@
+package provider
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Paths inside the item of a list that are not gjson's.
+const (
+	itemPath = "."
+	keyPath  = ".key"
+)
+
+// scope is all the paths that are read from one JSON value: an event, or an
+// item of a list. One walk over the value fills a slot for each of them.
+type scope struct {
+	root  node
+	slots int
+	index map[string]int
+	named bool // whether the value has a name, as the members of an object do
+	key   int  // slot of keyPath, or 0
+	typ   int  // slot of the event's type, or 0
+}
+
+func newScope() *scope { return &scope{index: make(map[string]int)} }
+
+// typeSlot returns the slot of the event's canonical type, which no walk fills.
+func (s *scope) typeSlot() int {
+	if s.typ == 0 {
+		s.slots++
+		s.typ = s.slots
+	}
+	return s.typ
+}
+
+// node is one object on the way to the values, by the names of its members.
+type node struct {
+	name     string
+	slot     int // counted from 1; 0 for none
+	members  []*node
+	searches []search
+}
+
+// search is a path that a walk by name cannot follow: it has array positions,
+// wildcards or queries, and is left to gjson.
+type search struct {
+	path string
+	slot int
+}
+
+// slot returns the slot of a path, counted from 1.
+func (s *scope) slot(path string) (int, error) {
+	if slot, ok := s.index[path]; ok {
+		return slot, nil
+	}
+	if path == keyPath && !s.named {
+		return 0, errors.New(".key is for the fields of `members`, whose items have names")
+	}
+	if path == keyPath {
+		s.slots++
+		s.key = s.slots
+		s.index[path] = s.slots
+		return s.slots, nil
+	}
+	names, rest, err := parsePath(path)
+	if err != nil {
+		return 0, err
+	}
+	n := &s.root
+	for _, name := range names {
+		n = n.member(name)
+	}
+	switch {
+	case rest != "":
+		s.slots++
+		n.searches = append(n.searches, search{rest, s.slots})
+		s.index[path] = s.slots
+	case n.slot == 0:
+		s.slots++
+		n.slot = s.slots
+		fallthrough
+	default:
+		s.index[path] = n.slot
+	}
+	return s.index[path], nil
+}
+
+func (n *node) member(name string) *node {
+	for _, m := range n.members {
+		if m.name == name {
+			return m
+		}
+	}
+	m := &node{name: name}
+	n.members = append(n.members, m)
+	return m
+}
+
+// maxMembers is how many members of one object a provider can name.
+const maxMembers = 63
+
+// check refuses what walk cannot count.
+func (n *node) check() error {
+	if len(n.members) > maxMembers {
+		return fmt.Errorf("more than %d members of one object are read", maxMembers)
+	}
+	for _, m := range n.members {
+		if err := m.check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// parsePath splits a gjson path into the member names that lead to a value, and
+// the rest that needs a search. itemPath is the value itself.
+func parsePath(path string) (names []string, rest string, err error) {
+	if path == itemPath {
+		return nil, "", nil
+	}
+	if err := checkPath(path); err != nil {
+		return nil, "", fmt.Errorf("path %q: %w", path, err)
+	}
+	for rest = path; rest != ""; {
+		name, tail, plain := cutName(rest)
+		if !plain {
+			return names, rest, nil
+		}
+		names = append(names, name)
+		rest = tail
+	}
+	return names, "", nil
+}
+
+// cutName cuts the first component off a path, unescaped, if it is the plain
+// name of a member.
+func cutName(path string) (name, tail string, plain bool) {
+	var b strings.Builder
+	digits := true
+	for i := 0; i < len(path); i++ {
+		c := path[i]
+		switch {
+		case c == '.':
+			return b.String(), path[i+1:], !digits
+		case c == '\\' && i+1 < len(path):
+			i++
+			c = path[i]
+			digits = false
+		case strings.IndexByte("#*?([{", c) >= 0:
+			return "", path, false
+		}
+		digits = digits && '0' <= c && c <= '9'
+		b.WriteByte(c)
+	}
+	return b.String(), "", !digits
+}
+
+// checkPath refuses what gjson would re-encode or not find.
+func checkPath(path string) error {
+	if path == "" {
+		return errors.New("empty")
+	}
+	depth := 0 // of parentheses: a query may hold anything
+	start := true
+	for i := 0; i < len(path); i++ {
+		c := path[i]
+		switch {
+		case c == '\\':
+			if i++; i == len(path) {
+				return errors.New("ends with a backslash")
+			}
+		case c == '"' && depth > 0:
+			for i++; i < len(path) && path[i] != '"'; i++ {
+				if path[i] == '\\' {
+					i++
+				}
+			}
+			if i >= len(path) {
+				return errors.New("a quote in a query is not closed")
+			}
+		case c == '(':
+			depth++
+		case c == ')':
+			if depth--; depth < 0 {
+				return errors.New("a parenthesis is closed that was not opened")
+			}
+		case depth > 0:
+		case start && (c == '@' || c == '!'):
+			return errors.New("modifiers and literals are not for paths that read: they re-encode; name the member with a backslash before its first character")
+		case start && (c == '{' || c == '['):
+			return errors.New("several paths in one are not for paths that read: they re-encode; name each in a word of its own")
+		case c == '|':
+			return errors.New("use . between members, not |")
+		case c == '.' && (start || i == len(path)-1):
+			return errors.New("a name is missing beside a dot")
+		}
+		start = c == '.' && depth == 0
+	}
+	if depth > 0 {
+		return errors.New("a parenthesis is not closed")
+	}
+	return nil
+}

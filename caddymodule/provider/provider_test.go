@@ -1,0 +1,253 @@
+package provider_test
+
+import (
+	"net/http"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/provider"
+	"github.com/caddy-webhooks/caddy-webhooks/fixtures"
+)
+
+// acme returns a provider block around lines, the first of which is line 2 of
+// acme.caddyfile.
+func acme(lines string) string { return "provider acme {\n" + lines + "\n}\n" }
+
+// basics are the lines without which no provider compiles.
+const basics = "verify basic\ntype type\n"
+
+// compile parses and compiles a provider block.
+func compile(t testing.TB, text string) *provider.Provider {
+	t.Helper()
+	spec, err := provider.Parse("acme.caddyfile", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := spec.Compile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// compileFile compiles a file in testdata.
+func compileFile(t testing.TB, name string) *provider.Provider {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("testdata", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return compile(t, string(text))
+}
+
+// get returns a built-in provider.
+func get(t testing.TB, name string) *provider.Provider {
+	t.Helper()
+	p, ok := provider.Get(name)
+	if !ok {
+		t.Fatalf("no provider %s", name)
+	}
+	return p
+}
+
+// read returns the only event in a body.
+func read(t testing.TB, p *provider.Provider, body string, header http.Header) provider.Event {
+	t.Helper()
+	events, err := p.Split(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(events) != 1 {
+		t.Fatalf("%d events, want 1", len(events))
+	}
+	return p.Read(events[0], header)
+}
+
+// data returns what rules make of an event: the canonical members of `data`.
+func data(t testing.TB, rules, event string) string {
+	t.Helper()
+	e := read(t, compile(t, acme(basics+rules)), event, nil)
+	return "{" + string(e.Fields) + "}"
+}
+
+// TestBuiltin shows that the files in the program are fine, and what a `webhooks`
+// block must know of them.
+func TestBuiltin(t *testing.T) {
+	types := map[string][]string{
+		"notifly": {
+			"contact.created", "contact.updated", "contact.deleted",
+			"conversation.created", "conversation.updated", "conversation.deleted",
+			"message.created", "message.updated", "message.deleted",
+			"group.created", "group.updated", "group.deleted",
+			"attachment.created", "attachment.updated", "attachment.deleted",
+		},
+		"wotnot": {
+			"conversation.created", "message.created", "conversation.status_changed", "conversation.assigned",
+			"variables.updated", "conversation.labels_changed", "note.created",
+		},
+		"chatbot": {"interaction.matched"},
+		"ndoto": {
+			"conversation.created", "conversation.updated", "conversation.status_changed",
+			"message.created", "message.updated", "contact.created", "contact.updated",
+		},
+		"oneroute": {"message.created"},
+	}
+	for name, want := range map[string]struct {
+		needs    provider.Needs
+		text     string
+		reply    string
+		batch    bool
+		keyHash  bool
+		redacted bool
+	}{
+		"notifly":  {needs: provider.Needs{Secret: true}, text: "`secret`"},
+		"wotnot":   {needs: provider.Needs{Token: true}, text: "`token`", reply: provider.ReplyToken, batch: true, keyHash: true},
+		"chatbot":  {needs: provider.Needs{Token: true}, text: "`token`", reply: provider.ReplyAnswer},
+		"ndoto":    {needs: provider.Needs{Token: true}, text: "`token`", keyHash: true},
+		"oneroute": {needs: provider.Needs{Token: true}, text: "`token`", keyHash: true, redacted: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			file, err := provider.File(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			spec, err := provider.Parse(name+".caddyfile", file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p := get(t, name)
+			if !reflect.DeepEqual(p.Spec(), spec) {
+				t.Error("the spec is not that of the file")
+			}
+			if p.Name() != name {
+				t.Errorf("it is called %s", p.Name())
+			}
+			if spec.Note == "" {
+				t.Error("no note says what to enter at the provider")
+			}
+			if got := p.Needs(); got != want.needs || got.String() != want.text {
+				t.Errorf("it needs %+v (%s), want %+v (%s)", got, got, want.needs, want.text)
+			}
+			if spec.Reply != want.reply {
+				t.Errorf("reply %q, want %q", spec.Reply, want.reply)
+			}
+			if p.IsBatch() != want.batch || p.KeyIsHash() != want.keyHash {
+				t.Errorf("batch %v, key is hash %v", p.IsBatch(), p.KeyIsHash())
+			}
+			if (len(spec.Redact) > 0) != want.redacted {
+				t.Errorf("redact %q", spec.Redact)
+			}
+			if got := p.CanonicalTypes(); !slices.Equal(got, types[name]) {
+				t.Errorf("types %q, want %q", got, types[name])
+			}
+			for _, known := range types[name] {
+				if !p.KnowsType(known) {
+					t.Errorf("it does not know %s", known)
+				}
+			}
+			for _, unknown := range []string{"", name + ".unknown", "message.lost"} {
+				if p.KnowsType(unknown) {
+					t.Errorf("it knows %q", unknown)
+				}
+			}
+		})
+	}
+}
+
+// TestBuiltinNames pins the order in which the providers are shown.
+func TestBuiltinNames(t *testing.T) {
+	want := []string{"notifly", "wotnot", "chatbot", "ndoto", "oneroute"}
+	names := provider.Builtin()
+	if !slices.Equal(names, want) {
+		t.Errorf("%q, want %q", names, want)
+	}
+	names[0] = "mine"
+	if names := provider.Builtin(); !slices.Equal(names, want) {
+		t.Errorf("a caller changed the names to %q", names)
+	}
+	files, err := filepath.Glob("providers/*")
+	if err != nil || len(files) != len(want) {
+		t.Errorf("%q in providers, %v; want the files of %q", files, err, want)
+	}
+	if _, ok := provider.Get("acme"); ok {
+		t.Error("there is a provider acme")
+	}
+	if _, err := provider.File("acme"); err == nil {
+		t.Error("there is a file of provider acme")
+	}
+}
+
+// TestNeeds shows which credentials a block must have.
+func TestNeeds(t *testing.T) {
+	const stamped = "verify hmac sha256 {\nsignature header X-Sig\ncontent $timestamp.$body\ntimestamp header X-Time\n}\n"
+	for _, test := range []struct {
+		name, verify string
+		want         provider.Needs
+		text         string
+	}{
+		{"basic", "verify basic\n", provider.Needs{BasicAuth: true}, "`basic_auth`"},
+		{"token", "verify token {\nfrom bearer\n}\n", provider.Needs{Token: true}, "`token`"},
+		{"timestamp", stamped, provider.Needs{Secret: true, Timestamp: true}, "`secret`"},
+		{"basic and a challenge", "verify basic\nhandshake query challenge token t\n", provider.Needs{BasicAuth: true, Token: true}, "`token` and `basic_auth`"},
+		{"a signature and a challenge", stamped + "handshake query challenge token t\n", provider.Needs{Secret: true, Token: true, Timestamp: true}, "`secret` and `token`"},
+		{"a signature and a challenge in the body", "verify basic\nhandshake body challenge\n", provider.Needs{BasicAuth: true}, "`basic_auth`"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			needs := compile(t, acme(test.verify+"type type")).Needs()
+			if needs != test.want || needs.String() != test.text {
+				t.Errorf("%+v (%s), want %+v (%s)", needs, needs, test.want, test.text)
+			}
+		})
+	}
+}
+
+// TestCanonicalTypes lists each type once, however many words lead to it.
+func TestCanonicalTypes(t *testing.T) {
+	for _, test := range []struct {
+		name, lines string
+		want        []string
+	}{
+		{"map", "type type {\nb message.created\na contact.created\nc message.created\n* acme.other\n}", []string{"message.created", "contact.created", "acme.other"}},
+		{"always", "type always message.created", []string{"message.created"}},
+		{"neither", "type type", nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if got := compile(t, acme("verify basic\n"+test.lines)).CanonicalTypes(); !slices.Equal(got, test.want) {
+				t.Errorf("%q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
+// TestConcurrentReads shows that a compiled provider serves requests side by
+// side; the race detector watches.
+func TestConcurrentReads(t *testing.T) {
+	all, err := fixtures.Of("notifly")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := get(t, "notifly")
+	want := make([]provider.Event, len(all))
+	for i, f := range all {
+		want[i] = read(t, p, string(f.Payload), nil)
+	}
+	var readers sync.WaitGroup
+	for range 8 {
+		readers.Go(func() {
+			for i, f := range all {
+				if got := p.Read(string(f.Payload), nil); !reflect.DeepEqual(got, p.Read(string(f.Payload), nil)) || string(got.Fields) != string(want[i].Fields) {
+					t.Errorf("%s: %s, want %s", f.Event, got.Fields, want[i].Fields)
+				}
+			}
+		})
+	}
+	readers.Wait()
+}
+
+// oneLine returns the text of a block as the name of a test.
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }

@@ -1,0 +1,172 @@
+package provider
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/tidwall/gjson"
+
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/envelope"
+)
+
+// jsonSpace is the white space of JSON.
+const jsonSpace = " \t\r\n"
+
+// fieldsSize is how much longer than its original an event's fields may be
+// before they need a second allocation.
+const fieldsSize = 128
+
+// Event is one event as it is read from a request.
+type Event struct {
+	// Event has all attributes but Source and Recorded.
+	envelope.Event
+
+	// DedupKey is what identifies the event within its source.
+	DedupKey string
+
+	// LacksID says that the provider has ids, but this event has none, so that
+	// its hash stands in.
+	LacksID bool
+}
+
+// Split returns the events in a body that passed envelope.Check, each as its own
+// bytes. The error is ErrNoEvent, ErrNotArray or ErrTooMany.
+func (p *Provider) Split(body string) ([]string, error) {
+	if p.spec.Events == "" {
+		if !strings.HasPrefix(strings.TrimLeft(body, jsonSpace), "{") {
+			return nil, ErrNoEvent
+		}
+		return []string{body}, nil
+	}
+	array := gjson.Parse(body)
+	if p.spec.Events != itemPath {
+		array = array.Get(p.spec.Events)
+	}
+	switch {
+	case array.Type == gjson.Null:
+		return nil, ErrNoEvent
+	case !array.IsArray():
+		return nil, ErrNotArray
+	}
+	events := make([]string, 0, 1)
+	array.ForEach(func(_, event gjson.Result) bool {
+		events = append(events, event.Raw)
+		return len(events) <= MaxEvents
+	})
+	switch {
+	case len(events) > MaxEvents:
+		return nil, ErrTooMany
+	case len(events) == 0:
+		return nil, ErrNoEvent
+	}
+	return events, nil
+}
+
+// Read reads one event that Split returned; header is that of the request.
+func (p *Provider) Read(raw string, header http.Header) Event {
+	found := p.found.Get().(*values)
+	defer func() {
+		clear(*found) // which would keep the body from being collected
+		p.found.Put(found)
+	}()
+	var e Event
+	// Nothing is read from what must not leave the gateway.
+	e.Original = p.redactEvent.apply(strings.Trim(raw, jsonSpace))
+	p.scope.root.read(value(e.Original), *found)
+	e.Provider = p.spec.Name
+	if own := p.eventTyp.text(*found, header); envelope.Carries(own) {
+		e.ProviderType = own
+	}
+	e.Type = p.canonicalType(e.ProviderType)
+	p.identify(&e, raw, *found, header)
+	var buf [48]byte // room for any time
+	e.Time = string(p.timeAs.append(buf[:0], found.first(p.time.slots)))
+
+	program := p.programs[e.Type]
+	if program == nil {
+		program = p.unknown
+		if p.scope.typ > 0 {
+			(*found)[p.scope.typ-1] = value(envelope.AppendString(nil, e.Type))
+		}
+	}
+	e.Subject, e.PartitionKey = program.subject(*found)
+	e.Fields, _ = program.data.appendMembers(make([]byte, 0, fieldsSize+len(e.Original)), *found)
+	return e
+}
+
+// identify sets the event's id and dedup key.
+func (p *Provider) identify(e *Event, raw string, found values, header http.Header) {
+	id := p.id.text(found, header)
+	if !envelope.Carries(id) {
+		id = ""
+	}
+	hash := ""
+	if id == "" || slices.Contains(p.key, keyHash) {
+		hash = envelope.Hash(raw)
+	}
+	e.ID = id
+	if id == "" {
+		e.ID = hash
+		e.LacksID = !p.spec.ID.isZero()
+	}
+	parts := make([]string, 0, 3)
+	for _, part := range p.key {
+		text := hash
+		switch part {
+		case keyID:
+			text = id
+		case keyType:
+			text = e.ProviderType
+		}
+		if text == "" {
+			e.DedupKey = envelope.Hash(raw)
+			return
+		}
+		parts = append(parts, text)
+	}
+	e.DedupKey = strings.Join(parts, "/")
+}
+
+// Whole returns the event that a request is when it is forwarded as it came: the
+// only event in it; or, for a provider that sends batches, the batch, identified
+// by the hash of the body. Its Original is the body, less what must not leave.
+func (p *Provider) Whole(body string, events []string, header http.Header) Event {
+	var e Event
+	if len(events) == 1 {
+		e = p.Read(events[0], header)
+	} else {
+		e = Event{Event: envelope.Event{Provider: p.spec.Name}}
+	}
+	if p.IsBatch() {
+		e.ID = envelope.Hash(body)
+		e.DedupKey = e.ID
+		e.LacksID = false
+	}
+	e.Original = p.redactBody.apply(body)
+	return e
+}
+
+// subject returns the event's subject and partition key: the conversation's id,
+// else the contact's.
+func (pr *program) subject(found values) (subject, partitionKey string) {
+	if id := pr.conversation.text(found); envelope.Carries(id) {
+		return "conversations/" + id, id
+	}
+	if id := pr.contact.text(found); envelope.Carries(id) {
+		return "contacts/" + id, id
+	}
+	return "", ""
+}
+
+// text returns the text of a string or number.
+func (s source) text(found values, header http.Header) string {
+	if s.header != "" {
+		return header.Get(s.header)
+	}
+	v := found.first(s.slots)
+	if v.isBool() {
+		return ""
+	}
+	return v.text()
+}

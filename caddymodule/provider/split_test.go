@@ -1,0 +1,205 @@
+package provider_test
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"reflect"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/envelope"
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/provider"
+)
+
+// repeat returns an array of n items.
+func repeat(n int, item string) string {
+	return "[" + strings.TrimSuffix(strings.Repeat(item+",", n), ",") + "]"
+}
+
+// TestSplit finds the events in a body.
+func TestSplit(t *testing.T) {
+	const single, batch, nested, array = "", "events events", "events data.items", "events ."
+	for _, test := range []struct {
+		name, lines, body string
+		want              []string
+		err               error
+	}{
+		{"one event", single, `{"a":1}`, []string{`{"a":1}`}, nil},
+		{"one event with space around", single, "\r\n\t {\"a\":1} \n", []string{"\r\n\t {\"a\":1} \n"}, nil},
+		{"one empty event", single, `{}`, []string{`{}`}, nil},
+		{"one event that is an array", single, `[{"a":1}]`, nil, provider.ErrNoEvent},
+		{"one event that is a text", single, `"{}"`, nil, provider.ErrNoEvent},
+		{"one event that is a number", single, ` 1`, nil, provider.ErrNoEvent},
+		{"one event that is null", single, `null`, nil, provider.ErrNoEvent},
+
+		{"a batch", batch, `{"events":[{"a":1},{"b":2}]}`, []string{`{"a":1}`, `{"b":2}`}, nil},
+		{"a batch of one", batch, `{"a":[{"x":1}],"events":[{"a":1}]}`, []string{`{"a":1}`}, nil},
+		{"each its own bytes", batch, "{ \"events\" :\n[ { \"a\" : 1.0 } ,\t{\"\\u0062\":[ ]}\n] }", []string{`{ "a" : 1.0 }`, `{"\u0062":[ ]}`}, nil},
+		{"equal events", batch, `{"events":[{},{}]}`, []string{`{}`, `{}`}, nil},
+		{"an escaped name", batch, `{"\u0065vents":[{"a":1}]}`, []string{`{"a":1}`}, nil},
+		{"the first of two", batch, `{"events":[{"a":1}],"events":[{"b":2}]}`, []string{`{"a":1}`}, nil},
+		{"the first of two, which is no array", batch, `{"events":1,"events":[{"b":2}]}`, nil, provider.ErrNotArray},
+		{"nested", nested, `{"items":[{"a":1}],"data":{"items":[{"b":2}]}}`, []string{`{"b":2}`}, nil},
+
+		{"missing", batch, `{"event":[{}]}`, nil, provider.ErrNoEvent},
+		{"missing parent", nested, `{"items":[{}]}`, nil, provider.ErrNoEvent},
+		{"null", batch, `{"events":null}`, nil, provider.ErrNoEvent},
+		{"empty", batch, `{"events":[]}`, nil, provider.ErrNoEvent},
+		{"empty, with space", batch, "{\"events\":[ \n]}", nil, provider.ErrNoEvent},
+		{"no object", batch, `[{"events":[{}]}]`, nil, provider.ErrNoEvent},
+		{"a text body", batch, `"events"`, nil, provider.ErrNoEvent},
+		{"an object", batch, `{"events":{"a":1}}`, nil, provider.ErrNotArray},
+		{"a text", batch, `{"events":"[{}]"}`, nil, provider.ErrNotArray},
+		{"an empty text", batch, `{"events":""}`, nil, provider.ErrNotArray},
+		{"a number", batch, `{"events":0}`, nil, provider.ErrNotArray},
+		{"false", batch, `{"events":false}`, nil, provider.ErrNotArray},
+		{"nested null", nested, `{"data":{"items":null}}`, nil, provider.ErrNoEvent},
+		{"nested no array", nested, `{"data":{"items":{}}}`, nil, provider.ErrNotArray},
+
+		{"an array", array, `[{"a":1},{"b":2}]`, []string{`{"a":1}`, `{"b":2}`}, nil},
+		{"an array with space", array, "\r\n\t [ {\"a\" : 1} ,\n2 ] \n", []string{`{"a" : 1}`, `2`}, nil},
+		{"an empty array", array, ` []`, nil, provider.ErrNoEvent},
+		{"null instead of an array", array, ` null`, nil, provider.ErrNoEvent},
+		{"an object instead of an array", array, `{"events":[{}]}`, nil, provider.ErrNotArray},
+		{"a text instead of an array", array, `"[{}]"`, nil, provider.ErrNotArray},
+		{"an array of too many", array, repeat(provider.MaxEvents+1, `{}`), nil, provider.ErrTooMany},
+
+		{"as many as may be", batch, `{"events":` + repeat(provider.MaxEvents, `{}`) + `}`, slices.Repeat([]string{`{}`}, provider.MaxEvents), nil},
+		{"one too many", batch, `{"events":` + repeat(provider.MaxEvents+1, `{}`) + `}`, nil, provider.ErrTooMany},
+		{"many in an event", batch, `{"events":[` + repeat(provider.MaxEvents+1, `{}`) + `]}`, []string{repeat(provider.MaxEvents+1, `{}`)}, nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			events, err := compile(t, acme(basics+test.lines)).Split(test.body)
+			if !errors.Is(err, test.err) || (err == nil) != (test.err == nil) {
+				t.Errorf("error %v, want %v", err, test.err)
+			}
+			if !slices.Equal(events, test.want) {
+				t.Errorf("%d events %.100q, want %d", len(events), events, len(test.want))
+			}
+		})
+	}
+}
+
+// TestSplitIsBounded shows that a body of a mebibyte cannot be turned into
+// megabytes of events.
+func TestSplitIsBounded(t *testing.T) {
+	p := compile(t, acme(basics+"events events"))
+	for _, item := range []string{`{}`, `0`, `""`, `[]`} {
+		t.Run(item, func(t *testing.T) {
+			body := `{"events":` + repeat(350_000, item) + `}`
+			if err := envelope.Check([]byte(body)); err != nil {
+				t.Fatal(err)
+			}
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			events, err := p.Split(body)
+			runtime.ReadMemStats(&after)
+			if events != nil || err != provider.ErrTooMany {
+				t.Errorf("%d events, %v", len(events), err)
+			}
+			if allocated := after.TotalAlloc - before.TotalAlloc; allocated > 256<<10 {
+				t.Errorf("%d bytes were allocated", allocated)
+			}
+		})
+	}
+}
+
+// TestWhole shows what a request is when it passes on as it came.
+func TestWhole(t *testing.T) {
+	const rules = "id id\ntype type\nfield conversation.id chat\n"
+	header := http.Header{"X-Any": {"thing"}}
+
+	t.Run("one event", func(t *testing.T) {
+		p := compile(t, acme("verify basic\n"+rules+"redact secret"))
+		const body = `{"id":7,"type":"message.created","chat":"c","secret":"s"}` + "\n"
+		events, err := p.Split(body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := p.Whole(body, events, header)
+		if want := `{"id":7,"type":"message.created","chat":"c"}` + "\n"; got.Original != want {
+			t.Errorf("got %q, want %q", got.Original, want)
+		}
+		want := p.Read(events[0], header)
+		want.Original = got.Original
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("got %+v, want %+v", got, want)
+		}
+		if got.ID != "7" || got.DedupKey != "7" || got.Subject != "conversations/c" {
+			t.Errorf("got %+v", got)
+		}
+	})
+
+	t.Run("one event without an id", func(t *testing.T) {
+		p := compile(t, acme("verify basic\n"+rules))
+		const body = `{"type":"message.created"}`
+		got := p.Whole(body, []string{body}, header)
+		if hash := envelope.Hash(body); got.ID != hash || got.DedupKey != hash || !got.LacksID {
+			t.Errorf("got %+v", got)
+		}
+	})
+
+	t.Run("a batch", func(t *testing.T) {
+		p := compile(t, acme("verify basic\nevents events\n"+rules+"redact secret"))
+		const body = `{"events":[{"id":1,"type":"message.created","secret":"s"},{"id":2}],"n":2}`
+		events, err := p.Split(body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		hash := envelope.Hash(body)
+		checkEvent(t, p.Whole(body, events, header), provider.Event{
+			Event: envelope.Event{
+				ID:       hash,
+				Provider: "acme",
+				Original: `{"events":[{"id":1,"type":"message.created"},{"id":2}],"n":2}`,
+			},
+			DedupKey: hash,
+		})
+	})
+
+	t.Run("an array", func(t *testing.T) {
+		p := compile(t, acme("verify basic\nevents .\n"+rules+"redact secret"))
+		const body = ` [{"id":1,"type":"message.created","secret":"s"}, {"id":2}]`
+		events, err := p.Split(body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e := p.Read(events[0], header); e.ID != "1" || e.Original != `{"id":1,"type":"message.created"}` {
+			t.Errorf("got %+v", e)
+		}
+		hash := envelope.Hash(body)
+		checkEvent(t, p.Whole(body, events, header), provider.Event{
+			Event: envelope.Event{
+				ID:       hash,
+				Provider: "acme",
+				Original: ` [{"id":1,"type":"message.created"}, {"id":2}]`,
+			},
+			DedupKey: hash,
+		})
+	})
+
+	t.Run("a batch of one", func(t *testing.T) {
+		p := compile(t, acme("verify basic\nevents events\n"+rules))
+		for _, event := range []string{`{"id":1,"type":"message.created","chat":"c"}`, `{"type":"message.created","chat":"c"}`} {
+			body := fmt.Sprintf(`{"events":[%s]}`, event)
+			hash := envelope.Hash(body)
+			got := p.Whole(body, []string{event}, header)
+			got.Fields = nil // which nobody asks for
+			checkEvent(t, got, provider.Event{
+				Event: envelope.Event{
+					ID:           hash,
+					Type:         "message.created",
+					ProviderType: "message.created",
+					Subject:      "conversations/c",
+					PartitionKey: "c",
+					Provider:     "acme",
+					Original:     body,
+				},
+				DedupKey: hash,
+			})
+		}
+	})
+}

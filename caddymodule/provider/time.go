@@ -1,0 +1,124 @@
+package provider
+
+import (
+	"errors"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/verify"
+)
+
+// timeFormat turns a provider's time into RFC 3339 in UTC at the precision
+// given: verify.RFC3339, verify.Unix, verify.UnixMilli, or a layout.
+type timeFormat string
+
+// newTimeFormat checks a word that says how a time is written. A layout must not
+// have the abbreviation of a zone, which Go reads as UTC whatever it is.
+func newTimeFormat(as string) (timeFormat, error) {
+	switch as {
+	case verify.RFC3339, verify.Unix, verify.UnixMilli:
+		return timeFormat(as), nil
+	}
+	if !strings.Contains(as, "06") || strings.Contains(as, "MST") {
+		return "", errors.New("use rfc3339, unix, unix_ms, or a layout such as \"2006-01-02 15:04:05\", with -0700 for a zone")
+	}
+	return timeFormat(as), nil
+}
+
+// append appends the time in value, or nothing when there is none that can be
+// read.
+func (f timeFormat) append(dst []byte, v value) []byte {
+	switch f {
+	case verify.Unix, verify.UnixMilli:
+		return f.appendNumber(dst, v)
+	}
+	if !v.isString() {
+		return dst
+	}
+	text := v.text()
+	layout := string(f)
+	if f == verify.RFC3339 {
+		layout = time.RFC3339
+	}
+	t, err := time.Parse(layout, text)
+	if err != nil {
+		return dst
+	}
+	digits := fractionDigits(text)
+	if digits == 0 && t.Nanosecond() > 0 {
+		digits = 9 // a layout of its own
+	}
+	return appendTime(dst, t, digits)
+}
+
+// appendNumber reads seconds, with or without a fraction, or milliseconds.
+func (f timeFormat) appendNumber(dst []byte, v value) []byte {
+	digits := v.text()
+	if f == verify.UnixMilli {
+		n, err := strconv.ParseInt(digits, 10, 64)
+		if err != nil {
+			return dst
+		}
+		return appendTime(dst, time.UnixMilli(n), 3)
+	}
+	seconds, fraction, fractional := strings.Cut(digits, ".")
+	n, err := strconv.ParseInt(seconds, 10, 64)
+	if err != nil || (fractional && (seconds[0] == '-' || !isDigits(fraction))) {
+		return dst
+	}
+	fraction = fraction[:min(len(fraction), 9)]
+	nanos := 0
+	if fractional {
+		nanos, _ = strconv.Atoi((fraction + "000000000")[:9]) // digits only
+	}
+	return appendTime(dst, time.Unix(n, int64(nanos)), len(fraction))
+}
+
+func isDigits(s string) bool {
+	return s != "" && strings.Trim(s, "0123456789") == ""
+}
+
+// The years that RFC 3339 can write, 0000 to 9999, in Unix seconds.
+const (
+	minSecond = -62_167_219_200
+	maxSecond = 253_402_300_799
+)
+
+// appendTime appends t with so many digits of its fraction; nothing for a year
+// that RFC 3339 cannot write.
+func appendTime(dst []byte, t time.Time, digits int) []byte {
+	if t.Unix() < minSecond || t.Unix() > maxSecond {
+		return dst
+	}
+	t = t.UTC()
+	dst = t.AppendFormat(dst, time.RFC3339)
+	if digits == 0 {
+		return dst
+	}
+	dst = append(dst[:len(dst)-len("Z")], '.')
+	for unit := 100_000_000; digits > 0; digits-- {
+		dst = append(dst, '0'+byte(t.Nanosecond()/unit%10))
+		unit /= 10
+	}
+	return append(dst, 'Z')
+}
+
+// fractionDigits counts the digits of the fraction of a second in s, 9 at most:
+// those after a dot or comma behind `:05`.
+func fractionDigits(s string) int {
+	for i := 3; i < len(s); i++ {
+		if (s[i] != '.' && s[i] != ',') || s[i-3] != ':' {
+			continue
+		}
+		n := 0
+		for _, c := range s[i+1:] {
+			if c < '0' || c > '9' {
+				break
+			}
+			n++
+		}
+		return min(n, 9)
+	}
+	return 0
+}

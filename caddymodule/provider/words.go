@@ -1,0 +1,77 @@
+package provider
+
+import (
+	"fmt"
+	"strings"
+)
+
+// wordMap turns a provider's words into canonical ones.
+type wordMap struct {
+	exact    map[string]string
+	patterns []Pair
+}
+
+func newWordMap(pairs []Pair) *wordMap {
+	if len(pairs) == 0 {
+		return nil
+	}
+	m := &wordMap{exact: make(map[string]string, len(pairs))}
+	for _, pair := range pairs {
+		if strings.Contains(pair.From, "*") {
+			m.patterns = append(m.patterns, pair)
+		} else {
+			m.exact[pair.From] = pair.To
+		}
+	}
+	return m
+}
+
+// checkMap refuses a map that has a word twice.
+func checkMap(pairs []Pair) error {
+	seen := make(map[string]bool, len(pairs))
+	for _, pair := range pairs {
+		if seen[pair.From] {
+			return fmt.Errorf("%q stands in the map twice; remove one", pair.From)
+		}
+		seen[pair.From] = true
+	}
+	return nil
+}
+
+// lookup returns the canonical word: exact words go before patterns, and those
+// in their order.
+func (m *wordMap) lookup(word string) (string, bool) {
+	if to, ok := m.exact[word]; ok {
+		return to, true
+	}
+	for _, pair := range m.patterns {
+		if matchWord(pair.From, word) {
+			return pair.To, true
+		}
+	}
+	return "", false
+}
+
+// matchWord reports whether word matches pattern, in which `*` stands for any
+// characters.
+func matchWord(pattern, word string) bool {
+	head, tail, star := strings.Cut(pattern, "*")
+	if !star {
+		return pattern == word
+	}
+	word, ok := strings.CutPrefix(word, head)
+	if !ok {
+		return false
+	}
+	for {
+		head, rest, star := strings.Cut(tail, "*")
+		if !star {
+			return strings.HasSuffix(word, tail)
+		}
+		i := strings.Index(word, head)
+		if i < 0 {
+			return false
+		}
+		word, tail = word[i+len(head):], rest
+	}
+}
