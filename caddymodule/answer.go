@@ -1,0 +1,158 @@
+package caddymodule
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"strconv"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/dedup"
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/provider"
+)
+
+// recorder is what the next handler answers to.
+type recorder interface {
+	http.ResponseWriter
+
+	// Status returns the status that was answered, 0 for none.
+	Status() int
+
+	// Answer returns the answer to be kept for a repeat; nil if it is none.
+	Answer() *dedup.Answer
+
+	// Replaced reports whether the answer is held back, for another one to be sent
+	// instead.
+	Replaced() bool
+}
+
+// recorder returns the writer for the only event of a request.
+func (x *exchange) recorder() recorder {
+	switch {
+	case x.h.provider.Spec().Reply == provider.ReplyToken:
+		return newReplaced(x.w)
+	case x.h.passesAnswers() && x.h.memory != nil:
+		return &kept{ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: x.w}}
+	default:
+		return passed{caddyhttp.NewResponseRecorder(x.w, nil, nil)}
+	}
+}
+
+// passed passes an answer on and notes its status.
+type passed struct{ caddyhttp.ResponseRecorder }
+
+func (passed) Answer() *dedup.Answer { return nil }
+func (passed) Replaced() bool        { return false }
+
+// Unwrap lets http.ResponseController reach the connection.
+func (p passed) Unwrap() http.ResponseWriter { return p.ResponseRecorder }
+
+// kept passes an answer on and keeps a copy for repeats.
+type kept struct {
+	*caddyhttp.ResponseWriterWrapper
+	status  int
+	header  http.Header // as the application set it: handlers around may change it
+	body    bytes.Buffer
+	tooLong bool
+}
+
+func (k *kept) WriteHeader(status int) {
+	if k.status == 0 && status >= 200 {
+		k.status = status
+		k.header = k.Header().Clone()
+	}
+	k.ResponseWriterWrapper.WriteHeader(status)
+}
+
+func (k *kept) Write(p []byte) (int, error) {
+	if k.status == 0 {
+		k.WriteHeader(http.StatusOK)
+	}
+	if k.tooLong = k.tooLong || k.body.Len()+len(p) > dedup.MaxAnswer; !k.tooLong {
+		k.body.Write(p)
+	}
+	return k.ResponseWriterWrapper.Write(p)
+}
+
+// ReadFrom keeps what is copied to the writer, which the wrapper's would not.
+func (k *kept) ReadFrom(r io.Reader) (int64, error) {
+	return io.Copy(struct{ io.Writer }{k}, r)
+}
+
+func (k *kept) Status() int    { return k.status }
+func (k *kept) Replaced() bool { return false }
+
+// Answer returns nil for an answer that is too long, incomplete, or encoded for
+// one client.
+func (k *kept) Answer() *dedup.Answer {
+	if k.tooLong || k.header.Get("Content-Encoding") != "" || !isWhole(k.header, k.body.Len()) {
+		return nil
+	}
+	return &dedup.Answer{
+		Status:      k.status,
+		ContentType: k.header.Get("Content-Type"),
+		Body:        bytes.Clone(k.body.Bytes()),
+	}
+}
+
+// isWhole reports whether a body is as long as its header says, if it does.
+func isWhole(header http.Header, length int) bool {
+	declared := header.Get("Content-Length")
+	return declared == "" || declared == strconv.Itoa(length)
+}
+
+// replaced holds a 2xx answer back and passes any other on to w. With a nil w it
+// holds back everything.
+type replaced struct {
+	w       http.ResponseWriter
+	header  http.Header
+	status  int
+	passing bool
+}
+
+func newReplaced(w http.ResponseWriter) *replaced {
+	return &replaced{w: w, header: make(http.Header)}
+}
+
+func (a *replaced) Header() http.Header {
+	if a.passing {
+		return a.w.Header()
+	}
+	return a.header
+}
+
+func (a *replaced) WriteHeader(status int) {
+	if a.status != 0 || status < 200 {
+		return
+	}
+	a.status = status
+	if a.w == nil || isSuccess(status) {
+		return
+	}
+	a.passing = true
+	for name, values := range a.header {
+		a.w.Header()[name] = append(a.w.Header()[name], values...)
+	}
+	a.w.WriteHeader(status)
+}
+
+func (a *replaced) Write(p []byte) (int, error) {
+	a.WriteHeader(http.StatusOK)
+	if a.passing {
+		return a.w.Write(p)
+	}
+	return len(p), nil
+}
+
+// FlushError flushes what is passed on; what is held back needs no flushing.
+func (a *replaced) FlushError() error {
+	if a.passing {
+		return http.NewResponseController(a.w).Flush()
+	}
+	return nil
+}
+
+func (a *replaced) Status() int           { return a.status }
+func (a *replaced) Answer() *dedup.Answer { return nil }
+func (a *replaced) Replaced() bool        { return !a.passing }
