@@ -626,6 +626,48 @@ func TestHandshakes(t *testing.T) {
 	app.want(t, 0)
 }
 
+// TestStaticCredentials shows that basic auth and headers are required once they
+// are configured, whatever else proves a request.
+func TestStaticCredentials(t *testing.T) {
+	secret, password, static := secretIn(t, "SECRET"), secretIn(t, "PASSWORD"), secretIn(t, "STATIC")
+	app := startApplication(t)
+	start(t, fmt.Sprintf(`
+	webhooks chatbot {
+		token {env.SECRET}
+		basic_auth user {env.PASSWORD}
+		header X-Static {env.STATIC}
+		header X-Other {env.STATIC}
+	}
+	%s
+	`, app.proxy()))
+	body := payload(t, "chatbot", "interaction.matched")
+	for _, c := range []struct {
+		name, username, password, static, other string
+		status                                  int
+	}{
+		{"no basic auth", "", "", static, static, 401},
+		{"a wrong user", "other", password, static, static, 401},
+		{"a wrong password", "user", "wrong", static, static, 401},
+		{"no header", "user", password, "", static, 401},
+		{"a wrong header", "user", password, static, "wrong", 401},
+		{"all of them", "user", password, static, static, 200},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := request(t, "/?token="+secret, body, "X-Static", c.static, "X-Other", c.other)
+			if c.username != "" {
+				r.SetBasicAuth(c.username, c.password)
+			}
+			if a := do(t, r); a.status != c.status {
+				t.Errorf("got %d, want %d", a.status, c.status)
+			}
+		})
+	}
+	sent := app.want(t, 1)[0]
+	if text := fmt.Sprint(sent); strings.Contains(text, password) || strings.Contains(text, static) {
+		t.Error("a credential was forwarded")
+	}
+}
+
 // TestChatbot shows that the application's answer is the provider's, and that a
 // repeat gets the first one again.
 func TestChatbot(t *testing.T) {

@@ -130,6 +130,7 @@ const documentedFilter = `
 				request>headers>X-Slack-Signature delete
 				request>headers>Authorization delete
 				request>headers>X-Static delete
+				request>headers>X-Other delete
 			}
 			wrap json
 		}`
