@@ -38,3 +38,54 @@ func TestReadmeProviders(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// TestDocumentedFilter shows that the log filter of the README and of
+// Caddyfile.example removes every credential of the built-in providers that
+// Caddy's own logs would show: what the module warns about has a remedy there.
+func TestDocumentedFilter(t *testing.T) {
+	for _, file := range []string{"../README.md", "../Caddyfile.example"} {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range provider.Builtin() {
+			h := &Handler{Provider: name}
+			h.provider, _ = provider.Get(name)
+			places := h.credentialPlaces()
+			for _, header := range places.headers {
+				line := "request>headers>" + header + " delete"
+				if header != "Authorization" && !strings.Contains(string(text), line) {
+					t.Errorf("%s has no %q, for %s", file, line, name)
+				}
+			}
+			for _, parameter := range places.query {
+				if line := "delete " + parameter; !strings.Contains(string(text), line) {
+					t.Errorf("%s has no %q, for %s", file, line, name)
+				}
+			}
+		}
+	}
+}
+
+// TestBuiltFixtures shows that what is listed as built from a documented shape is
+// there.
+func TestBuiltFixtures(t *testing.T) {
+	list, err := os.ReadFile("../fixtures/built.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for line := range strings.Lines(string(list)) {
+		path := strings.TrimSpace(line)
+		if path == "" || strings.HasPrefix(path, "#") {
+			continue
+		}
+		n++
+		if _, err := os.Stat("../fixtures/" + path); err != nil {
+			t.Error(err)
+		}
+	}
+	if n != 20 {
+		t.Errorf("%d payloads are listed, want 20", n)
+	}
+}
