@@ -119,8 +119,11 @@ func (p *Provider) identify(e *Event, raw string, found values, header http.Head
 		case keyType:
 			text = e.ProviderType
 		}
+		if text == "" && hash == "" {
+			hash = envelope.Hash(raw)
+		}
 		if text == "" {
-			e.DedupKey = envelope.Hash(raw)
+			e.DedupKey = hash
 			return
 		}
 		parts = append(parts, text)
