@@ -4,11 +4,16 @@ import (
 	"crypto/sha256"
 	"encoding/base32"
 	"encoding/hex"
+	"fmt"
+	"strings"
 )
 
 // Key identifies an event for as long as it is remembered, and names it in the
 // `webhook-id` header, in commands and in the API.
 type Key [20]byte
+
+// keyPrefix is what the text of every key begins with.
+const keyPrefix = "msg_"
 
 // keyEncoding is base32 in lower case, without padding.
 var keyEncoding = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
@@ -27,10 +32,29 @@ func NewKey(source, dedupKey string) Key {
 
 // String returns the webhook-id: `msg_` and 32 characters of base32.
 func (k Key) String() string {
-	var buf [4 + 32]byte
-	copy(buf[:], "msg_")
-	keyEncoding.Encode(buf[4:], k[:])
+	var buf [len(keyPrefix) + 32]byte
+	copy(buf[:], keyPrefix)
+	keyEncoding.Encode(buf[len(keyPrefix):], k[:])
 	return string(buf[:])
+}
+
+// ParseKey reads what String returns, and nothing else: one event has one name.
+func ParseKey(s string) (Key, error) {
+	var decoded [20]byte
+	encoded, ok := strings.CutPrefix(s, keyPrefix)
+	if !ok || len(encoded) != 32 {
+		return Key{}, keyError(s)
+	}
+	// The decoder skips line breaks, hence the comparison.
+	if _, err := keyEncoding.Decode(decoded[:], []byte(encoded)); err != nil || Key(decoded).String() != s {
+		return Key{}, keyError(s)
+	}
+	return decoded, nil
+}
+
+// keyError shows no more of s than a key is long.
+func keyError(s string) error {
+	return fmt.Errorf("%.36q does not name an event; use its `webhook-id`: msg_ and 32 characters of a-z and 2-7", s)
 }
 
 // Hash is what identifies an event that has no id of its own: the first 16

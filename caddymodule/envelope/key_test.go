@@ -46,6 +46,37 @@ func independentKey(source, dedupKey string) string {
 	}, text)
 }
 
+func TestParseKey(t *testing.T) {
+	for _, dedupKey := range []string{"", "a", "message.updated/a056V7R7NmNRjl70"} {
+		key := envelope.NewKey("/webhooks/notifly", dedupKey)
+		if got, err := envelope.ParseKey(key.String()); err != nil || got != key {
+			t.Errorf("ParseKey(%s) = %s, %v", key, got, err)
+		}
+	}
+	const right = "qmg34d6hl7ceiilpask66mlmymhvjw2m"
+	for _, wrong := range []string{
+		"", "msg_", right, "msg-" + right, "MSG_" + right, " msg_" + right,
+		"msg_" + strings.ToUpper(right),
+		"msg_" + right[1:],
+		"msg_" + right + "a",
+		"msg_" + right + "\n",
+		"msg_" + right[:31] + "\n",
+		"msg_" + right[:24] + "\r\n\r\n\r\n\r\n", // a shorter text, with what decoders skip
+		"msg_" + right[:31] + "=",
+		"msg_" + right[:31] + "1",
+		"msg_" + right[:30] + "é",
+	} {
+		got, err := envelope.ParseKey(wrong)
+		if err == nil || got != (envelope.Key{}) {
+			t.Errorf("ParseKey(%q) = %s, %v; want an error", wrong, got, err)
+		}
+	}
+	_, err := envelope.ParseKey(strings.Repeat("x", 1<<20))
+	if err == nil || len(err.Error()) > 200 {
+		t.Errorf("a long text: %.300v", err)
+	}
+}
+
 // The zero byte keeps the end of one from being the start of the other.
 func TestKeySeparatesSource(t *testing.T) {
 	if envelope.NewKey("ab", "c") == envelope.NewKey("a", "bc") {
