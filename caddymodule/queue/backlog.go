@@ -1,0 +1,130 @@
+package queue
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"maps"
+	"time"
+)
+
+// partSize is how many events are counted as one part of the log.
+const partSize = 10_000
+
+// counter knows how many events a destination takes in each part of the log that
+// it has not read yet, so that each event is counted once when it comes, and those
+// of one part again while that is read. What is read already is of no interest, and
+// may be gone.
+type counter struct {
+	takes    string // what is counted: filter and gaps
+	from, to int64
+	parts    map[int64]int64
+}
+
+// countAhead counts the events that a destination takes after a position. If there
+// are any, the first of them is not far after the number that is returned as first.
+func (q *Queue) countAhead(ctx context.Context, r *row, position int64) (n, first int64, err error) {
+	takes, err := json.Marshal(struct {
+		Filter Filter
+		Gaps   []gap
+	}{r.filter, r.gaps})
+	if err != nil {
+		return 0, 0, err
+	}
+	q.counting.Lock()
+	defer q.counting.Unlock()
+	c := q.counters[r.name]
+	if c == nil || c.takes != string(takes) || position < c.from || position >= c.to {
+		c = &counter{takes: string(takes), from: position, to: position, parts: make(map[int64]int64)}
+		q.counters[r.name] = c
+	}
+	head := q.head()
+	added, err := q.store.count(ctx, r, c.to, head)
+	if err != nil {
+		return 0, 0, err
+	}
+	for part, n := range added {
+		c.parts[part] += n
+	}
+	c.from, c.to = position, max(c.to, head)
+	now := position / partSize
+	maps.DeleteFunc(c.parts, func(part, n int64) bool { return part < now || n == 0 })
+
+	left, err := q.store.count(ctx, r, position, min(c.to, (now+1)*partSize-1))
+	if err != nil {
+		return 0, 0, err
+	}
+	n, first = left[now], position
+	next := int64(-1)
+	for part, count := range c.parts {
+		if part == now {
+			continue
+		}
+		n += count
+		if next < 0 || part < next {
+			next = part
+		}
+	}
+	if left[now] == 0 && next >= 0 {
+		first = next*partSize - 1
+	}
+	return n, first, nil
+}
+
+// ranges calls f for those parts of a range of the log that came in while a
+// configuration had the name; both are without their beginning and with their end.
+func (r *row) ranges(from, to int64, f func(from, to int64) error) error {
+	for _, g := range r.gaps {
+		if end := min(to, g.From); from < end {
+			if err := f(from, end); err != nil {
+				return err
+			}
+		}
+		if g.To == 0 {
+			return nil
+		}
+		from = max(from, g.To)
+	}
+	if from < to {
+		return f(from, to)
+	}
+	return nil
+}
+
+// count counts the events in a range of the log that a destination takes, by part.
+func (s *store) count(ctx context.Context, r *row, from, to int64) (map[int64]int64, error) {
+	counts := make(map[int64]int64)
+	err := r.ranges(from, to, func(from, to int64) error {
+		return s.query(ctx, `SELECT seq / $1, type, count(*) FROM webhooks_events
+			WHERE seq > $2 AND seq <= $3 AND source = $4 GROUP BY 1, 2`,
+			[]any{int64(partSize), from, to, r.filter.Source}, func(rows *sql.Rows) error {
+				var part, n int64
+				var eventType string
+				err := rows.Scan(&part, &eventType, &n)
+				if r.filter.Takes(r.filter.Source, eventType) {
+					counts[part] += n
+				}
+				return err
+			})
+	})
+	return counts, err
+}
+
+// oldest returns when the first event came in that a destination takes after a
+// number.
+func (s *store) oldest(ctx context.Context, r *row, after int64) (oldest time.Time, err error) {
+	err = s.query(ctx, `SELECT seq, type, received FROM webhooks_events WHERE seq > $1 AND source = $2 ORDER BY seq`,
+		[]any{after, r.filter.Source}, func(rows *sql.Rows) error {
+			var seq, received int64
+			var eventType string
+			if err := rows.Scan(&seq, &eventType, &received); err != nil {
+				return err
+			}
+			if !r.awaits(seq, r.filter.Source, eventType) {
+				return nil
+			}
+			oldest = time.UnixMicro(received)
+			return errEnough
+		})
+	return oldest, err
+}

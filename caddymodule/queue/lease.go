@@ -1,0 +1,239 @@
+package queue
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"slices"
+	"time"
+)
+
+const (
+	// leaseTime is how long a gateway keeps a destination without renewing that:
+	// what it takes others to notice that it died.
+	leaseTime = 5 * time.Second
+
+	// leaseRenewal is how often it renews it.
+	leaseRenewal = 1500 * time.Millisecond
+
+	// leaseMargin is how long before its end a gateway that could not renew a lease
+	// ends its attempts.
+	leaseMargin = time.Second
+)
+
+// errLost says that another gateway works a destination now.
+var errLost = errors.New("another gateway works this destination now")
+
+// gap is a range of events, both ends excluded from what a destination takes:
+// those after From up to To came in while no configuration had its name. To is 0
+// as long as that lasts.
+type gap struct {
+	From int64 `json:"from"`
+	To   int64 `json:"to,omitempty"`
+}
+
+// row is what the database knows of a destination.
+type row struct {
+	name            string
+	filter          Filter
+	position, begun int64
+	gaps            []gap
+	paused          bool
+	holder          string
+	lease, until    int64
+}
+
+const rowColumns = `name, filter, position, begun, gaps, paused, holder, lease, until`
+
+func scanRow(scan func(to ...any) error) (row, error) {
+	var r row
+	var filter, gaps []byte
+	if err := scan(&r.name, &filter, &r.position, &r.begun, &gaps, &r.paused, &r.holder, &r.lease, &r.until); err != nil {
+		return r, err
+	}
+	return r, errors.Join(json.Unmarshal(filter, &r.filter), json.Unmarshal(gaps, &r.gaps))
+}
+
+// isOrphan reports whether no configuration has the name.
+func (r *row) isOrphan() bool {
+	return len(r.gaps) > 0 && r.gaps[len(r.gaps)-1].To == 0
+}
+
+// fill undoes what another gateway said, that no configuration has the name: this
+// one's has had it all the time.
+func (r *row) fill() { r.gaps = r.gaps[:len(r.gaps)-1] }
+
+// declare notes which names the configuration of a gateway has: a new one begins
+// with the next event, one that returns goes on where it was, and one that is gone
+// keeps what it has, but gets no more. had are the names that it had already.
+func (t *tx) declare(destinations []Destination, had map[string]bool, holder string, now time.Time) error {
+	micros, err := t.micros(now)
+	if err != nil {
+		return err
+	}
+	var last int64
+	if err := t.row(`SELECT last FROM webhooks_queue WHERE id = 1`, nil, &last); err != nil {
+		return err
+	}
+	known := make(map[string]row)
+	if err := t.rows(`SELECT `+rowColumns+` FROM webhooks_destinations`, nil, func(rows *sql.Rows) error {
+		r, err := scanRow(rows.Scan)
+		known[r.name] = r
+		return err
+	}); err != nil {
+		return err
+	}
+	for _, d := range destinations {
+		if err := t.declareOne(d, known, had[d.Name], last); err != nil {
+			return err
+		}
+		delete(known, d.Name)
+	}
+	for _, r := range known {
+		// Another gateway may have a configuration that still has it.
+		if r.isOrphan() || t.store.shared && r.until > micros && r.holder != holder {
+			continue
+		}
+		r.gaps = append(r.gaps, gap{From: max(last, r.position)})
+		if err := t.setGaps(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *tx) declareOne(d Destination, known map[string]row, had bool, last int64) error {
+	filter, err := json.Marshal(d.Filter)
+	if err != nil {
+		return err
+	}
+	r, ok := known[d.Name]
+	if !ok {
+		return t.exec(`INSERT INTO webhooks_destinations (name, filter, position, begun, gaps, paused, holder, lease, until)
+			VALUES ($1, $2, $3, $3, '[]', 0, '', 0, 0) ON CONFLICT (name) DO UPDATE SET filter = excluded.filter`,
+			d.Name, string(filter), last)
+	}
+	switch {
+	case r.isOrphan() && had:
+		r.fill()
+	case r.isOrphan():
+		r.gaps[len(r.gaps)-1].To = last
+	}
+	r.gaps = slices.DeleteFunc(r.gaps, func(g gap) bool { return g.To != 0 && (g.To <= r.position || g.From >= g.To) })
+	if err := t.setGaps(r); err != nil {
+		return err
+	}
+	return t.exec(`UPDATE webhooks_destinations SET filter = $1 WHERE name = $2`, string(filter), d.Name)
+}
+
+func (t *tx) setGaps(r row) error {
+	gaps, err := json.Marshal(slices.Clone(r.gaps))
+	if err != nil {
+		return err
+	}
+	if len(r.gaps) == 0 {
+		gaps = []byte("[]")
+	}
+	return t.exec(`UPDATE webhooks_destinations SET gaps = $1 WHERE name = $2`, string(gaps), r.name)
+}
+
+// acquire makes a gateway the one that works a destination, unless another one
+// does, which is errLost.
+func (t *tx) acquire(name, holder string, ordered bool, now time.Time) (row, error) {
+	micros, err := t.micros(now)
+	if err != nil {
+		return row{}, err
+	}
+	claimable := micros
+	if !t.store.shared {
+		claimable = 1<<63 - 1 // there is nobody else
+	}
+	r, err := scanRow(func(to ...any) error {
+		return t.row(`UPDATE webhooks_destinations SET holder = $1, lease = lease + 1, until = $2
+			WHERE name = $3 AND (until <= $4 OR holder = $1) RETURNING `+rowColumns,
+			[]any{holder, micros + leaseTime.Microseconds(), name, claimable}, to...)
+	})
+	if errors.Is(err, sql.ErrNoRows) {
+		return r, errLost
+	}
+	if err != nil {
+		return r, err
+	}
+	if r.isOrphan() {
+		r.fill() // it had the name when it began to try
+		if err := t.setGaps(r); err != nil {
+			return r, err
+		}
+	}
+	return r, nil
+}
+
+// resume returns the exceptions above the position: those of events that ended, or
+// were found to take long, while an older one went on. A worker that reads on from
+// the position is to skip those in known. When ordered it is to come by the others
+// in their place: their attempts are in resumed, and they are no exceptions any
+// more.
+func (t *tx) resume(name string, position int64, ordered bool) (known map[int64]bool, resumed map[int64]int, err error) {
+	known, resumed = make(map[int64]bool), make(map[int64]int)
+	var removed []int64
+	err = t.rows(`SELECT seq, attempts, replay, state, partition_key FROM webhooks_exceptions WHERE name = $1 AND seq > $2`, []any{name, position},
+		func(rows *sql.Rows) error {
+			var seq int64
+			var attempts int
+			var replay bool
+			var state, key string
+			if err := rows.Scan(&seq, &attempts, &replay, &state, &key); err != nil {
+				return err
+			}
+			if !ordered || replay || state == stateDead || key == "" {
+				known[seq] = true
+				return nil
+			}
+			resumed[seq] = attempts
+			removed = append(removed, seq)
+			return nil
+		})
+	if err != nil {
+		return nil, nil, err
+	}
+	return known, resumed, t.each(removed, func(in string, args []any) error {
+		return t.exec(`DELETE FROM webhooks_exceptions WHERE seq IN `+in+` AND name = `+t.store.placeholder(len(args)+1), append(args, name)...)
+	})
+}
+
+// settleStates makes the states of a destination's exceptions fit for whoever
+// begins to work it: what was being tried, by a gateway that died, is due. When ordered, only the oldest of a key is not parked.
+func (t *tx) settleStates(name string, ordered bool, now int64) error {
+	if err := t.exec(`UPDATE webhooks_exceptions SET state = 'retry', due = $1 WHERE name = $2 AND state = 'running'`, now, name); err != nil {
+		return err
+	}
+	if !ordered {
+		return t.exec(`UPDATE webhooks_exceptions SET state = 'retry', due = $1 WHERE name = $2 AND state = 'parked'`, now, name)
+	}
+	const older = `(SELECT 1 FROM webhooks_exceptions AS older WHERE older.name = webhooks_exceptions.name
+		AND older.partition_key = webhooks_exceptions.partition_key AND older.seq < webhooks_exceptions.seq
+		AND older.replay = 0 AND older.state <> 'dead')`
+	if err := t.exec(`UPDATE webhooks_exceptions SET state = 'parked'
+		WHERE name = $1 AND state = 'retry' AND replay = 0 AND partition_key <> '' AND EXISTS `+older, name); err != nil {
+		return err
+	}
+	return t.exec(`UPDATE webhooks_exceptions SET state = 'retry', due = $1
+		WHERE name = $2 AND state = 'parked' AND NOT EXISTS `+older, now, name)
+}
+
+// release lets another gateway work a destination at once.
+func (t *tx) release(name string, lease int64) error {
+	return t.exec(`UPDATE webhooks_destinations SET holder = '', until = 0 WHERE name = $1 AND lease = $2`, name, lease)
+}
+
+// destinations returns what the database knows of all destinations.
+func (s *store) destinations(ctx context.Context) ([]row, error) {
+	var all []row
+	err := s.query(ctx, `SELECT `+rowColumns+` FROM webhooks_destinations ORDER BY name`, nil, func(rows *sql.Rows) error {
+		r, err := scanRow(rows.Scan)
+		all = append(all, r)
+		return err
+	})
+	return all, err
+}

@@ -1,0 +1,521 @@
+package queue
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest"
+
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/envelope"
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/queue/pgtest"
+)
+
+const testSource = "/webhooks/test"
+
+// soon is long enough in a bubble for whatever is not put off to be done, and
+// written.
+const soon = time.Second
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	sharedServer.close()
+	os.Exit(code)
+}
+
+// sharedServer is the PostgreSQL of all tests that do not stop it.
+var sharedServer host
+
+// host stands in for a test, so that a server lives longer than one.
+type host struct {
+	testing.TB
+	once            sync.Once
+	server          *pgtest.Server
+	skipped, failed string
+	cleanups        []func()
+}
+
+func (h *host) Helper()          {}
+func (h *host) Cleanup(f func()) { h.cleanups = append(h.cleanups, f) }
+
+func (h *host) Logf(format string, args ...any)   { fmt.Fprintf(os.Stderr, format+"\n", args...) }
+func (h *host) Errorf(format string, args ...any) { h.Logf(format, args...) }
+
+func (h *host) Skipf(format string, args ...any) {
+	h.skipped = fmt.Sprintf(format, args...)
+	runtime.Goexit()
+}
+
+func (h *host) Fatalf(format string, args ...any) {
+	h.failed = fmt.Sprintf(format, args...)
+	runtime.Goexit()
+}
+
+func (h *host) start() {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		h.server = pgtest.Start(h)
+	}()
+	<-done
+}
+
+func (h *host) close() {
+	for _, f := range slices.Backward(h.cleanups) {
+		f()
+	}
+}
+
+// database returns a new database.
+func (h *host) database(t testing.TB) string {
+	t.Helper()
+	h.once.Do(h.start)
+	switch {
+	case h.skipped != "":
+		t.Skip(h.skipped)
+	case h.failed != "":
+		t.Fatal(h.failed)
+	}
+	return h.server.Database(t)
+}
+
+func testSettings(t testing.TB) Settings {
+	return Settings{
+		Engine: SQLite, File: filepath.Join(t.TempDir(), "webhooks", "queue.db"),
+		Retention: DefaultRetention, Size: DefaultSize,
+		Logger: zaptest.NewLogger(t, zaptest.Level(zap.ErrorLevel)), Now: time.Now,
+	}
+}
+
+func postgresSettings(t testing.TB, dsn string) Settings {
+	s := testSettings(t)
+	s.Engine, s.File, s.DSN = PostgreSQL, "", dsn
+	return s
+}
+
+// bubble runs a test with SQLite, where time passes only while everybody waits.
+func bubble(t *testing.T, test func(t *testing.T, s Settings)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) { test(t, testSettings(t)) })
+}
+
+// eachEngine runs a test with both engines: with SQLite in a bubble, and with
+// PostgreSQL in real time.
+func eachEngine(t *testing.T, test func(t *testing.T, s Settings)) {
+	t.Run(SQLite, func(t *testing.T) { bubble(t, test) })
+	t.Run(PostgreSQL, func(t *testing.T) { test(t, postgresSettings(t, sharedServer.database(t))) })
+}
+
+// gateway is a queue, and the configuration that uses it.
+type gateway struct {
+	s Settings
+	q *Queue
+	g *Generation
+	o *watcher
+}
+
+// start opens a queue and serves destinations. Both end with the test.
+func start(t testing.TB, s Settings, destinations ...Destination) *gateway {
+	t.Helper()
+	g := &gateway{s: s, q: openQueue(t, s), o: new(watcher)}
+	g.serve(destinations...)
+	t.Cleanup(func() { g.stop(t) })
+	return g
+}
+
+func (g *gateway) serve(destinations ...Destination) {
+	g.g = g.q.Serve(Service{Destinations: destinations, Observer: g.o, Retention: g.s.Retention, Size: g.s.Size})
+}
+
+// reload serves other destinations, and then no more those of before.
+func (g *gateway) reload(t testing.TB, destinations ...Destination) {
+	t.Helper()
+	before := g.g
+	g.serve(destinations...)
+	before.Stop(t.Context())
+	waitDeclared(t, g.g)
+}
+
+// stop ends a gateway in order, unless it has ended.
+func (g *gateway) stop(t testing.TB) {
+	t.Helper()
+	if g.g == nil {
+		return
+	}
+	g.g.Stop(context.Background())
+	g.g = nil
+	if err := g.q.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// waitDeclared waits until the database knows the names of a generation.
+func waitDeclared(t testing.TB, g *Generation) {
+	t.Helper()
+	if err := g.waitUntilDeclared(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func openQueue(t testing.TB, s Settings) *Queue {
+	t.Helper()
+	q, err := Open(context.Background(), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = q.Close() })
+	return q
+}
+
+func newEvent(id, partition string) *Event {
+	body := fmt.Sprintf(`{"id":%q,"data":{"original":{"n":1}}}`, id)
+	return &Event{
+		Key: envelope.NewKey(testSource, id), Source: testSource, Provider: "test", Type: "message.created",
+		PartitionKey: partition, ID: id, Received: time.Now(), Window: time.Hour,
+		Request: []byte(`{}`), Body: []byte(body), Original: len(`{"n":1}`),
+	}
+}
+
+// newEvents returns events whose ids count from 0.
+func newEvents(n int) []*Event {
+	events := make([]*Event, n)
+	for i := range events {
+		events[i] = newEvent(fmt.Sprint(i), "")
+	}
+	return events
+}
+
+func newDestination(name string, deliver func(ctx context.Context, d *Delivery) Result) Destination {
+	return Destination{
+		Name: name, Filter: Filter{Source: testSource}, Attempts: DefaultAttempts,
+		Backoff: Backoff{10 * time.Millisecond, 100 * time.Millisecond}, Timeout: DefaultTimeout,
+		Concurrency: DefaultConcurrency, Deliver: deliver,
+	}
+}
+
+// keep stores events, which none may prevent.
+func (g *gateway) keep(t testing.TB, events ...*Event) []bool {
+	t.Helper()
+	accepted, err := g.g.Store(context.Background(), events)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return accepted
+}
+
+// status returns that of a destination.
+func (g *gateway) status(t testing.TB, name string) DestinationStatus {
+	t.Helper()
+	all, err := g.q.Status(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range all {
+		if s.Deliver == name {
+			return s
+		}
+	}
+	t.Fatalf("no status of %s in %v", name, all)
+	return DestinationStatus{}
+}
+
+// drain waits until a destination has nothing left to deliver.
+func (g *gateway) drain(t testing.TB, name string) {
+	t.Helper()
+	eventually(t, "an empty backlog", func() bool { return g.status(t, name).Backlog == 0 })
+}
+
+// hold keeps the one who writes busy until release is called.
+func (g *gateway) hold(t testing.TB) (release func()) {
+	t.Helper()
+	held, released := make(chan struct{}), make(chan struct{})
+	g.q.writer.submit(context.Background(), &change{run: func(*tx) error {
+		select {
+		case <-held:
+		default:
+			close(held)
+		}
+		<-released
+		return nil
+	}})
+	<-held
+	return sync.OnceFunc(func() { close(released) })
+}
+
+// number returns what a query that counts does count.
+func (g *gateway) number(t testing.TB, query string) (n int64) {
+	t.Helper()
+	if err := g.q.store.query(context.Background(), query, nil, func(rows *sql.Rows) error { return rows.Scan(&n) }); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// crash returns the settings of a queue as the disk would hold it if the machine
+// lost its power now.
+func (g *gateway) crash(t testing.TB) Settings {
+	t.Helper()
+	synctest.Wait() // nobody writes
+	s := testSettings(t)
+	copyDir(t, filepath.Dir(g.s.File), filepath.Dir(s.File))
+	s.Retention, s.Size = g.s.Retention, g.s.Size
+	return s
+}
+
+// copyDir copies the files of SQLite but for what does not survive a crash.
+func copyDir(t testing.TB, from, to string) {
+	t.Helper()
+	files, err := os.ReadDir(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(to, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		if strings.HasSuffix(f.Name(), "-shm") || strings.HasSuffix(f.Name(), ".lock") {
+			continue
+		}
+		copyFile(t, filepath.Join(from, f.Name()), filepath.Join(to, f.Name()))
+	}
+}
+
+func copyFile(t testing.TB, from, to string) {
+	t.Helper()
+	in, err := os.Open(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(out, in); err != nil {
+		t.Fatal(err)
+	}
+	if err := out.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func eventually(t testing.TB, what string, is func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(15 * time.Second); !is(); time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%s did not happen", what)
+		}
+	}
+}
+
+// watcher is an Observer that keeps what it is told.
+type watcher struct {
+	mu       sync.Mutex
+	attempts []Attempt
+	log      []string
+}
+
+func (w *watcher) note(format string, args ...any) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.log = append(w.log, fmt.Sprintf(format, args...))
+}
+
+func (w *watcher) Attempted(a Attempt) {
+	w.mu.Lock()
+	w.attempts = append(w.attempts, a)
+	w.mu.Unlock()
+	w.note("%s %s %d %s", a.Deliver, a.ID, a.Delivery.Attempt, a.Outcome)
+}
+
+func (w *watcher) Down(deliver string, failures int, last Result) {
+	w.note("%s down after %d", deliver, failures)
+}
+
+func (w *watcher) Up(deliver string) { w.note("%s up", deliver) }
+
+func (w *watcher) Discarded(deliver string, n int) { w.note("%s discarded %d", deliver, n) }
+
+// count returns how many attempts led to an outcome.
+func (w *watcher) count(o Outcome) (n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for i := range w.attempts {
+		if w.attempts[i].Outcome == o {
+			n++
+		}
+	}
+	return n
+}
+
+// delivered returns how often each event was.
+func (w *watcher) delivered() map[string]int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	counts := make(map[string]int)
+	for i := range w.attempts {
+		if a := &w.attempts[i]; a.Outcome == Delivered {
+			counts[a.ID]++
+		}
+	}
+	return counts
+}
+
+// last returns the last attempt.
+func (w *watcher) last() Attempt {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.attempts[len(w.attempts)-1]
+}
+
+// all returns all lines.
+func (w *watcher) all() []string { return w.lines("") }
+
+// lines returns the lines that hold a text.
+func (w *watcher) lines(text string) (lines []string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, line := range w.log {
+		if strings.Contains(line, text) {
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
+
+// receiver is an application that keeps what it gets.
+type receiver struct {
+	// answer is what it answers, 200 without one.
+	answer func(ctx context.Context, d *Delivery) Result
+
+	mu  sync.Mutex
+	log []arrival
+}
+
+// arrival is one attempt as an application sees it.
+type arrival struct {
+	id, partition string
+	attempt       int
+	replay        bool
+	at            time.Time
+}
+
+func (r *receiver) deliver(ctx context.Context, d *Delivery) Result {
+	r.mu.Lock()
+	r.log = append(r.log, arrival{d.ID, d.PartitionKey, d.Attempt, d.Replay, time.Now()})
+	answer := r.answer
+	r.mu.Unlock()
+	if answer == nil {
+		return Result{Status: 200}
+	}
+	return answer(ctx, d)
+}
+
+// respond changes what it answers.
+func (r *receiver) respond(answer func(ctx context.Context, d *Delivery) Result) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.answer = answer
+}
+
+// all returns what it got.
+func (r *receiver) all() []arrival {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.log)
+}
+
+// of returns what it got of one event.
+func (r *receiver) of(id string) []arrival {
+	return slices.DeleteFunc(r.all(), func(a arrival) bool { return a.id != id })
+}
+
+// ids returns the ids of what it got, in that order.
+func (r *receiver) ids() []string {
+	var ids []string
+	for _, a := range r.all() {
+		ids = append(ids, a.id)
+	}
+	return ids
+}
+
+// counts returns how often it got each event.
+func (r *receiver) counts() map[string]int {
+	counts := make(map[string]int)
+	for _, a := range r.all() {
+		counts[a.id]++
+	}
+	return counts
+}
+
+// wantEachOnce fails the test unless each of n events came once.
+func (r *receiver) wantEachOnce(t testing.TB, n int) {
+	t.Helper()
+	counts := r.counts()
+	if len(counts) != n {
+		t.Errorf("%d events came, want %d", len(counts), n)
+	}
+	for _, id := range slices.Sorted(maps.Keys(counts)) {
+		if counts[id] != 1 {
+			t.Errorf("%s came %d times", id, counts[id])
+		}
+	}
+}
+
+// wants fails the test unless exactly these events came, in this order.
+func (r *receiver) wants(t testing.TB, ids ...string) {
+	t.Helper()
+	if got := r.ids(); !slices.Equal(got, ids) {
+		t.Errorf("%v came, want %v", got, ids)
+	}
+}
+
+// answers returns what an application answers that always answers the same.
+func answers(status int) func(context.Context, *Delivery) Result {
+	return func(context.Context, *Delivery) Result { return Result{Status: status} }
+}
+
+func TestStoreAndDeliver(t *testing.T) {
+	eachEngine(t, func(t *testing.T, s Settings) {
+		r := &receiver{answer: func(_ context.Context, d *Delivery) Result {
+			if d.ID == "7" && d.Attempt < 3 {
+				return Result{Status: 500}
+			}
+			return Result{Status: 200}
+		}}
+		g := start(t, s, newDestination("a", r.deliver))
+		for _, e := range newEvents(300) {
+			g.keep(t, e)
+		}
+		g.drain(t, "a")
+		for id, n := range r.counts() {
+			if want := map[bool]int{false: 1, true: 3}[id == "7"]; n != want {
+				t.Errorf("%s came %d times, want %d", id, n, want)
+			}
+		}
+		if n := g.o.count(Delivered); n != 300 {
+			t.Errorf("%d were delivered", n)
+		}
+	})
+}
+
+func sizeOf(t testing.TB, file string) int64 {
+	t.Helper()
+	info, err := os.Stat(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.Size()
+}

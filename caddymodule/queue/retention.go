@@ -1,0 +1,298 @@
+package queue
+
+import (
+	"context"
+	"database/sql"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+const (
+	// sweepInterval is how often the log is looked through for what is too old.
+	sweepInterval = time.Minute
+
+	// pressureInterval is how often it is looked whether the room gets short.
+	pressureInterval = time.Second
+
+	// sweepRows is how many events are removed in one transaction, at the most, so
+	// that no answer waits for long.
+	sweepRows = 200
+)
+
+// keepHouse removes what need not be kept.
+func (q *Queue) keepHouse() {
+	var swept time.Time
+	var vain int64 // how far all destinations were when a sweep found no room
+	for wait(q.ctx, pressureInterval) {
+		due := q.now().Sub(swept) >= sweepInterval
+		if !due && !q.isShort() {
+			continue
+		}
+		if due {
+			swept = q.now()
+			if q.store.shared {
+				q.declare() // names that only a gateway had that has died
+			}
+		}
+		destinations, err := q.store.destinations(q.ctx)
+		var far, freed int64
+		for _, r := range destinations {
+			far += r.position
+		}
+		if err == nil && !due && far == vain {
+			continue
+		}
+		if err == nil {
+			freed, err = q.sweep(q.ctx, destinations)
+		}
+		if err != nil && q.ctx.Err() == nil {
+			q.log().Error("what is too old cannot be removed; trying again", zap.Error(err))
+		}
+		if vain = far; freed > 0 {
+			vain = -1
+		}
+	}
+}
+
+// isShort reports whether events take 90 % of the room.
+func (q *Queue) isShort() bool {
+	return q.writer.bytes.Load() >= q.writer.limit.Load()/10*9
+}
+
+// sweep removes dead letters and delivered events that are too old, or take too
+// much room, and returns how many bytes that frees.
+func (q *Queue) sweep(ctx context.Context, destinations []row) (freed int64, err error) {
+	q.mu.Lock()
+	cutoff := q.now().Add(-q.retention).UnixMicro()
+	q.mu.Unlock()
+	if err := q.forgetKeys(ctx); err != nil {
+		return 0, err
+	}
+	if err := q.sweepDead(ctx, cutoff); err != nil {
+		return 0, err
+	}
+	for after := int64(0); ; {
+		b, err := q.store.sweepable(ctx, after, destinations)
+		if err != nil || b.last == after {
+			return freed, err
+		}
+		after = b.last
+		n, done, err := q.remove(ctx, b, cutoff)
+		if freed += n; err != nil || done {
+			return freed, err
+		}
+	}
+}
+
+// forgetKeys removes keys that outlived their events and are not remembered any
+// more.
+func (q *Queue) forgetKeys(ctx context.Context) error {
+	now := q.now().UnixMicro()
+	const expired = `SELECT expires, key FROM webhooks_leftovers WHERE expires <= $1 ORDER BY expires, key LIMIT ` + stepRows
+	_, err := q.inSteps(ctx, func(t *tx) (int64, error) {
+		// Unless the key has come again since.
+		if err := t.exec(`DELETE FROM webhooks_keys WHERE expires <= $1 AND key IN (SELECT key FROM (`+expired+`) AS old)`, now); err != nil {
+			return 0, err
+		}
+		return t.changed(`DELETE FROM webhooks_leftovers WHERE (expires, key) IN (`+expired+`)`, now)
+	})
+	return err
+}
+
+// logged is what a sweep knows of an event.
+type logged struct {
+	seq, received, size int64
+	delivered           bool
+}
+
+// batch is a part of the log.
+type batch struct {
+	events []logged
+	last   int64 // seq
+}
+
+// sweepable returns the part of the log after a number.
+func (s *store) sweepable(ctx context.Context, after int64, destinations []row) (batch, error) {
+	b := batch{last: after}
+	err := s.query(ctx, `SELECT seq, source, type, received, size, EXISTS (SELECT 1 FROM webhooks_exceptions x WHERE x.seq = e.seq)
+		FROM webhooks_events e WHERE seq > $1 ORDER BY seq LIMIT $2`, []any{after, sweepRows}, func(rows *sql.Rows) error {
+		var l logged
+		var source, eventType string
+		var isException bool
+		if err := rows.Scan(&l.seq, &source, &eventType, &l.received, &l.size, &isException); err != nil {
+			return err
+		}
+		l.delivered = !isException
+		for i := range destinations {
+			l.delivered = l.delivered && !destinations[i].awaits(l.seq, source, eventType)
+		}
+		b.events = append(b.events, l)
+		b.last = l.seq
+		return nil
+	})
+	return b, err
+}
+
+// awaits reports whether a destination is still to take an event of the log.
+func (r *row) awaits(seq int64, source, eventType string) bool {
+	if seq <= r.position || !r.filter.Takes(source, eventType) {
+		return false
+	}
+	for _, g := range r.gaps {
+		if g.From < seq && (g.To == 0 || seq <= g.To) {
+			return false
+		}
+	}
+	return true
+}
+
+// remove removes what it may of a batch: delivered events that are too old or,
+// as long as the room is short, of any age. done says that what follows is
+// younger.
+func (q *Queue) remove(ctx context.Context, b batch, cutoff int64) (freed int64, done bool, err error) {
+	var old []int64
+	excess := q.writer.bytes.Load() - q.writer.limit.Load()/10*9
+	for _, l := range b.events {
+		if done = l.received >= cutoff && excess <= 0; done {
+			break
+		}
+		if l.delivered {
+			old = append(old, l.seq)
+			excess -= l.size
+		}
+	}
+	if len(old) == 0 {
+		return 0, done, nil
+	}
+	var last, bytes int64
+	err = q.doWith(ctx, func(t *tx) (err error) {
+		// First, as when events are stored: who writes both takes them in one order.
+		if err := t.exec(`UPDATE webhooks_queue SET bytes = bytes WHERE id = 1`); err != nil {
+			return err
+		}
+		if freed, err = t.removeEvents(old, q.now()); err != nil {
+			return err
+		}
+		return t.row(`UPDATE webhooks_queue SET bytes = bytes - $1 WHERE id = 1 RETURNING last, bytes`, []any{freed}, &last, &bytes)
+	})
+	if err != nil {
+		return 0, done, err
+	}
+	q.writer.note(last, bytes)
+	return freed, done, nil
+}
+
+// removeEvents removes events, but for those that have an exception by now, and
+// returns how many bytes they took. Their keys stay as long as they are
+// remembered.
+func (t *tx) removeEvents(old []int64, now time.Time) (freed int64, err error) {
+	var forgotten []int64
+	var leftovers []any
+	err = t.each(old, func(in string, args []any) error {
+		return t.rows(`DELETE FROM webhooks_events WHERE seq IN `+in+`
+			AND NOT EXISTS (SELECT 1 FROM webhooks_exceptions x WHERE x.seq = webhooks_events.seq) RETURNING seq, key, expires, size`,
+			args, func(rows *sql.Rows) error {
+				var seq, expires, size int64
+				var key []byte
+				if err := rows.Scan(&seq, &key, &expires, &size); err != nil {
+					return err
+				}
+				freed += size
+				if expires > now.UnixMicro() {
+					leftovers = append(leftovers, expires, key)
+				} else {
+					forgotten = append(forgotten, seq)
+				}
+				return nil
+			})
+	})
+	if err != nil {
+		return 0, err
+	}
+	if err := t.insert(`INSERT INTO webhooks_leftovers (expires, key)`, 2, ` ON CONFLICT (expires, key) DO NOTHING`, leftovers, nil); err != nil {
+		return 0, err
+	}
+	// A key that has come again since belongs to another event.
+	return freed, t.each(forgotten, func(in string, args []any) error {
+		return t.exec(`DELETE FROM webhooks_keys WHERE seq IN `+in, args...)
+	})
+}
+
+// sweepDead removes dead letters that are too old, and the oldest of those that
+// take more than a quarter of the room.
+func (q *Queue) sweepDead(ctx context.Context, cutoff int64) error {
+	var bytes int64
+	if err := q.store.query(ctx, `SELECT CAST(COALESCE(SUM(size), 0) AS BIGINT) FROM webhooks_exceptions WHERE state = 'dead'`, nil,
+		func(rows *sql.Rows) error { return rows.Scan(&bytes) }); err != nil {
+		return err
+	}
+	excess := bytes - q.writer.limit.Load()/4
+	for {
+		var dead []deadRow
+		if err := q.store.query(ctx, `SELECT seq, name, size, tried FROM webhooks_exceptions WHERE state = 'dead' ORDER BY tried LIMIT $1`, []any{sweepRows},
+			func(rows *sql.Rows) error {
+				var d deadRow
+				if err := rows.Scan(&d.seq, &d.name, &d.size, &d.tried); err != nil {
+					return err
+				}
+				if d.tried >= cutoff && excess <= 0 {
+					return errEnough
+				}
+				excess -= d.size
+				dead = append(dead, d)
+				return nil
+			}); err != nil {
+			return err
+		}
+		if len(dead) == 0 {
+			return nil
+		}
+		if err := q.discard(dead); err != nil {
+			return err
+		}
+	}
+}
+
+// deadRow is a dead letter as a sweep sees it.
+type deadRow struct {
+	seq, size, tried int64
+	name             string
+}
+
+// discard removes dead letters, and says so.
+func (q *Queue) discard(dead []deadRow) error {
+	counts := make(map[string]int)
+	err := q.do(func(t *tx) error {
+		clear(counts)
+		for _, d := range dead {
+			n, err := t.changed(`DELETE FROM webhooks_exceptions WHERE seq = $1 AND name = $2 AND state = 'dead'`, d.seq, d.name)
+			if err != nil {
+				return err
+			}
+			counts[d.name] += int(n)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for name, n := range counts {
+		q.log().Warn("dead letters were discarded: they were too old, or took more than a quarter of the room",
+			zap.String("deliver", name), zap.Int("count", n))
+		if o := q.observer(); o != nil {
+			o.Discarded(name, n)
+		}
+	}
+	return nil
+}
+
+// observer returns that of the current generation.
+func (q *Queue) observer() Observer {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if n := len(q.generations); n > 0 {
+		return q.generations[n-1].Observer
+	}
+	return nil
+}

@@ -1,0 +1,64 @@
+package queue
+
+import (
+	"errors"
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Backoff is how long to wait between two attempts: First, then twice as long
+// each time, up to Max, and of that a random part between half and all.
+type Backoff struct{ First, Max time.Duration }
+
+// delay returns how long to wait after a number of failed attempts.
+func (b Backoff) delay(failures int, random func() float64) time.Duration {
+	d := min(b.First, b.Max)
+	for range failures - 1 {
+		if d > b.Max/2 { // twice as long may be more than a Duration holds
+			d = b.Max
+			break
+		}
+		d *= 2
+	}
+	return d/2 + time.Duration(float64(d/2)*random())
+}
+
+// decide says what an attempt leads to, and for Retrying, how long to wait.
+// attempt is its number, from 1.
+func decide(r Result, attempt, attempts int, backoff Backoff, now time.Time) (Outcome, time.Duration) {
+	switch {
+	case r.Err == nil && 200 <= r.Status && r.Status <= 299:
+		return Delivered, 0
+	case r.Status == http.StatusGone || 300 <= r.Status && r.Status <= 399:
+		return Dead, 0 // the destination is not there any more, and says so
+	case attempt >= attempts:
+		return Dead, 0
+	}
+	delay := backoff.delay(attempt, rand.Float64)
+	if r.Status == http.StatusTooManyRequests || r.Status == http.StatusServiceUnavailable {
+		// Not earlier than it asks for, but what it asks for has a limit.
+		delay = max(delay, min(retryAfter(r.RetryAfter, now), backoff.Max))
+	}
+	return Retrying, delay
+}
+
+// retryAfter reads a Retry-After header: seconds, or a date; 0 if it is neither.
+// See RFC 9110, section 10.2.3.
+func retryAfter(header string, now time.Time) time.Duration {
+	header = strings.TrimSpace(header)
+	if header == "" {
+		return 0
+	}
+	// One that is out of range is the largest, or the smallest, that there is.
+	if seconds, err := strconv.ParseInt(header, 10, 64); err == nil || errors.Is(err, strconv.ErrRange) {
+		const most = int64(1<<63-1) / int64(time.Second)
+		return time.Duration(max(0, min(seconds, most))) * time.Second
+	}
+	if date, err := http.ParseTime(header); err == nil {
+		return max(0, date.Sub(now))
+	}
+	return 0
+}

@@ -1,0 +1,124 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// migrations bring the schema from one version to the next; the version is how
+// many of them were applied. What was released is never changed, only added to.
+// Words in braces are replaced by each engine's own.
+//
+// Times are microseconds since 1970.
+var migrations = []string{`
+-- One row. Its lock is what makes the order of commits the order of seq, so that
+-- a reader never passes a number that a slower transaction is still to commit.
+CREATE TABLE webhooks_queue (
+	id     INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
+	last   BIGINT  NOT NULL, -- the last seq that was given away
+	bytes  BIGINT  NOT NULL, -- that the events take
+	probes BIGINT  NOT NULL  -- counts who asked whether it can be written: SQLite writes nothing that stays as it is
+);
+INSERT INTO webhooks_queue (id, last, bytes, probes) VALUES (1, 0, 0, 0);
+
+-- The log, in order of arrival.
+CREATE TABLE webhooks_events (
+	seq           {seq}  NOT NULL PRIMARY KEY,
+	key           {blob} NOT NULL,
+	source        TEXT   NOT NULL,
+	provider      TEXT   NOT NULL,
+	type          TEXT   NOT NULL,
+	partition_key TEXT   NOT NULL,
+	event_id      TEXT   NOT NULL, -- the provider's own
+	received      BIGINT NOT NULL,
+	expires       BIGINT NOT NULL, -- when the key is forgotten
+	size          BIGINT NOT NULL, -- in webhooks_queue.bytes
+	original      BIGINT NOT NULL, -- how many bytes of the body are the provider's own
+	request       {blob},
+	body          {blob} NOT NULL
+);
+
+-- What makes an event a duplicate.
+CREATE TABLE webhooks_keys (
+	key     {blob} NOT NULL PRIMARY KEY,
+	expires BIGINT NOT NULL,
+	seq     BIGINT NOT NULL -- the last event with this key
+) {without_rowid};
+
+-- Keys whose events are gone, but that are still remembered.
+CREATE TABLE webhooks_leftovers (
+	expires BIGINT NOT NULL,
+	key     {blob} NOT NULL,
+	PRIMARY KEY (expires, key)
+) {without_rowid};
+
+-- How far each deliver name is: every event up to position is settled, or is an
+-- exception. Attempts were begun up to begun, at the most.
+CREATE TABLE webhooks_destinations (
+	name     TEXT     NOT NULL PRIMARY KEY,
+	filter   TEXT     NOT NULL, -- JSON
+	position BIGINT   NOT NULL,
+	begun    BIGINT   NOT NULL,
+	gaps     TEXT     NOT NULL, -- JSON: what came in while no configuration had the name
+	paused   SMALLINT NOT NULL,
+	holder   TEXT     NOT NULL, -- the gateway that works it
+	lease    BIGINT   NOT NULL, -- counts holders: an older one must not settle anything
+	until    BIGINT   NOT NULL
+);
+
+-- Events that a destination did not take at once: waiting for a retry, parked
+-- behind another one of their key, being tried, or dead.
+CREATE TABLE webhooks_exceptions (
+	seq           BIGINT   NOT NULL REFERENCES webhooks_events (seq),
+	name          TEXT     NOT NULL REFERENCES webhooks_destinations (name),
+	state         TEXT     NOT NULL,
+	due           BIGINT   NOT NULL,
+	attempts      INTEGER  NOT NULL, -- that were begun
+	replay        SMALLINT NOT NULL,
+	tried         BIGINT   NOT NULL, -- when the last attempt ended, or it was parked
+	status        INTEGER  NOT NULL,
+	error         TEXT     NOT NULL,
+	excerpt       {blob},
+	partition_key TEXT     NOT NULL,
+	received      BIGINT   NOT NULL,
+	size          BIGINT   NOT NULL,
+	PRIMARY KEY (seq, name)
+);
+CREATE INDEX webhooks_exceptions_due ON webhooks_exceptions (name, state, due);
+CREATE INDEX webhooks_exceptions_key ON webhooks_exceptions (name, partition_key, seq);
+`}
+
+// errSchema says that the schema cannot be used, now or later.
+var errSchema = errors.New("the queue cannot be used")
+
+// migrate brings the schema to the version of this program.
+func (s *store) migrate(ctx context.Context) error {
+	return s.transact(ctx, func(t *tx) error {
+		if s.lockSchema != "" {
+			if err := t.exec(s.lockSchema); err != nil {
+				return err
+			}
+		}
+		if err := t.exec(`CREATE TABLE IF NOT EXISTS webhooks_migrations (version INTEGER NOT NULL PRIMARY KEY)`); err != nil {
+			return err
+		}
+		var version int
+		if err := t.row(`SELECT COALESCE(MAX(version), 0) FROM webhooks_migrations`, nil, &version); err != nil {
+			return err
+		}
+		if version > len(migrations) {
+			return fmt.Errorf("%w: its schema has version %d, and this program knows up to %d; run the newer program again, or give this one a queue of its own",
+				errSchema, version, len(migrations))
+		}
+		for ; version < len(migrations); version++ {
+			if err := t.execScript(s.words.Replace(migrations[version])); err != nil {
+				return fmt.Errorf("schema version %d: %w", version+1, err)
+			}
+			if err := t.exec(`INSERT INTO webhooks_migrations (version) VALUES ($1)`, version+1); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}

@@ -1,0 +1,520 @@
+package queue
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gofrs/flock"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
+	_ "modernc.org/sqlite" // the driver "sqlite"
+)
+
+// Engines.
+const (
+	SQLite     = "sqlite"
+	PostgreSQL = "postgres"
+)
+
+// store is a database: one connection that writes, some that read.
+type store struct {
+	write, read *sql.DB
+	dialect
+	lock *flock.Flock // of SQLite's file
+
+	// Of the one goroutine that writes.
+	conn     *sql.Conn
+	prepared map[string]*sql.Stmt // on conn
+
+	insertions map[insertion]string
+
+	reads sync.Map // of *sql.Stmt, by query
+}
+
+// dialect is what the engines do not have in common.
+type dialect struct {
+	shared     bool              // other gateways may use it at the same time
+	words      *strings.Replacer // of the schema
+	lockSchema string            // serializes migrations
+	clock      string            // the time that all gateways go by; "" for our own
+
+	// placeholder is that of many parameters: SQLite takes names everywhere, but
+	// looks for each of them among all.
+	placeholder func(n int) string
+}
+
+var sqliteDialect = dialect{
+	words: strings.NewReplacer("{seq}", "INTEGER", "{blob}", "BLOB", "{without_rowid}", "WITHOUT ROWID"),
+
+	placeholder: func(int) string { return "?" },
+}
+
+var postgresDialect = dialect{
+	shared:     true,
+	words:      strings.NewReplacer("{seq}", "BIGINT", "{blob}", "BYTEA", "{without_rowid}", ""),
+	lockSchema: `SELECT pg_advisory_xact_lock(7310018)`,
+	clock:      `SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::BIGINT`,
+
+	placeholder: func(n int) string { return "$" + strconv.Itoa(n) },
+}
+
+// readers is how many connections read.
+const readers = 4
+
+// openSQLite opens the file, and makes it and its directory if they are not
+// there. The file belongs to this process until close.
+func openSQLite(ctx context.Context, file string) (*store, error) {
+	if err := create(file); err != nil {
+		return nil, fmt.Errorf("%w: %w", errSchema, err)
+	}
+	file = Path(file) // a link can lead to it from now on
+	// SQLite's own locks are not held between transactions.
+	lock := flock.New(file+".lock", flock.SetPermissions(0o600))
+	locked, err := lock.TryLock()
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errSchema, err)
+	}
+	if !locked {
+		_ = lock.Close()
+		return nil, fmt.Errorf("%w: %s is in use by another process; give each Caddy a `queue sqlite <file>` of its own, or let them share a `queue postgres <dsn>`", errSchema, file)
+	}
+	s := &store{dialect: sqliteDialect, lock: lock, insertions: make(map[insertion]string)}
+	if err := s.openSQLite(ctx, file); err != nil {
+		_ = s.close()
+		return nil, fmt.Errorf("%w: %s: %w; it was left as it is: move it away to begin with a new one", errSchema, file, err)
+	}
+	return s, nil
+}
+
+// create makes a file and its directory if they are not there, before SQLite does
+// it with the permissions of every file.
+func create(file string) error {
+	if err := createDirectory(filepath.Dir(file)); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(file, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+// createDirectory makes a directory and its parents if they are not there, for
+// their owner only, and lasting: SQLite syncs the directory that its file is in,
+// but not those above it.
+func createDirectory(path string) error {
+	if _, err := os.Stat(path); err == nil {
+		return nil
+	}
+	parent := filepath.Dir(path)
+	if parent != path {
+		if err := createDirectory(parent); err != nil {
+			return err
+		}
+	}
+	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	if d, err := os.Open(parent); err == nil {
+		_ = d.Sync() // not every system can sync a directory
+		_ = d.Close()
+	}
+	return nil
+}
+
+func (s *store) openSQLite(ctx context.Context, file string) error {
+	uri := "file:" + strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(file)
+	if err := checkSQLite(ctx, uri+"?mode=ro"); err != nil {
+		return err
+	}
+	uri += "?_txlock=immediate&_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)" +
+		"&_pragma=foreign_keys(ON)&_pragma=cache_size(-16384)&_pragma=wal_autocheckpoint(4000)&_pragma=journal_size_limit(33554432)"
+	var err error
+	if s.write, err = sql.Open("sqlite", uri); err != nil {
+		return err
+	}
+	s.write.SetMaxOpenConns(1)
+	if s.read, err = sql.Open("sqlite", uri+"&_pragma=query_only(ON)"); err != nil {
+		return err
+	}
+	s.read.SetMaxOpenConns(readers)
+	s.read.SetMaxIdleConns(readers)
+	return nil
+}
+
+// checkSQLite looks whether the file is a queue, or can become one, and whether
+// it is whole. It reads only: already to open it as a queue would change it.
+func checkSQLite(ctx context.Context, uri string) error {
+	db, err := sql.Open("sqlite", uri)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	db.SetMaxOpenConns(1)
+	var damage string
+	if err := db.QueryRowContext(ctx, `PRAGMA quick_check(1)`).Scan(&damage); err != nil {
+		return err
+	}
+	if damage != "ok" {
+		return fmt.Errorf("the file is damaged: %s", damage)
+	}
+	var foreign int
+	if err := db.QueryRowContext(ctx, `SELECT count(*) FROM sqlite_master WHERE name NOT LIKE 'webhooks\_%' ESCAPE '\' AND name NOT LIKE 'sqlite\_%' ESCAPE '\'`).Scan(&foreign); err != nil {
+		return err
+	}
+	if foreign > 0 {
+		return errors.New("it is the database of another program")
+	}
+	return nil
+}
+
+// postgresTimeouts end what a gateway that is cut off has left open at the
+// server, so that it holds up the others for seconds only; in milliseconds.
+var postgresTimeouts = map[string]string{
+	"application_name":                    "caddy-webhooks",
+	"synchronous_commit":                  "on", // an answer promises it
+	"lock_timeout":                        "5000",
+	"statement_timeout":                   "30000",
+	"idle_in_transaction_session_timeout": "5000",
+	"tcp_user_timeout":                    "5000",
+}
+
+// openPostgres prepares the connections; none is made yet.
+func openPostgres(dsn string) (*store, error) {
+	config, err := pgx.ParseConfig(dsn)
+	if err != nil {
+		// Its text may hold parts of the DSN.
+		return nil, fmt.Errorf("%w: that is not a DSN, such as postgres://user@host/database", errSchema)
+	}
+	for name, value := range postgresTimeouts {
+		if _, ok := config.RuntimeParams[name]; !ok {
+			config.RuntimeParams[name] = value
+		}
+	}
+	if config.ConnectTimeout == 0 {
+		config.ConnectTimeout = 5 * time.Second
+	}
+	s := &store{dialect: postgresDialect, insertions: make(map[insertion]string)}
+	s.write = stdlib.OpenDB(*config)
+	s.write.SetMaxOpenConns(1)
+	s.read = stdlib.OpenDB(*config)
+	s.read.SetMaxOpenConns(readers)
+	s.read.SetMaxIdleConns(readers)
+	return s, nil
+}
+
+// isTemporary reports whether an error while opening may go away by itself, as
+// that of a server that is not there yet.
+func isTemporary(err error) bool {
+	var refused *pgconn.PgError
+	if errors.As(err, &refused) {
+		// Classes: connection exception, insufficient resources, operator
+		// intervention ("the database system is starting up" is one).
+		switch refused.Code[:2] {
+		case "08", "53", "57", "55":
+			return true
+		}
+		return false
+	}
+	return !errors.Is(err, errSchema)
+}
+
+func (s *store) close() error {
+	s.disconnect()
+	var errs []error
+	for _, db := range []*sql.DB{s.read, s.write} {
+		if db != nil {
+			errs = append(errs, db.Close())
+		}
+	}
+	if s.lock != nil {
+		// The lock's file stays: removing it would let two processes lock two files.
+		errs = append(errs, s.lock.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// connect makes sure that there is a connection that writes.
+func (s *store) connect(ctx context.Context) (err error) {
+	if s.conn != nil {
+		return nil
+	}
+	s.conn, err = s.write.Conn(ctx)
+	s.prepared = make(map[string]*sql.Stmt)
+	return err
+}
+
+// disconnect gives the connection back, which closes it if it is broken.
+func (s *store) disconnect() {
+	if s.conn == nil {
+		return
+	}
+	for _, statement := range s.prepared {
+		_ = statement.Close()
+	}
+	_ = s.conn.Close()
+	s.conn = nil
+}
+
+// begin begins a transaction, on a new connection if the one that is there is
+// broken.
+func (s *store) begin(ctx context.Context) (*sql.Tx, error) {
+	if s.conn != nil {
+		if t, err := s.conn.BeginTx(ctx, nil); err == nil {
+			return t, nil
+		}
+		s.disconnect()
+	}
+	if err := s.connect(ctx); err != nil {
+		return nil, err
+	}
+	return s.conn.BeginTx(ctx, nil)
+}
+
+// transact runs f in one transaction.
+func (s *store) transact(ctx context.Context, f func(t *tx) error) error {
+	t, err := s.begin(ctx)
+	if err != nil {
+		return err
+	}
+	// After a commit it does nothing; what it rolls back has its own error.
+	defer func() { _ = t.Rollback() }()
+	if err := f(&tx{store: s, ctx: ctx}); err != nil {
+		return err
+	}
+	if err := t.Commit(); err != nil {
+		return fmt.Errorf("%w: %w", errCommit, err)
+	}
+	return nil
+}
+
+// errCommit says that a transaction failed at its very end. It may have been
+// committed all the same, when the connection broke before the server could say
+// so; to try again would store what has no key twice.
+var errCommit = errors.New("the commit failed")
+
+// tx is a transaction on the connection that writes.
+type tx struct {
+	store *store
+	ctx   context.Context
+}
+
+// prepare prepares a statement, once for a connection.
+func (t *tx) prepare(query string) (*sql.Stmt, error) {
+	if statement := t.store.prepared[query]; statement != nil {
+		return statement, nil
+	}
+	statement, err := t.store.conn.PrepareContext(t.ctx, query)
+	if err == nil {
+		t.store.prepared[query] = statement
+	}
+	return statement, err
+}
+
+func (t *tx) exec(query string, args ...any) error {
+	_, err := t.changed(query, args...)
+	return err
+}
+
+// changed runs a statement and returns how many rows it changed.
+func (t *tx) changed(query string, args ...any) (int64, error) {
+	statement, err := t.prepare(query)
+	if err != nil {
+		return 0, err
+	}
+	result, err := statement.ExecContext(t.ctx, args...)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+// execScript runs several statements.
+func (t *tx) execScript(script string) error {
+	for statement := range strings.SplitSeq(script, ";\n") {
+		if strings.TrimSpace(statement) == "" {
+			continue
+		}
+		if _, err := t.store.conn.ExecContext(t.ctx, statement); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// row scans the only row of a query.
+func (t *tx) row(query string, args []any, to ...any) error {
+	statement, err := t.prepare(query)
+	if err != nil {
+		return err
+	}
+	return statement.QueryRowContext(t.ctx, args...).Scan(to...)
+}
+
+// rows calls scan for every row of a query.
+func (t *tx) rows(query string, args []any, scan func(rows *sql.Rows) error) error {
+	statement, err := t.prepare(query)
+	if err != nil {
+		return err
+	}
+	rows, err := statement.QueryContext(t.ctx, args...)
+	return eachRow(rows, err, scan)
+}
+
+// query calls scan for every row of a query on a connection that reads.
+func (s *store) query(ctx context.Context, query string, args []any, scan func(rows *sql.Rows) error) error {
+	statement, err := s.prepareRead(ctx, query)
+	if err != nil {
+		return err
+	}
+	rows, err := statement.QueryContext(ctx, args...)
+	return eachRow(rows, err, scan)
+}
+
+// prepareRead prepares a statement once; on each connection, the pool does it.
+func (s *store) prepareRead(ctx context.Context, query string) (*sql.Stmt, error) {
+	if statement, ok := s.reads.Load(query); ok {
+		return statement.(*sql.Stmt), nil
+	}
+	statement, err := s.read.PrepareContext(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	if earlier, ok := s.reads.LoadOrStore(query, statement); ok {
+		_ = statement.Close()
+		return earlier.(*sql.Stmt), nil
+	}
+	return statement, nil
+}
+
+// errEnough, returned by what scans a row, ends the query without an error.
+var errEnough = errors.New("enough")
+
+func eachRow(rows *sql.Rows, err error, scan func(rows *sql.Rows) error) error {
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := scan(rows); errors.Is(err, errEnough) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// micros returns the time that all gateways go by.
+func (t *tx) micros(own time.Time) (int64, error) {
+	if t.store.clock == "" {
+		return own.UnixMicro(), nil
+	}
+	var micros int64
+	err := t.row(t.store.clock, nil, &micros)
+	return micros, err
+}
+
+// rowsAtOnce are how many rows an INSERT has: a few sizes only, so that the
+// statements are prepared once.
+var rowsAtOnce = []int{64, 32, 16, 8, 4, 2, 1}
+
+// insert inserts rows of a number of columns each, given one after the other.
+// The suffix may name $extra. If it ends in RETURNING seq, the numbers go to
+// returned.
+func (t *tx) insert(prefix string, columns int, suffix string, args []any, returned func(seq int64), extra ...any) error {
+	for len(args) > 0 {
+		n := 0
+		for _, n = range rowsAtOnce {
+			if n*columns <= len(args) {
+				break
+			}
+		}
+		rows := args[: n*columns : n*columns]
+		args = args[n*columns:]
+		if err := t.insertOnce(t.store.insertQuery(prefix, columns, n, suffix), append(rows, extra...), returned); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// each calls f with lists of parameters, of a few sizes only, and the numbers for
+// them.
+func (t *tx) each(numbers []int64, f func(in string, args []any) error) error {
+	for len(numbers) > 0 {
+		n := 0
+		for _, n = range rowsAtOnce {
+			if n <= len(numbers) {
+				break
+			}
+		}
+		args := make([]any, n)
+		list := make([]string, n)
+		for i := range args {
+			args[i], list[i] = numbers[i], t.store.placeholder(i+1)
+		}
+		numbers = numbers[n:]
+		if err := f("("+strings.Join(list, ", ")+")", args); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// insertion names one INSERT among all.
+type insertion struct {
+	prefix string
+	rows   int
+}
+
+// insertQuery returns the statement that inserts a number of rows.
+func (s *store) insertQuery(prefix string, columns, rows int, suffix string) string {
+	query, ok := s.insertions[insertion{prefix, rows}]
+	if !ok {
+		query = prefix + valuesOf(rows, columns, s.placeholder) + strings.Replace(suffix, "$extra", s.placeholder(rows*columns+1), 1)
+		s.insertions[insertion{prefix, rows}] = query
+	}
+	return query
+}
+
+func (t *tx) insertOnce(query string, args []any, returned func(seq int64)) error {
+	if returned == nil {
+		return t.exec(query, args...)
+	}
+	return t.rows(query, args, func(rows *sql.Rows) error {
+		var seq int64
+		err := rows.Scan(&seq)
+		returned(seq)
+		return err
+	})
+}
+
+// valuesOf returns `VALUES ($1, $2), ($3, $4)`.
+func valuesOf(rows, columns int, placeholder func(n int) string) string {
+	var b strings.Builder
+	b.WriteString(" VALUES ")
+	for i := range rows * columns {
+		switch {
+		case i == 0:
+			b.WriteByte('(')
+		case i%columns == 0:
+			b.WriteString("), (")
+		default:
+			b.WriteString(", ")
+		}
+		b.WriteString(placeholder(i + 1))
+	}
+	b.WriteString(") ")
+	return b.String()
+}

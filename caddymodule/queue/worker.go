@@ -1,0 +1,1246 @@
+package queue
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"maps"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+	"golang.org/x/time/rate"
+)
+
+const (
+	// commitInterval is how long the end of an attempt may wait before it is
+	// written, and how long an attempt may take before it is written that it is
+	// under way: after a crash, what ended since may be repeated.
+	commitInterval = 100 * time.Millisecond
+
+	// window is how many events a destination holds in memory, or twice its
+	// concurrency if that is more.
+	window = 256
+
+	// windowBytes is how many bytes of them, about.
+	windowBytes = 8 << 20
+
+	// downAfter is after how many failures in a row a destination is probed.
+	downAfter = 10
+
+	// maxProbeInterval is how long to wait between two probes, at the most.
+	maxProbeInterval = time.Minute
+
+	// spillAfter is how long an attempt may keep the later events of its key in
+	// memory when there is no room for others.
+	spillAfter = time.Second
+
+	// troubleDelay is how long to wait after the database failed.
+	troubleDelay = time.Second
+
+	// idleDelay is how long a destination sleeps at the most.
+	idleDelay = time.Minute
+)
+
+// worker delivers the events of one destination. What it holds is of the one
+// goroutine that runs it, but for what mu guards.
+type worker struct {
+	q    *Queue
+	name string
+
+	wake     chan struct{}
+	finished chan finished
+	quit     chan struct{} // closed when the destination leaves
+	done     chan struct{} // closed when the worker has ended
+
+	mu     sync.Mutex
+	target target
+	status workerStatus
+
+	overdue atomic.Bool // exceptions may be due earlier than nextDue says
+	pausing atomic.Bool // whether it is paused may have changed
+
+	acquireAt time.Time // when to try again to get the lease
+
+	// What follows is valid while lease is not 0.
+	lease    int64
+	renewed  time.Time // when what renewed the lease last was begun
+	renewing time.Time
+	revoke   context.CancelFunc // ends the attempts when the lease is lost
+	revoked  context.Context
+	gaps     []gap
+	paused   bool
+	pos      int64               // up to which the log is read
+	maybe    int64               // up to which attempts may have begun before this worker
+	capacity int                 // of open
+	open     map[int64]*delivery // in memory, not settled
+	bytes    int64               // of open
+	ran      int64               // the last seq of the log of which an attempt has begun
+	settled  int64               // the last seq of the log that is settled
+	fresh    []*delivery         // read, their attempt not written yet
+	ready    []*delivery         // their attempt written, not begun yet
+	running  int
+	known    map[int64]bool   // events after pos that are exceptions already
+	resumed  map[int64]int    // attempts of those that were
+	lanes    map[string]*lane // by partition key, when ordered
+	releases []string         // keys whose oldest parked event may go
+	nextDue  time.Time        // when to look for due exceptions
+	next     progress         // what is to be written
+	dirty    time.Time        // since when there is something, zero for nothing
+	pending  *change          // being written
+	writing  *progress        // what pending writes
+	pauseFor time.Time        // until when to leave the database alone
+
+	limiter *rate.Limiter
+
+	// Of the destination's health, which a lost lease does not change.
+	streak    int
+	down      bool
+	downSince time.Time // when the first failure of the streak began
+	downAt    time.Time // when there were enough of them
+	probes    int
+	probeAt   time.Time
+}
+
+// target is what a worker delivers to.
+type target struct {
+	*Destination
+	generation *Generation
+}
+
+// workerStatus is what others may know of a worker.
+type workerStatus struct {
+	here, down bool
+	pos        int64
+	open       int64
+	oldest     time.Time
+}
+
+// note notes an event that the database does not have as an exception.
+func (s *workerStatus) note(d *delivery) {
+	s.open++
+	if s.oldest.IsZero() || d.Received.Before(s.oldest) {
+		s.oldest = d.Received
+	}
+}
+
+// noteUnwritten notes an exception that is still to be written, but for what is
+// not to be delivered any more.
+func (s *workerStatus) noteUnwritten(x exception) {
+	if !x.kept && x.state != stateDead {
+		s.note(x.delivery)
+	}
+}
+
+// delivery is an event in memory.
+type delivery struct {
+	Delivery
+	attempts int  // that were begun and written
+	row      bool // there is, or will be, an exception
+	kept     bool // it is written
+	running  bool
+	since    time.Time // it is in memory
+	begun    time.Time // its attempt
+}
+
+// lane is a partition key of an ordered destination: one event at a time.
+type lane struct {
+	waiting []*delivery // in memory
+	parked  int         // exceptions
+	failed  bool        // the oldest waits for its retry, or takes long, or parked ones follow
+}
+
+// progress is what a worker writes in one transaction.
+type progress struct {
+	position, begun int64
+	put             map[int64]exception
+	remove          map[int64]bool
+	begin           []*delivery // whose attempt begins after that
+	recovered       time.Time   // failures since then are due now
+	paused          bool        // read back
+	lost            bool        // nothing was written: another gateway has taken over
+}
+
+// size returns how many exceptions change.
+func (p *progress) size() int { return len(p.put) + len(p.remove) }
+
+// finished is an attempt that ended.
+type finished struct {
+	d      *delivery
+	result Result
+	took   time.Duration
+	cut    bool // by a reload, a shutdown or a lost lease
+	lost   bool
+}
+
+func newWorker(q *Queue, name string) *worker {
+	return &worker{
+		q: q, name: name,
+		wake:     make(chan struct{}, 1),
+		finished: make(chan finished, 64),
+		quit:     make(chan struct{}),
+		done:     make(chan struct{}),
+		limiter:  rate.NewLimiter(rate.Inf, 1),
+		writing:  new(progress),
+	}
+}
+
+// poke makes the worker look around.
+func (w *worker) poke() {
+	select {
+	case w.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (w *worker) configure(t target) {
+	w.mu.Lock()
+	w.target = t
+	w.mu.Unlock()
+	w.poke()
+}
+
+func (w *worker) current() target {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.target
+}
+
+// run works the destination until quit is closed. before is closed when the one
+// that had the name before has ended.
+func (w *worker) run(before <-chan struct{}) {
+	defer close(w.done)
+	if before != nil {
+		<-before
+	}
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		wait := w.step()
+		timer.Reset(max(0, wait))
+		select {
+		case <-w.wake:
+		case <-timer.C:
+		case f := <-w.finished:
+			w.finish(f)
+			w.finishMore()
+		case err := <-w.pendingDone():
+			w.wrote(err)
+		case <-w.quit:
+			w.leave()
+			return
+		}
+	}
+}
+
+// isLeaving reports whether the destination is to leave.
+func (w *worker) isLeaving() bool {
+	select {
+	case <-w.quit:
+		return true
+	default:
+		return false
+	}
+}
+
+func (w *worker) finishMore() {
+	for {
+		select {
+		case f := <-w.finished:
+			w.finish(f)
+		default:
+			return
+		}
+	}
+}
+
+func (w *worker) pendingDone() <-chan error {
+	if w.pending == nil {
+		return nil
+	}
+	return w.pending.done
+}
+
+// step does what can be done now, and returns how long there is nothing to do
+// unless something happens.
+func (w *worker) step() time.Duration {
+	t := w.current()
+	now := w.q.now()
+	if !w.q.isOpen() {
+		return idleDelay
+	}
+	if w.lease != 0 && w.q.shared() && now.Sub(w.renewed) >= leaseTime-leaseMargin {
+		w.lose()
+		return 0
+	}
+	if now.Before(w.pauseFor) {
+		return w.pauseFor.Sub(now)
+	}
+	if w.lease == 0 && (!t.generation.isDeclared() || w.isLeaving()) {
+		return idleDelay
+	}
+	if w.lease == 0 && (now.Before(w.acquireAt) || !w.acquire(t, now)) {
+		return time.Second
+	}
+	if w.overdue.Swap(false) {
+		w.nextDue = time.Time{}
+	}
+	if err := w.readPaused(); err != nil {
+		return w.trouble(err, now)
+	}
+	w.limit(t.Rate)
+	w.capacity = max(window, 2*t.Concurrency)
+	if err := w.fill(t, now); err != nil {
+		return w.trouble(err, now)
+	}
+	w.begin(t, now)
+	w.write(t, now)
+	w.publish()
+	return w.sleep(t, now)
+}
+
+func (w *worker) trouble(err error, now time.Time) time.Duration {
+	w.q.log().Error("the queue cannot be read; trying again", zap.String("deliver", w.name), zap.Error(err))
+	w.pauseFor = now.Add(troubleDelay)
+	return troubleDelay
+}
+
+// acquire tries to become the one that works the destination.
+func (w *worker) acquire(t target, now time.Time) bool {
+	var r row
+	var isOthers bool
+	lanes := make(map[string]*lane)
+	var known map[int64]bool
+	var resumed map[int64]int
+	w.acquireAt = now.Add(time.Second)
+	err := w.q.do(func(tx *tx) (err error) {
+		clear(lanes)
+		if isOthers = w.isLeaving(); isOthers {
+			return nil
+		}
+		r, err = tx.acquire(w.name, w.q.holder, t.Ordered, now)
+		// That is no failure, which would take that of all that is written with it.
+		if isOthers = errors.Is(err, errLost); isOthers {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if known, resumed, err = tx.resume(w.name, r.position, t.Ordered); err != nil {
+			return err
+		}
+		if err := tx.settleStates(w.name, t.Ordered, now.UnixMicro()); err != nil || !t.Ordered {
+			return err
+		}
+		return tx.lanes(w.name, lanes)
+	})
+	if err != nil || isOthers {
+		if err != nil && !errors.Is(err, ErrClosed) {
+			w.q.log().Error("a destination cannot be worked; trying again", zap.String("deliver", w.name), zap.Error(err))
+		}
+		w.setStatus(workerStatus{})
+		return false
+	}
+	w.lease, w.renewed = r.lease, now
+	w.paused = r.paused
+	w.revoked, w.revoke = context.WithCancel(context.Background())
+	w.gaps = r.gaps
+	w.pos, w.maybe = r.position, max(r.begun, r.position)
+	w.open = make(map[int64]*delivery)
+	w.bytes, w.settled, w.ran = 0, r.position, r.position
+	w.fresh, w.ready, w.running = nil, nil, 0
+	w.lanes, w.releases = lanes, nil
+	w.known, w.resumed = known, resumed
+	w.nextDue = time.Time{}
+	w.next, w.dirty = progress{}, time.Time{}
+	w.pending, w.writing = nil, new(progress)
+	return true
+}
+
+// lose forgets everything: another gateway goes on where this one was.
+func (w *worker) lose() {
+	w.q.log().Warn("another gateway may work this destination now", zap.String("deliver", w.name))
+	w.revoke()
+	for running := w.running; running > 0; running-- {
+		f := <-w.finished
+		f.lost = true
+		w.observe(f, HandedBack, time.Time{})
+	}
+	w.lease, w.running = 0, 0
+	w.pending, w.writing = nil, new(progress) // whatever becomes of it
+	w.setStatus(workerStatus{})
+}
+
+// readPaused reads whether it is paused, if that may have changed: the database
+// knows what was said last.
+func (w *worker) readPaused() error {
+	if !w.pausing.Swap(false) {
+		return nil
+	}
+	err := w.q.read(`SELECT paused FROM webhooks_destinations WHERE name = $1`, []any{w.name},
+		func(rows *sql.Rows) error { return rows.Scan(&w.paused) })
+	if err != nil {
+		w.pausing.Store(true)
+	}
+	return err
+}
+
+// limit follows the configured rate. A burst is what is due within 10 ms, so
+// that timers need not be exact.
+func (w *worker) limit(r Rate) {
+	limit, burst := rate.Inf, 1
+	if r.N > 0 {
+		limit = rate.Limit(float64(r.N) / r.Per.Seconds())
+		burst = max(1, int(float64(limit)/100))
+	}
+	if w.limiter.Limit() != limit {
+		now := w.q.now()
+		w.limiter.SetLimitAt(now, limit)
+		w.limiter.SetBurstAt(now, burst)
+	}
+}
+
+// room returns how many deliveries more may have their attempt written now: as
+// many as can begin at once, and for events with many attempts some more, so
+// that they need not wait for a commit each. A crash takes an attempt from those
+// that did not begin.
+func (w *worker) room(t target, now time.Time) int {
+	written := len(w.ready) + len(w.writing.begin)
+	switch {
+	case w.paused:
+		return 0
+	case w.down:
+		if w.running+written > 0 || now.Before(w.probeAt) {
+			return 0
+		}
+		return 1
+	}
+	n := t.Concurrency - w.running
+	if t.Rate.N > 0 {
+		n = min(n, int(w.limiter.TokensAt(now)))
+	} else {
+		n += min(window, t.Concurrency*(t.Attempts-1))
+	}
+	return max(0, min(n, w.capacity)-written)
+}
+
+// want returns how many deliveries are to be read for that.
+func (w *worker) want(t target, now time.Time) int { return w.room(t, now) - len(w.fresh) }
+
+// fill reads what may be tried.
+func (w *worker) fill(t target, now time.Time) error {
+	want := w.want(t, now)
+	if want <= 0 {
+		return nil
+	}
+	if err := w.releaseParked(); err != nil {
+		return err
+	}
+	// While the destination is down, an event that was not tried yet goes before
+	// those that have spent attempts.
+	steps := []func(target, time.Time) error{w.readDue, w.readLog}
+	if w.down {
+		steps = []func(target, time.Time) error{w.readLog, w.readDue}
+	}
+	for _, step := range steps {
+		if w.want(t, now) <= 0 {
+			return nil
+		}
+		if err := step(t, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readDue reads exceptions that are due. They take half of the room at the most
+// while there are new events, so that neither waits for the other.
+func (w *worker) readDue(t target, now time.Time) error {
+	if now.Before(w.nextDue) || w.bytes > windowBytes {
+		return nil
+	}
+	want := w.want(t, now)
+	if w.pos < w.q.head() && !w.down {
+		want = max(1, want/2)
+	}
+	order := "x.due"
+	if w.down {
+		order = "x.attempts, x.due"
+	}
+	read := 0
+	// Those in memory are due too, until it is written that they are under way.
+	err := w.q.read(`SELECT x.attempts, x.replay, `+columnsOfEvent+` FROM webhooks_exceptions x JOIN webhooks_events e ON e.seq = x.seq
+		WHERE x.name = $1 AND x.state = 'retry' AND x.due <= $2 ORDER BY `+order+` LIMIT $3`,
+		[]any{w.name, now.UnixMicro(), want + len(w.open) + w.next.size() + w.writing.size()},
+		func(rows *sql.Rows) error {
+			d := &delivery{row: true, kept: true, since: now}
+			var err error
+			if d.Event, err = scanEvent(rows, &d.attempts, &d.Replay); err != nil {
+				return err
+			}
+			if w.open[d.Seq] != nil || w.isChanging(d.Seq) {
+				return nil
+			}
+			if d.attempts < t.Attempts {
+				w.take(d)
+				w.fresh = append(w.fresh, d)
+			} else {
+				w.die(d, Result{Err: errUsedUp})
+				w.nextInLane(t, d)
+			}
+			if read++; read == want || w.bytes > windowBytes {
+				return errEnough
+			}
+			return nil
+		})
+	if err != nil || read == want || w.bytes > windowBytes {
+		return err
+	}
+	return w.readNextDue(now)
+}
+
+// isChanging reports whether something else than what the database says is to
+// be written, or being written, about an exception.
+func (w *worker) isChanging(seq int64) bool {
+	for _, p := range []*progress{&w.next, w.writing} {
+		if _, ok := p.put[seq]; ok || p.remove[seq] {
+			return true
+		}
+	}
+	return false
+}
+
+// readNextDue finds out when the next exception is due.
+func (w *worker) readNextDue(now time.Time) error {
+	w.nextDue = now.Add(idleDelay)
+	if w.q.shared() { // another gateway may have events delivered again
+		w.nextDue = now.Add(leaseRenewal)
+	}
+	for _, p := range []*progress{&w.next, w.writing} {
+		for _, x := range p.put {
+			if x.state == stateRetry {
+				// Not before it is written.
+				w.nextDue = earlier(w.nextDue, later(x.due, now.Add(commitInterval/10)))
+			}
+		}
+	}
+	return w.q.read(`SELECT due FROM webhooks_exceptions WHERE name = $1 AND state = 'retry' AND due > $2 ORDER BY due LIMIT 1`,
+		[]any{w.name, now.UnixMicro()}, func(rows *sql.Rows) error {
+			var due int64
+			err := rows.Scan(&due)
+			w.nextDue = earlier(w.nextDue, time.UnixMicro(due))
+			return err
+		})
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+// readLog reads new events.
+func (w *worker) readLog(t target, now time.Time) error {
+	for range 16 { // then look around: there may be many that the destination does not take
+		if w.isFull() {
+			w.spill(now)
+		}
+		if w.want(t, now) <= 0 || w.isFull() || w.next.size()+w.writing.size() >= w.capacity {
+			return nil
+		}
+		more, err := w.readLogOnce(t, now)
+		if err != nil || !more {
+			return err
+		}
+	}
+	w.poke()
+	return nil
+}
+
+// isFull reports whether memory has no room for more of the log.
+func (w *worker) isFull() bool { return len(w.open) >= w.capacity || w.bytes > windowBytes }
+
+// spill parks what waits in memory for its key's turn behind an attempt that takes
+// long, so that other keys get past it.
+func (w *worker) spill(now time.Time) {
+	for _, d := range w.open {
+		if l := w.lanes[d.PartitionKey]; l != nil && d.running && !d.Replay && now.Sub(d.begun) >= spillAfter {
+			w.park(l)
+		}
+	}
+}
+
+func (w *worker) readLogOnce(t target, now time.Time) (more bool, err error) {
+	head := w.q.head()
+	for len(w.gaps) > 0 && w.gaps[0].From <= w.pos {
+		if g := w.gaps[0]; g.To == 0 {
+			return false, nil // it has left the configuration
+		} else if w.pos < g.To {
+			w.pos = g.To
+		}
+		w.gaps = w.gaps[1:]
+	}
+	if len(w.gaps) > 0 {
+		head = min(head, w.gaps[0].From)
+	}
+	if w.pos >= head {
+		return false, nil
+	}
+	limit := min(w.want(t, now), w.capacity-len(w.open))
+	if t.Ordered {
+		limit = w.capacity - len(w.open) // many may have to wait for each other
+	}
+	events, pos, err := w.q.after(w.pos, head, t.Source, limit, windowBytes-w.bytes)
+	if err != nil {
+		return false, err
+	}
+	w.pos = pos
+	for _, e := range events {
+		if w.known[e.Seq] {
+			delete(w.known, e.Seq)
+		} else if t.Takes(e.Source, e.Type) {
+			w.arrive(t, &delivery{Delivery: Delivery{Event: e}, since: now})
+		}
+	}
+	w.touch(now)
+	return w.pos < w.q.head(), nil
+}
+
+// arrive takes an event of the log.
+func (w *worker) arrive(t target, d *delivery) {
+	attempts, isKnown := w.resumed[d.Seq]
+	delete(w.resumed, d.Seq)
+	if !isKnown && d.Seq <= w.maybe {
+		attempts = 1 // it may have been tried before a crash
+	}
+	if d.attempts = attempts; attempts > 0 {
+		w.put(d, stateRetry, d.since, Result{}) // so that the next crash does not forget it
+	}
+	if d.attempts >= t.Attempts {
+		w.die(d, Result{Err: errUsedUp})
+		return
+	}
+	if !t.Ordered || d.PartitionKey == "" {
+		w.take(d)
+		w.fresh = append(w.fresh, d)
+		return
+	}
+	l := w.lanes[d.PartitionKey]
+	switch {
+	case l == nil:
+		w.lanes[d.PartitionKey] = new(lane)
+		w.take(d)
+		w.fresh = append(w.fresh, d)
+	case l.failed:
+		l.parked++
+		d.Event = d.withoutBytes()
+		w.put(d, stateParked, d.since, Result{})
+	default:
+		w.take(d)
+		l.waiting = append(l.waiting, d)
+	}
+}
+
+// take holds a delivery in memory.
+func (w *worker) take(d *delivery) {
+	w.open[d.Seq] = d
+	w.bytes += d.size()
+}
+
+// drop lets go of it.
+func (w *worker) drop(d *delivery) {
+	w.settled = max(w.settled, d.Seq)
+	if w.open[d.Seq] == d {
+		delete(w.open, d.Seq)
+		w.bytes -= d.size()
+		d.Event = d.withoutBytes() // which may stay until it is written what became of it
+	}
+}
+
+// put has an exception written.
+func (w *worker) put(d *delivery, state string, due time.Time, result Result) {
+	d.row = true
+	if w.next.put == nil {
+		w.next.put = make(map[int64]exception)
+	}
+	delete(w.next.remove, d.Seq)
+	now := w.q.now()
+	w.next.put[d.Seq] = exception{delivery: d, attempts: d.attempts, state: state, due: due, tried: now, result: result}
+	w.touch(now)
+}
+
+// settle has it written that nothing more is to be done.
+func (w *worker) settle(d *delivery) {
+	w.drop(d)
+	w.touch(w.q.now())
+	if !d.row {
+		return
+	}
+	if w.next.remove == nil {
+		w.next.remove = make(map[int64]bool)
+	}
+	delete(w.next.put, d.Seq)
+	w.next.remove[d.Seq] = true
+}
+
+// touch notes that there is something to be written.
+func (w *worker) touch(now time.Time) {
+	if w.dirty.IsZero() {
+		w.dirty = now
+	}
+}
+
+// errUsedUp is why an event dies that is not tried any more.
+var errUsedUp = errors.New("no attempt is left: the gateway died during the last one, or fewer are configured now")
+
+// die makes an event a dead letter without another attempt.
+func (w *worker) die(d *delivery, result Result) {
+	w.put(d, stateDead, w.q.now(), result)
+	w.drop(d)
+	w.observe(finished{d: d, result: result}, Dead, time.Time{})
+}
+
+// releaseParked reads the oldest parked event of each key whose turn it is. What
+// is not written yet would not be found.
+func (w *worker) releaseParked() error {
+	var later []string
+	for i, key := range w.releases {
+		if w.isParking(key) {
+			later = append(later, key)
+		} else if err := w.releaseKey(key); err != nil {
+			w.releases = append(later, w.releases[i:]...)
+			return err
+		}
+	}
+	w.releases = later
+	return nil
+}
+
+// isParking reports whether it is not written yet that events of a key are parked.
+func (w *worker) isParking(key string) bool {
+	for _, p := range []*progress{&w.next, w.writing} {
+		for _, x := range p.put {
+			if x.state == stateParked && x.PartitionKey == key {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (w *worker) releaseKey(key string) error {
+	l := w.lane(key)
+	var d *delivery
+	err := w.q.read(`SELECT x.attempts, `+columnsOfEvent+` FROM webhooks_exceptions x JOIN webhooks_events e ON e.seq = x.seq
+		WHERE x.name = $1 AND x.partition_key = $2 AND x.state = 'parked' ORDER BY x.seq LIMIT 1`,
+		[]any{w.name, key}, func(rows *sql.Rows) (err error) {
+			d = &delivery{row: true, kept: true, since: w.q.now()}
+			d.Event, err = scanEvent(rows, &d.attempts)
+			return err
+		})
+	if err != nil {
+		return err
+	}
+	if d == nil {
+		delete(w.lanes, key)
+		return nil
+	}
+	l.parked--
+	l.failed = l.parked > 0
+	w.take(d)
+	w.fresh = append(w.fresh, d)
+	return nil
+}
+
+// begin begins attempts that are written.
+func (w *worker) begin(t target, now time.Time) {
+	for len(w.ready) > 0 && !w.paused && w.running < t.Concurrency {
+		if w.down && (w.running > 0 || now.Before(w.probeAt)) {
+			return
+		}
+		if !t.generation.begin() {
+			return
+		}
+		if !w.limiter.AllowN(now, 1) {
+			t.generation.end()
+			return
+		}
+		d := w.ready[0]
+		w.ready = w.ready[1:]
+		d.running = true
+		d.begun = now
+		w.ran = max(w.ran, d.Seq)
+		w.running++
+		go w.attempt(t, d, w.revoked)
+	}
+}
+
+// attempt makes one attempt.
+func (w *worker) attempt(t target, d *delivery, revoked context.Context) {
+	defer t.generation.end()
+	ctx, cancel := context.WithCancelCause(t.generation.ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(revoked, func() { cancel(errLost) })()
+	ctx, stop := context.WithTimeout(ctx, t.Timeout)
+	defer stop()
+
+	begun := w.q.now()
+	result := deliver(ctx, t.Destination, &Delivery{Event: d.Event, Attempt: d.attempts, Replay: d.Replay}, w.q.log())
+	f := finished{d: d, result: result, took: w.q.now().Sub(begun)}
+	isSuccess := result.Err == nil && 200 <= result.Status && result.Status <= 299
+	f.cut = !isSuccess && (t.generation.ctx.Err() != nil || revoked.Err() != nil)
+	if !f.cut && !isSuccess && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		f.result.Err = fmt.Errorf("no answer within %s", t.Timeout)
+	}
+	w.finished <- f
+}
+
+// deliver calls the destination; a panic is a failure.
+func deliver(ctx context.Context, to *Destination, d *Delivery, log *zap.Logger) (result Result) {
+	defer func() {
+		if p := recover(); p != nil {
+			// Its value may hold anything, a body or a token among it.
+			result = Result{Err: fmt.Errorf("the handler panicked with a %T", p)}
+			log.Error("a handler panicked", zap.String("deliver", to.Name), zap.Stack("stack"))
+		}
+	}()
+	return to.Deliver(ctx, d)
+}
+
+// finish decides what an attempt leads to.
+func (w *worker) finish(f finished) {
+	w.running--
+	t := w.current()
+	now := w.q.now()
+	d := f.d
+	d.running = false
+	if f.cut {
+		// It may have arrived: the attempt counts, but is nobody's failure.
+		if d.attempts >= t.Attempts {
+			f.result.Err = errors.New("the gateway stopped during the last attempt")
+			w.observe(f, Dead, now)
+			w.put(d, stateDead, now, f.result)
+			w.drop(d)
+			w.nextInLane(t, d)
+			return
+		}
+		w.observe(f, HandedBack, now)
+		w.fail(t, d, now, f.result)
+		return
+	}
+	outcome, delay := decide(f.result, d.attempts, t.Attempts, t.Backoff, now)
+	due := now.Add(delay)
+	w.observe(f, outcome, due)
+	switch outcome {
+	case Delivered:
+		w.succeeded(now)
+		w.settle(d)
+		w.nextInLane(t, d)
+	case Dead:
+		if d.attempts >= t.Attempts {
+			w.failed(t, f, now)
+		}
+		w.put(d, stateDead, now, f.result)
+		w.drop(d)
+		w.nextInLane(t, d)
+	case Retrying:
+		w.failed(t, f, now)
+		w.fail(t, d, due, f.result)
+	}
+}
+
+// fail has an event tried again later, and those of its key wait.
+func (w *worker) fail(t target, d *delivery, due time.Time, result Result) {
+	w.put(d, stateRetry, due, result)
+	w.drop(d)
+	w.nextDue = earlier(w.nextDue, due)
+	if !t.Ordered || d.PartitionKey == "" || d.Replay {
+		return
+	}
+	w.park(w.lane(d.PartitionKey))
+}
+
+// park parks what waits for its turn in a lane, and what comes.
+func (w *worker) park(l *lane) {
+	l.failed = true
+	for _, waiting := range l.waiting {
+		l.parked++
+		w.put(waiting, stateParked, w.q.now(), Result{})
+		w.drop(waiting)
+	}
+	l.waiting = nil
+}
+
+// lane returns the lane of a key.
+func (w *worker) lane(key string) *lane {
+	if w.lanes[key] == nil {
+		w.lanes[key] = new(lane)
+	}
+	return w.lanes[key]
+}
+
+// nextInLane lets the next event of a key go.
+func (w *worker) nextInLane(t target, d *delivery) {
+	if !t.Ordered || d.PartitionKey == "" || d.Replay {
+		return
+	}
+	l := w.lane(d.PartitionKey)
+	switch {
+	case l.parked > 0:
+		w.releases = append(w.releases, d.PartitionKey)
+	case len(l.waiting) > 0:
+		w.fresh = append(w.fresh, l.waiting[0])
+		l.waiting = l.waiting[1:]
+		l.failed = false
+	default:
+		delete(w.lanes, d.PartitionKey)
+	}
+}
+
+// succeeded notes that the destination works.
+func (w *worker) succeeded(now time.Time) {
+	if w.down {
+		w.down = false
+		w.next.recovered = w.downSince
+		w.touch(now)
+		w.nextDue = now
+		w.current().generation.Observer.Up(w.name)
+	}
+	w.streak = 0
+}
+
+// failed notes that it does not; often enough in a row, it is down.
+func (w *worker) failed(t target, f finished, now time.Time) {
+	if w.streak == 0 {
+		w.downSince = now.Add(-f.took)
+	}
+	w.streak++
+	switch {
+	case w.down && !f.d.begun.After(w.downAt):
+		return // no probe: it was under way already
+	case w.down:
+		w.probes++
+	case w.streak >= downAfter:
+		w.down, w.downAt, w.probes = true, now, 1
+		w.current().generation.Observer.Down(w.name, w.streak, f.result)
+		w.unready()
+	default:
+		return
+	}
+	interval := Backoff{t.Backoff.First, min(t.Backoff.Max, maxProbeInterval)}
+	w.probeAt = now.Add(interval.delay(w.probes, func() float64 { return 1 }))
+}
+
+// unready takes back what was about to begin: it does not spend its attempt.
+func (w *worker) unready() {
+	for _, d := range w.ready {
+		d.attempts--
+		if d.row {
+			w.put(d, stateRetry, w.q.now(), Result{})
+		}
+	}
+	w.fresh = append(w.ready, w.fresh...)
+	w.ready = nil
+}
+
+func (w *worker) observe(f finished, outcome Outcome, next time.Time) {
+	d := f.d.Delivery
+	d.Attempt = f.d.attempts
+	a := Attempt{Deliver: w.name, Delivery: d, Result: f.result, Outcome: outcome, Took: f.took}
+	if outcome == Retrying {
+		a.Next = next
+	}
+	w.current().generation.Observer.Attempted(a)
+}
+
+// write submits what is to be written, if there is anything that cannot wait and
+// nothing is being written already.
+func (w *worker) write(t target, now time.Time) {
+	if w.pending != nil {
+		return
+	}
+	marked := min(len(w.fresh), w.room(t, now))
+	if marked == 0 && !w.isUrgent(now) {
+		return
+	}
+	p := w.next
+	p.begin, w.fresh = w.fresh[:marked:marked], w.fresh[marked:]
+	w.next, w.dirty = progress{}, time.Time{}
+	if p.put == nil {
+		p.put = make(map[int64]exception)
+	}
+	for _, d := range p.begin {
+		d.attempts++
+		if d.row {
+			p.put[d.Seq] = exception{delivery: d, attempts: d.attempts, state: stateRunning, due: now, tried: now}
+		}
+	}
+	w.putSlow(p.put, now)
+	for seq, x := range p.put {
+		x.event = x.Event // which the delivery exchanges when it lets go of its bytes
+		p.put[seq] = x
+	}
+	p.position, p.begun = w.position()
+	if p.position < w.settled {
+		w.touch(now) // what is too young to be an exception keeps it from passing what is settled
+	}
+	w.writing = &p
+	name, lease, until := w.name, w.lease, leaseTime.Microseconds()
+	w.pending = &change{run: func(tx *tx) error {
+		err := tx.progress(name, lease, &p, until, w.q.now())
+		if p.lost = errors.Is(err, errLost); p.lost {
+			return nil // no failure of all that is written with it
+		}
+		return err
+	}}
+	w.renewing = now
+	w.q.writer.handOver(w.pending)
+}
+
+// isUrgent reports whether what is to be written cannot wait any longer.
+func (w *worker) isUrgent(now time.Time) bool {
+	if w.q.shared() && now.Sub(w.renewed) >= leaseRenewal {
+		return true
+	}
+	return !w.dirty.IsZero() && (len(w.releases) > 0 || now.Sub(w.dirty) >= commitInterval)
+}
+
+// putSlow makes exceptions of deliveries that would keep the position from
+// passing others that are settled, and of those that wait while attempts were
+// begun after them: after a crash it would look as if they had been tried.
+func (w *worker) putSlow(put map[int64]exception, now time.Time) {
+	for seq, d := range w.open {
+		untried := d.attempts == 0 && seq < w.ran
+		slow := seq < w.settled && now.Sub(d.since) >= commitInterval
+		if d.row || !untried && !slow {
+			continue
+		}
+		d.row = true
+		state := stateRetry
+		if d.running {
+			state = stateRunning
+		}
+		put[seq] = exception{delivery: d, attempts: d.attempts, state: state, due: now, tried: now}
+	}
+}
+
+// position returns up to where everything is settled or an exception, and up to
+// where attempts may have begun.
+func (w *worker) position() (position, begun int64) {
+	position = w.pos
+	for seq, d := range w.open {
+		if d.row {
+			continue
+		}
+		position = min(position, seq-1)
+		if d.attempts > 0 {
+			begun = max(begun, seq)
+		}
+	}
+	return position, max(position, begun, w.ran)
+}
+
+// wrote goes on after something was written, or not.
+func (w *worker) wrote(err error) {
+	p := w.writing
+	w.pending, w.writing = nil, new(progress)
+	now := w.q.now()
+	if err == nil && p.lost {
+		w.lose()
+		return
+	}
+	if err == nil {
+		w.renewed = w.renewing
+		if w.q.shared() && p.paused != w.paused { // by somebody at another gateway, or since
+			w.pausing.Store(true)
+		}
+		w.ready = append(w.ready, p.begin...)
+		if w.down && len(w.ready) > 1 { // since that was submitted
+			w.unready()
+		}
+		for _, x := range p.put {
+			x.kept = true
+		}
+		if !p.recovered.IsZero() {
+			w.nextDue = time.Time{}
+		}
+		return
+	}
+	for _, d := range p.begin {
+		d.attempts--
+		if d.row { // which may have been about to be written for the first time
+			p.put[d.Seq] = exception{delivery: d, attempts: d.attempts, state: stateRetry, due: now, tried: now}
+		}
+	}
+	w.fresh = append(p.begin, w.fresh...)
+	w.again(p)
+	w.trouble(err, now)
+}
+
+// again has what was not written be written with what came since, which wins.
+func (w *worker) again(p *progress) {
+	for seq := range w.next.put {
+		delete(p.remove, seq)
+	}
+	for seq := range w.next.remove {
+		delete(p.put, seq)
+	}
+	if p.put == nil {
+		p.put = make(map[int64]exception)
+	}
+	if p.remove == nil {
+		p.remove = make(map[int64]bool)
+	}
+	maps.Copy(p.put, w.next.put)
+	maps.Copy(p.remove, w.next.remove)
+	if !p.recovered.IsZero() { // the earlier one
+		w.next.recovered = p.recovered
+	}
+	w.next.put, w.next.remove = p.put, p.remove
+	w.touch(w.q.now())
+}
+
+// progress writes what a worker has done, unless another gateway has taken over.
+func (t *tx) progress(name string, lease int64, p *progress, until int64, now time.Time) error {
+	micros, err := t.micros(now)
+	if err != nil {
+		return err
+	}
+	if err := t.row(`UPDATE webhooks_destinations SET position = $1, begun = $2, until = $3 WHERE name = $4 AND lease = $5 RETURNING paused`,
+		[]any{p.position, p.begun, micros + until, name, lease}, &p.paused); errors.Is(err, sql.ErrNoRows) {
+		return errLost
+	} else if err != nil {
+		return err
+	}
+	if err := t.remove(name, p.remove); err != nil {
+		return err
+	}
+	if err := t.put(name, p.put); err != nil {
+		return err
+	}
+	if p.recovered.IsZero() {
+		return nil
+	}
+	return t.exec(`UPDATE webhooks_exceptions SET due = $1 WHERE name = $2 AND state = 'retry' AND due > $1 AND tried >= $3`,
+		now.UnixMicro(), name, p.recovered.UnixMicro())
+}
+
+// lanes loads the keys of an ordered destination that have exceptions.
+func (t *tx) lanes(name string, lanes map[string]*lane) error {
+	return t.rows(`SELECT partition_key, state, count(*) FROM webhooks_exceptions
+		WHERE name = $1 AND state <> 'dead' AND replay = 0 AND partition_key <> '' GROUP BY partition_key, state`,
+		[]any{name}, func(rows *sql.Rows) error {
+			var key, state string
+			var n int
+			if err := rows.Scan(&key, &state, &n); err != nil {
+				return err
+			}
+			if lanes[key] == nil {
+				lanes[key] = &lane{failed: true}
+			}
+			if state == stateParked {
+				lanes[key].parked = n
+			}
+			return nil
+		})
+}
+
+// sleep returns how long there is nothing to do unless something happens.
+func (w *worker) sleep(t target, now time.Time) time.Duration {
+	until := now.Add(idleDelay)
+	if w.q.shared() {
+		until = earlier(until, w.renewed.Add(leaseTime-leaseMargin))
+		if w.pending == nil {
+			until = earlier(until, w.renewed.Add(leaseRenewal))
+		}
+	}
+	if t.Ordered && w.isFull() {
+		until = earlier(until, now.Add(spillAfter))
+	}
+	if w.pending == nil && !w.dirty.IsZero() {
+		until = earlier(until, w.dirty.Add(commitInterval))
+	}
+	switch {
+	case w.paused:
+	case w.down && w.running == 0 && w.probeAt.After(now):
+		until = earlier(until, w.probeAt)
+	case t.Rate.N > 0 && w.running < t.Concurrency && w.limiter.TokensAt(now) < 1:
+		missing := 1 - w.limiter.TokensAt(now)
+		until = earlier(until, now.Add(time.Duration(missing/float64(w.limiter.Limit())*float64(time.Second))+time.Microsecond))
+	case w.want(t, now) > 0 && w.bytes <= windowBytes:
+		until = earlier(until, w.nextDue)
+	}
+	return until.Sub(now)
+}
+
+// publish lets others know how far the worker is.
+func (w *worker) publish() {
+	s := workerStatus{here: true, down: w.down, pos: w.pos}
+	for _, d := range w.open {
+		if !d.row {
+			s.note(d)
+		}
+	}
+	for seq, x := range w.writing.put {
+		if _, ok := w.next.put[seq]; !ok && !w.next.remove[seq] {
+			s.noteUnwritten(x)
+		}
+	}
+	for _, x := range w.next.put {
+		s.noteUnwritten(x)
+	}
+	w.setStatus(s)
+}
+
+func (w *worker) setStatus(s workerStatus) {
+	w.mu.Lock()
+	w.status = s
+	w.mu.Unlock()
+}
+
+// leave waits for the attempts that go on, writes where everything stands, and
+// lets others work the destination.
+func (w *worker) leave() {
+	defer w.setStatus(workerStatus{})
+	if w.lease == 0 {
+		return
+	}
+	for w.running > 0 {
+		w.finish(<-w.finished)
+	}
+	if w.pending != nil {
+		if w.wrote(<-w.pending.done); w.lease == 0 {
+			return
+		}
+	}
+	now := w.q.now()
+	for _, d := range w.ready {
+		d.attempts-- // which never ran
+	}
+	for _, d := range w.open {
+		w.put(d, stateRetry, now, Result{})
+	}
+	p := w.next
+	p.position, p.begun = w.pos, w.pos
+	err := w.q.do(func(tx *tx) error {
+		if err := tx.progress(w.name, w.lease, &p, 0, now); err != nil {
+			return err
+		}
+		return tx.release(w.name, w.lease)
+	})
+	if err != nil {
+		w.q.log().Error("where a destination stands could not be written: what ended last may be repeated",
+			zap.String("deliver", w.name), zap.Error(err))
+	}
+	w.revoke()
+}
