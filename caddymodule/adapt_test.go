@@ -2,6 +2,7 @@ package caddymodule_test
 
 import (
 	"bytes"
+	"encoding/hex"
 	"encoding/json"
 	"flag"
 	"os"
@@ -35,6 +36,9 @@ func TestAdapt(t *testing.T) {
 	t.Setenv("SIGNING_KEY", signingKey)
 	t.Setenv("EMPTY", "")
 	t.Setenv("BLANK", "  ")
+	password := hex.EncodeToString(randomBytes(12))
+	noteSecret(password)
+	t.Setenv("DSN", "postgres://webhooks:"+password+"@localhost:5432")
 	files, err := filepath.Glob("testdata/adapt/*.caddyfiletest")
 	if err != nil || len(files) == 0 {
 		t.Fatal("no files", err)

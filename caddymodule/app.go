@@ -12,6 +12,7 @@ import (
 
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/dedup"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/provider"
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/queue"
 )
 
 func init() {
@@ -19,20 +20,31 @@ func init() {
 }
 
 // App is what the `webhooks` handlers of a configuration share: providers of
-// your own, metrics, and the check that no two handlers swallow each other's
-// events. It needs no configuration to be there.
+// your own, the queue, metrics, and the check that no two handlers swallow each
+// other's events. It needs no configuration to be there.
 type App struct {
 	// Providers are providers of your own, beside the built-in ones. A handler
 	// uses one by its name.
 	Providers []*provider.Spec `json:"provider,omitempty"`
 
-	logger    *zap.Logger
-	providers map[string]*provider.Provider
-	metrics   *metrics
-	refusals  *refusals
-	sources   map[string]*Handler
-	handlers  int             // how many there are
-	warned    map[string]bool // providers whose credentials Caddy's logs would copy
+	// Queue is where events are kept until they are delivered. Default: SQLite, in
+	// `webhooks/queue.db` in Caddy's data directory.
+	Queue *QueueConfig `json:"queue,omitempty"`
+
+	// Retention is how long, and how much of, what was delivered is kept for a
+	// replay. Default: 7d and 1 GiB.
+	Retention *Retention `json:"retention,omitempty"`
+
+	logger        *zap.Logger
+	providers     map[string]*provider.Provider
+	queueSettings queue.Settings
+	metrics       *metrics
+	refusals      *sampledLog
+	serving       *serving
+	sources       map[string]*Handler
+	delivers      map[string]*Handler // by the name of a destination
+	handlers      int                 // how many there are
+	warned        map[string]bool     // providers whose credentials Caddy's logs would copy
 }
 
 // CaddyModule returns the Caddy module information.
@@ -43,22 +55,30 @@ func (App) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Provision compiles the providers and registers the metrics.
+// Provision compiles the providers, resolves where the queue is, and registers
+// the metrics. It opens nothing: `caddy validate` comes here too.
 func (a *App) Provision(ctx caddy.Context) error {
 	a.prepare(ctx.Logger())
 	var err error
 	if a.providers, err = compileProviders(a.Providers); err != nil {
 		return err
 	}
-	a.metrics, err = newMetrics(ctx.GetMetricsRegistry())
+	if a.queueSettings, err = a.resolveQueue(); err != nil {
+		return err
+	}
+	if a.serving, err = newServing(a, ctx); err != nil {
+		return err
+	}
+	a.metrics, err = newMetrics(ctx.GetMetricsRegistry(), a.openQueue)
 	return err
 }
 
 // prepare makes what does not depend on the configuration.
 func (a *App) prepare(logger *zap.Logger) {
 	a.logger = logger
-	a.refusals = newRefusals(logger)
+	a.refusals = newSampledLog(logger, "webhook refused", "more webhooks refused", "reason")
 	a.sources = make(map[string]*Handler)
+	a.delivers = make(map[string]*Handler)
 	a.warned = make(map[string]bool)
 }
 
@@ -84,13 +104,31 @@ func compileProviders(specs []*provider.Spec) (map[string]*provider.Provider, er
 	return compiled, nil
 }
 
-// Start does nothing: a handler's first event is what starts it.
-func (a *App) Start() error { return nil }
+// Start opens the queue, if a handler delivers from it, and begins to.
+func (a *App) Start() error { return a.serving.start() }
 
-// Stop logs what the sampling of refusals left out.
+// Stop ends what is being delivered, and logs what the sampling of refusals left
+// out.
 func (a *App) Stop() error {
+	a.serving.stop()
 	a.refusals.stop()
 	return nil
+}
+
+// Cleanup lets go of the queue.
+func (a *App) Cleanup() error {
+	if a.serving == nil {
+		return nil // Provision failed
+	}
+	return a.serving.cleanup()
+}
+
+// openQueue returns the queue, nil when no handler delivers from one.
+func (a *App) openQueue() *queue.Queue {
+	if a.serving == nil {
+		return nil
+	}
+	return a.serving.open()
 }
 
 // findProvider returns a provider of a user's own, or a built-in one.
@@ -111,16 +149,32 @@ func findProvider(name string, own map[string]*provider.Provider) (*provider.Pro
 
 // claimSource notes that a handler has a source, and refuses one that another
 // handler has with other settings: a shared memory would swallow its events.
-func (a *App) claimSource(h *Handler) error {
+func (a *App) claimSource(h *Handler) (err error) {
 	a.handlers++
 	h.number = a.handlers
+	if h.settings, err = settingsOf(h); err != nil {
+		return err
+	}
 	first := a.sources[h.Source]
 	if first == nil {
 		a.sources[h.Source] = h
-		return nil
-	}
-	if differing := differences(first, h); len(differing) > 0 {
+	} else if differing := differences(first.settings, h.settings); len(differing) > 0 {
 		return conflictError(h.Source, first.String(), h.String(), differing)
+	}
+	return a.claimDelivers(h)
+}
+
+// claimDelivers notes the names of a handler's destinations, and refuses one
+// that another handler has, unless both are equal: their progress is kept under
+// it.
+func (a *App) claimDelivers(h *Handler) error {
+	for _, d := range h.Delivers {
+		first := a.delivers[d.Name]
+		if first == nil {
+			a.delivers[d.Name] = h
+		} else if first.Source != h.Source {
+			return deliverConflictError(d, first.String(), h.String())
+		}
 	}
 	return nil
 }
@@ -137,19 +191,20 @@ func conflictError(source, first, second string, differing []string) error {
 		source, strings.Join(differing, ", "), first, second)
 }
 
-// differences lists the settings in which two handlers differ, by their names
-// in JSON.
-func differences(a, b *Handler) []string {
+// differences lists the names of the settings in which two handlers differ.
+func differences(a, b map[string]any) []string {
 	var names []string
-	va, vb := reflect.ValueOf(a).Elem(), reflect.ValueOf(b).Elem()
-	for i := range va.NumField() {
-		field := va.Type().Field(i)
-		if !field.IsExported() || reflect.DeepEqual(va.Field(i).Interface(), vb.Field(i).Interface()) {
-			continue
+	for name, value := range a {
+		if !reflect.DeepEqual(value, b[name]) {
+			names = append(names, name)
 		}
-		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
-		names = append(names, name)
 	}
+	for name := range b {
+		if _, both := a[name]; !both {
+			names = append(names, name)
+		}
+	}
+	sort.Strings(names)
 	return names
 }
 
@@ -204,6 +259,7 @@ func closeMemory(source string) error {
 
 // Interface guards
 var (
-	_ caddy.Provisioner = (*App)(nil)
-	_ caddy.App         = (*App)(nil)
+	_ caddy.Provisioner  = (*App)(nil)
+	_ caddy.CleanerUpper = (*App)(nil)
+	_ caddy.App          = (*App)(nil)
 )

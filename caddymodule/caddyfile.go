@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -15,6 +16,7 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/provider"
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/queue"
 )
 
 func init() {
@@ -24,8 +26,14 @@ func init() {
 // parseDirective parses the `webhooks` directive. What can be checked without
 // resolving placeholders is checked here, so that its error has a line.
 func parseDirective(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+	if err := checkNotNested(h); err != nil {
+		return nil, err
+	}
 	handler := new(Handler)
 	if err := handler.UnmarshalCaddyfile(h.Dispenser); err != nil {
+		return nil, err
+	}
+	if err := handler.parseRoutes(h); err != nil {
 		return nil, err
 	}
 	// What follows is about the block as a whole: errors name its first line.
@@ -46,9 +54,19 @@ func parseDirective(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 	// On a copy: the adapted configuration holds what was written, no defaults.
 	completed := handler.clone()
 	if err := completed.complete(p); err != nil {
-		return nil, h.Errf("%v", err)
+		return nil, linesOf(h, err).Errf("%v", err)
 	}
 	return handler, checkSource(h, completed)
+}
+
+// linesOf returns what an error is about, at its first line: a `deliver`, or the
+// block as a whole.
+func linesOf(h httpcaddyfile.Helper, err error) *caddyfile.Dispenser {
+	var about *deliverError
+	if errors.As(err, &about) {
+		return about.deliver.firstLine()
+	}
+	return h.Dispenser
 }
 
 // clone returns a copy that shares nothing that complete changes.
@@ -58,36 +76,61 @@ func (h *Handler) clone() *Handler {
 		d := *h.Dedup
 		c.Dedup = &d
 	}
+	c.Delivers = make([]*Deliver, len(h.Delivers))
+	for i, deliver := range h.Delivers {
+		d := *deliver
+		c.Delivers[i] = &d
+	}
 	return &c
 }
 
-// sourcesState is where the sources of one Caddyfile are noted while it is
+// handlersState is where the handlers of one Caddyfile are noted while it is
 // parsed.
-const sourcesState = "webhooks.sources"
+const handlersState = "webhooks.handlers"
+
+// placedHandlers are the first handlers that have a source, or a destination of
+// a name.
+type placedHandlers struct {
+	sources, delivers map[string]*placedHandler
+}
 
 // placedHandler is a handler and the line it stands on.
 type placedHandler struct {
-	handler *Handler
-	place   string
+	*Handler
+	place string
 }
 
+func (p *placedHandler) String() string { return "webhooks " + p.Provider + " at " + p.place }
+
 // checkSource does what App.claimSource does, with lines to name.
-func checkSource(h httpcaddyfile.Helper, handler *Handler) error {
-	place := fmt.Sprintf("%s:%d", h.File(), h.Line())
-	sources, ok := h.State[sourcesState].(map[string]placedHandler)
+func checkSource(h httpcaddyfile.Helper, handler *Handler) (err error) {
+	placed := &placedHandler{handler, fmt.Sprintf("%s:%d", h.File(), h.Line())}
+	if handler.settings, err = settingsOf(handler); err != nil {
+		return h.Errf("%v", err)
+	}
+	known, ok := h.State[handlersState].(placedHandlers)
 	if !ok {
-		sources = make(map[string]placedHandler)
-		h.State[sourcesState] = sources
+		known = placedHandlers{make(map[string]*placedHandler), make(map[string]*placedHandler)}
+		h.State[handlersState] = known
 	}
-	first, taken := sources[handler.Source]
-	if !taken {
-		sources[handler.Source] = placedHandler{handler, place}
-		return nil
+	first := known.sources[handler.Source]
+	if first == nil {
+		known.sources[handler.Source] = placed
+	} else if differing := differences(first.settings, handler.settings); len(differing) > 0 {
+		return h.Errf("%v", conflictError(handler.Source, first.String(), placed.String(), differing))
 	}
-	if differing := differences(first.handler, handler); len(differing) > 0 {
-		return h.Errf("%v", conflictError(handler.Source,
-			"webhooks "+first.handler.Provider+" at "+first.place,
-			"webhooks "+handler.Provider+" at "+place, differing))
+	return known.claimDelivers(placed)
+}
+
+// claimDelivers does what App.claimDelivers does, with lines to name.
+func (known placedHandlers) claimDelivers(placed *placedHandler) error {
+	for _, d := range placed.Delivers {
+		first := known.delivers[d.Name]
+		if first == nil {
+			known.delivers[d.Name] = placed
+		} else if first.Source != placed.Source {
+			return d.firstLine().Errf("%v", deliverConflictError(d, first.String(), placed.String()))
+		}
 	}
 	return nil
 }
@@ -110,7 +153,11 @@ func checkSource(h httpcaddyfile.Helper, handler *Handler) error {
 //
 //		format     cloudevents|original
 //		sign       <secret...>
+//
+//		deliver <name> { ... }    # zero or more, see parseDeliver
 //	}
+//
+// The routes of a `to` need more than d: the directive's own parser makes them.
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the directive
 	args := d.RemainingArgs()
@@ -121,9 +168,15 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	seen := make(map[string]bool)
 	for d.NextBlock(0) {
 		word := d.Val()
+		if word == "deliver" {
+			if err := h.parseDeliver(d.NewFromNextSegment()); err != nil {
+				return err
+			}
+			continue
+		}
 		parse, ok := subdirectives[word]
 		if !ok {
-			return d.Errf("unknown subdirective %q of webhooks: use secret, token, basic_auth, header, unverified, tolerance, max_body, source, dedup, format or sign", word)
+			return d.Errf("unknown subdirective %q of webhooks: use secret, token, basic_auth, header, unverified, tolerance, max_body, source, dedup, format, sign or deliver", word)
 		}
 		if seen[word] && word != "header" {
 			return d.Errf("`%s` stands in this block twice; put all of it on one line", word)
@@ -229,12 +282,25 @@ func (h *Handler) parseMaxBody(d *caddyfile.Dispenser, args []string) error {
 	if len(args) != 1 {
 		return d.Errf("`max_body` takes one size, such as 1MiB")
 	}
-	size, err := humanize.ParseBytes(args[0])
+	var err error
+	h.MaxBody, err = parseSize(d, "max_body", args[0])
+	return err
+}
+
+func parseSize(d *caddyfile.Dispenser, word, arg string) (int64, error) {
+	size, err := humanize.ParseBytes(arg)
 	if err != nil || size == 0 || size > math.MaxInt64 {
-		return d.Errf("`max_body` %q is not a size above 0, such as 1MiB or 512KiB", args[0])
+		return 0, d.Errf("`%s` %q is not a size above 0, such as 1MiB or 512KiB", word, arg)
 	}
-	h.MaxBody = int64(size)
-	return nil
+	return int64(size), nil
+}
+
+func parsePositiveDuration(d *caddyfile.Dispenser, word, arg string) (caddy.Duration, error) {
+	duration, err := caddy.ParseDuration(arg)
+	if err != nil || duration <= 0 {
+		return 0, d.Errf("`%s` %q is not a duration above 0, such as 30s or 5m", word, arg)
+	}
+	return caddy.Duration(duration), nil
 }
 
 func (h *Handler) parseDedup(d *caddyfile.Dispenser, args []string) error {
@@ -263,10 +329,13 @@ func (h *Handler) parseDedup(d *caddyfile.Dispenser, args []string) error {
 // parseGlobalOption parses the global option. Syntax:
 //
 //	webhooks {
-//		provider <name> { ... }    # see provider.Spec.UnmarshalCaddyfile
+//		queue     sqlite [<file>]
+//		queue     postgres <dsn>
+//		retention <duration> [<size>]
+//		provider  <name> { ... }    # see provider.Spec.UnmarshalCaddyfile
 //	}
 //
-// It may stand there several times; the providers add up.
+// It may stand there several times, and adds up.
 func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
 	app := new(App)
 	if value, ok := existing.(httpcaddyfile.App); ok {
@@ -279,19 +348,82 @@ func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
 		return nil, d.Errf("unexpected %q: the global option webhooks takes a block only", d.Val())
 	}
 	for d.NextBlock(0) {
-		if d.Val() != "provider" {
-			return nil, d.Errf("unknown word %q in the global option webhooks: use provider", d.Val())
+		word := d.Val()
+		parse, ok := globalWords[word]
+		if !ok {
+			return nil, d.Errf("unknown word %q in the global option webhooks: use queue, retention or provider", word)
 		}
-		spec := new(provider.Spec)
-		if err := spec.UnmarshalCaddyfile(d.NewFromNextSegment()); err != nil {
+		if err := parse(app, d); err != nil {
 			return nil, err
 		}
-		app.Providers = append(app.Providers, spec)
-		if _, err := compileProviders(app.Providers); err != nil {
-			return nil, d.Errf("%v", err)
+		if d.NextBlock(1) {
+			return nil, d.Errf("`%s` takes no block", word)
 		}
 	}
 	return httpcaddyfile.App{Name: "webhooks", Value: caddyconfig.JSON(app, nil)}, nil
+}
+
+// globalWords parses each word of the global option.
+var globalWords = map[string]func(*App, *caddyfile.Dispenser) error{
+	"provider":  (*App).parseProvider,
+	"queue":     (*App).parseQueue,
+	"retention": (*App).parseRetention,
+}
+
+func (a *App) parseProvider(d *caddyfile.Dispenser) error {
+	spec := new(provider.Spec)
+	if err := spec.UnmarshalCaddyfile(d.NewFromNextSegment()); err != nil {
+		return err
+	}
+	a.Providers = append(a.Providers, spec)
+	if _, err := compileProviders(a.Providers); err != nil {
+		return d.Errf("%v", err)
+	}
+	return nil
+}
+
+// parseQueue parses where the queue is. It prints no argument: a DSN may hold a
+// password, also where something else is expected.
+func (a *App) parseQueue(d *caddyfile.Dispenser) error {
+	if a.Queue != nil {
+		return d.Errf("`queue` stands in the global option webhooks twice; remove one")
+	}
+	args := d.RemainingArgs()
+	switch {
+	case len(args) == 1 && args[0] == queue.SQLite:
+		a.Queue = &QueueConfig{Engine: args[0]}
+	case len(args) == 2 && args[0] == queue.SQLite:
+		a.Queue = &QueueConfig{Engine: args[0], File: args[1]}
+	case len(args) == 2 && args[0] == queue.PostgreSQL:
+		a.Queue = &QueueConfig{Engine: args[0], DSN: args[1]}
+	default:
+		return d.Errf("`queue` takes sqlite and at most a file, or postgres and a DSN: queue sqlite [<file>], or queue postgres <dsn>")
+	}
+	return checkCredentials(d, "queue", args)
+}
+
+func (a *App) parseRetention(d *caddyfile.Dispenser) error {
+	if a.Retention != nil {
+		return d.Errf("`retention` stands in the global option webhooks twice; remove one")
+	}
+	args := d.RemainingArgs()
+	if len(args) != 1 && len(args) != 2 {
+		return d.Errf("`retention` takes a duration and at most a size: retention 7d 1GiB")
+	}
+	age, err := parsePositiveDuration(d, "retention", args[0])
+	if err != nil {
+		return err
+	}
+	a.Retention = &Retention{Age: age}
+	if len(args) == 2 {
+		if a.Retention.Size, err = parseSize(d, "retention", args[1]); err != nil {
+			return err
+		}
+	}
+	if err := a.Retention.check(); err != nil {
+		return d.Errf("%v", err)
+	}
+	return nil
 }
 
 // appOption returns what the global options say, before they are an app.

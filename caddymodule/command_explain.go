@@ -113,11 +113,11 @@ func (h *Handler) expect(creds credentials) error {
 
 // provisionAlone provisions a handler outside of a configuration.
 func (h *Handler) provisionAlone(own map[string]*provider.Provider) error {
-	metrics, err := newMetrics(prometheus.NewRegistry())
-	if err != nil {
+	app := &App{providers: own}
+	var err error
+	if app.metrics, err = newMetrics(prometheus.NewRegistry(), app.openQueue); err != nil {
 		return err
 	}
-	app := &App{providers: own, metrics: metrics}
 	app.prepare(zap.NewNop())
 	return h.provision(app)
 }

@@ -40,6 +40,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	if done || err != nil {
 		return x.refuse(err)
 	}
+	if len(h.Delivers) > 0 {
+		return x.enqueue(events)
+	}
 	if len(events) == 1 || h.Format == formatOriginal {
 		return x.deliver(x.event(events))
 	}
@@ -89,7 +92,7 @@ func (x *exchange) refuse(err error) error {
 		return err
 	}
 	x.outcome = refused.reason
-	x.h.app.refusals.log(refused.reason,
+	x.h.app.refusals.log(string(refused.reason),
 		zap.String("provider", x.h.Provider),
 		zap.String("source", x.h.Source),
 		zap.Int("status", refused.status),

@@ -4,6 +4,7 @@
 package caddymodule
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -23,6 +24,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/dedup"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/envelope"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/provider"
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/verify"
 )
 
@@ -46,7 +48,8 @@ const (
 
 // Handler receives the webhooks of one provider. It proves who sent a request,
 // splits it into events, lets each event through once, and passes it to the
-// next handler as a CloudEvents envelope.
+// next handler as a CloudEvents envelope; or stores it, and delivers it from
+// there.
 //
 // It sets these placeholders for the handlers and logs after it:
 //
@@ -98,15 +101,21 @@ type Handler struct {
 	// How long, and how many, accepted events are remembered.
 	Dedup *Dedup `json:"dedup,omitempty"`
 
-	// What the next handler gets: `cloudevents`, one envelope per event; or
-	// `original`, the provider's own bytes, one request per request.
-	// Default: cloudevents.
+	// What the next handler gets, and each destination that has no format of its
+	// own: `cloudevents`, one envelope per event; or `original`, the provider's
+	// own bytes, one request per request. Default: cloudevents.
 	Format string `json:"format,omitempty"`
 
 	// The keys with which the forwarded request is signed as Standard Webhooks,
 	// in the form `whsec_<base64>`. With several, all signatures are sent.
 	// Placeholders are resolved like those of secrets. Default: not signed.
 	Sign []string `json:"sign,omitempty"`
+
+	// Where events are delivered to from the queue. With any, the provider is
+	// answered once an event is on disk, and the next handler gets nothing.
+	// Default: none; the next handler is the destination, and the provider waits
+	// for its answer.
+	Delivers []*Deliver `json:"deliver,omitempty"`
 
 	app      *App
 	provider *provider.Provider
@@ -119,7 +128,10 @@ type Handler struct {
 	credential credentialPlaces
 	methods    string // for the Allow header
 	handling   prometheus.Observer
-	number     int // among the handlers of its configuration, from 1
+	number     int            // among the handlers of its configuration, from 1
+	settings   map[string]any // as settingsOf returns them
+
+	destinations []queue.Destination // of Delivers
 
 	// applySettings makes memory follow this handler when its first event comes:
 	// a configuration that fails to load must not change what the running one
@@ -147,7 +159,8 @@ type StaticHeader struct {
 }
 
 // Dedup is how long and how many accepted events are remembered. It is kept in
-// memory, across reloads, but not across restarts.
+// memory, across reloads, but not across restarts; with a `deliver`, on disk
+// beside the events.
 type Dedup struct {
 	// Let every event through, also when it comes again.
 	Off bool `json:"off,omitempty"`
@@ -157,7 +170,7 @@ type Dedup struct {
 	Window caddy.Duration `json:"window,omitempty"`
 
 	// How many; the oldest are forgotten first. An entry takes about 120 bytes.
-	// Default: 500000.
+	// Only without a `deliver`: keys on disk need no such bound. Default: 500000.
 	Entries int `json:"entries,omitempty"`
 }
 
@@ -175,7 +188,17 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
-	return h.provision(app.(*App))
+	if err := h.provision(app.(*App)); err != nil {
+		return err
+	}
+	for _, d := range h.Delivers {
+		if err := d.provisionTo(ctx); err != nil {
+			return fmt.Errorf("webhooks %s: %w", h.Provider, err)
+		}
+		h.destinations = append(h.destinations, d.destination(h))
+	}
+	h.app.serving.add(h)
+	return nil
 }
 
 // provision sets up the handler as part of app.
@@ -195,12 +218,15 @@ func (h *Handler) provision(app *App) (err error) {
 	if err := h.provisionProof(); err != nil {
 		return fmt.Errorf("webhooks %s: %w", h.Provider, err)
 	}
+	if err := h.provisionDelivers(); err != nil {
+		return fmt.Errorf("webhooks %s: %w", h.Provider, err)
+	}
 	h.credential = h.credentialPlaces()
 	if fields := h.credential.logged(); len(fields) > 0 {
 		h.app.warnOnce(h.Provider, fields)
 	}
 	h.handling = app.metrics.handling.WithLabelValues(h.Provider)
-	if h.Dedup.Off {
+	if h.Dedup.Off || len(h.Delivers) > 0 {
 		return nil
 	}
 	h.memory, err = openMemory(h.Source, h.dedupSettings())
@@ -220,7 +246,7 @@ func (h *Handler) Cleanup() error {
 // defaults. The Caddyfile's parser calls it too, so that an error has a line.
 func (h *Handler) complete(p *provider.Provider) error {
 	for _, step := range []func(*provider.Provider) error{
-		h.completeProof, h.completeInput, h.completeDedup, h.completeOutput,
+		h.completeProof, h.completeInput, h.completeOutput, h.completeDeliver, h.completeDedup,
 	} {
 		if err := step(p); err != nil {
 			return fmt.Errorf("webhooks %s: %w", h.Provider, err)
@@ -305,7 +331,10 @@ func (h *Handler) completeDedup(p *provider.Provider) error {
 			d.Window = caddy.Duration(dedup.DefaultHashWindow)
 		}
 	}
-	if d.Entries == 0 {
+	switch {
+	case len(h.Delivers) > 0 && d.Entries != 0:
+		return errors.New("the entries of `dedup` bound what is kept in memory, and with `deliver` it is kept on disk for the whole window; leave the entries out")
+	case len(h.Delivers) == 0 && d.Entries == 0:
 		d.Entries = dedup.DefaultEntries
 	}
 	if time.Duration(d.Window) < time.Second {
@@ -318,19 +347,21 @@ func (h *Handler) completeDedup(p *provider.Provider) error {
 }
 
 func (h *Handler) completeOutput(*provider.Provider) error {
-	switch h.Format {
-	case "":
-		h.Format = formatCloudEvents
-	case formatCloudEvents, formatOriginal:
-	default:
-		return fmt.Errorf("unknown `format` %q: use cloudevents or original", h.Format)
+	h.Format = cmp.Or(h.Format, formatCloudEvents)
+	return checkFormat(h.Format)
+}
+
+func checkFormat(format string) error {
+	if format != formatCloudEvents && format != formatOriginal {
+		return fmt.Errorf("unknown `format` %q: use cloudevents or original", format)
 	}
 	return nil
 }
 
-// isWholeBatch reports whether a batch is forwarded as one event.
+// isWholeBatch reports whether a batch is one event, because nobody gets an
+// envelope.
 func (h *Handler) isWholeBatch(p *provider.Provider) bool {
-	return h.Format == formatOriginal && p.IsBatch()
+	return p.IsBatch() && h.onlyOriginals()
 }
 
 func (h *Handler) dedupSettings() dedup.Settings {

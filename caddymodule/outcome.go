@@ -18,6 +18,9 @@ const (
 	accepted  outcome = "accepted"
 	duplicate outcome = "duplicate"
 	handshake outcome = "handshake"
+
+	// unrouted is an event that is kept, but that no destination takes.
+	unrouted outcome = "unrouted"
 )
 
 // Why a request was refused.
@@ -32,6 +35,7 @@ const (
 	noEvent           outcome = "no_event"
 	wrongMethod       outcome = "method"
 	upstream          outcome = "upstream"
+	queueUnavailable  outcome = "queue_unavailable"
 )
 
 // statuses are the HTTP statuses of refusals; that of upstream depends on what
