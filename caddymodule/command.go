@@ -32,9 +32,14 @@ Shows, tries and explains what the webhooks directive does.
   caddy webhooks providers              who can send, and what each needs
   caddy webhooks send notifly --to URL  a signed sample, to try a config
   caddy webhooks explain notifly --body FILE
-                                        what becomes of a payload, offline`,
+                                        what becomes of a payload, offline
+  caddy webhooks dead                   what a destination did not take, and why
+  caddy webhooks replay --dead          to deliver it again
+  caddy webhooks pause|resume|forget NAME
+                                        a destination, by hand`,
 		CobraFunc: func(cmd *cobra.Command) {
 			cmd.AddCommand(demoCommand(), providersCommand(), sendCommand(), explainCommand())
+			cmd.AddCommand(deadCommand(), replayCommand(), pauseCommand(), resumeCommand(), forgetCommand())
 		},
 	})
 }
