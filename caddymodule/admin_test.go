@@ -1,0 +1,360 @@
+package caddymodule_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strings"
+	"sync/atomic"
+	"testing"
+)
+
+// adminAddress is where the admin endpoint is.
+const adminAddress = "localhost:2999"
+
+// admin makes a request to the admin endpoint.
+func admin(t testing.TB, method, uri, body string) (status int, answer string) {
+	t.Helper()
+	r, err := http.NewRequest(method, "http://"+adminAddress+uri, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := do(t, r)
+	if got := a.header.Get("Content-Type"); got != "application/json" {
+		t.Errorf("%s %s: content type %s", method, uri, got)
+	}
+	noteText("admin API in "+t.Name(), a.body)
+	return a.status, a.body
+}
+
+func adminGet(t testing.TB, uri string) (status int, answer string) {
+	t.Helper()
+	return admin(t, http.MethodGet, uri, "")
+}
+
+// wantAdmin makes a request to the admin endpoint and checks the answer; want is
+// all of it, or with … at its end the beginning.
+func wantAdmin(t testing.TB, method, uri, body string, status int, want string) string {
+	t.Helper()
+	got, answer := admin(t, method, uri, body)
+	text := strings.TrimSpace(answer)
+	if begin, cut := strings.CutSuffix(want, "…"); cut && strings.HasPrefix(text, begin) {
+		text = want
+	}
+	if got != status || text != want {
+		t.Errorf("%s %s %s: %d %s, want %d %s", method, uri, body, got, text, status, want)
+	}
+	return answer
+}
+
+// twoDestinations starts a gateway that delivers to app as `crm` and `archive`.
+func twoDestinations(t testing.TB, app *application) *gateway {
+	t.Helper()
+	return start(t, fmt.Sprintf(`
+	webhooks notifly {
+		secret {env.SECRET}
+		deliver crm {
+			backoff 10ms 100ms
+			attempts 2
+			to {
+				rewrite * /crm
+				%[1]s
+			}
+		}
+		deliver archive {
+			backoff 10ms 100ms
+			to {
+				rewrite * /archive
+				%[1]s
+			}
+		}
+	}
+	`, app.proxy()), ownQueue(t))
+}
+
+// toPath returns what came to one path.
+func (a *application) toPath(path string) []got {
+	var found []got
+	for _, r := range a.requests() {
+		if r.URI == path {
+			found = append(found, r)
+		}
+	}
+	return found
+}
+
+// TestReady shows what load balancers are told.
+func TestReady(t *testing.T) {
+	secretIn(t, "SECRET")
+	g := startNotifly(t, startApplication(t))
+	wantAdmin(t, "GET", "/webhooks/ready", "", 200, `{"ready":true}`)
+	wantAdmin(t, "GET", "/webhooks/destinations", "", 404, `{"error":"no block of the configuration has a `+"`deliver`"+`, so there is no queue"}`)
+	g.site += "\n\twebhooks /queued wotnot {\n\t\ttoken {env.SECRET}\n\t\tdeliver app {\n\t\t\tto {\n\t\t\t\trespond 204\n\t\t\t}\n\t\t}\n\t}\n"
+	g.global = ownQueue(t)
+	g.load("with a queue")
+	wantAdmin(t, "GET", "/webhooks/ready", "", 200, `{"ready":true}`)
+	wantAdmin(t, "GET", "/webhooks/dead", "", 200, `[]`)
+	waitBacklog(t, "app", 0)
+	wantAdmin(t, "GET", "/webhooks/destinations", "", 200, `[{"deliver":"app","configured":true,"here":true,"paused":false,"down":false,"backlog":0,"dead_letters":0}]`)
+	wantAdmin(t, "GET", "/webhooks/nothing", "", 404, `{"error":"there is nothing at /webhooks/nothing; …`)
+	loadNothing(t)
+	wantAdmin(t, "GET", "/webhooks/ready", "", 200, `{"ready":true}`)
+}
+
+// TestDeadLetters shows how dead letters are listed, shown, replayed and
+// discarded over the API.
+func TestDeadLetters(t *testing.T) {
+	secret := secretIn(t, "SECRET")
+	var up atomic.Bool
+	app := startApplication(t, func(w http.ResponseWriter, r *http.Request, n int) {
+		if r.URL.Path == "/crm" && !up.Load() {
+			w.WriteHeader(502)
+			fmt.Fprint(w, "the crm is <away>")
+		}
+	})
+	twoDestinations(t, app)
+	sendNotifly(t, secret, "1", "2", "3")
+	waitFor(t, func() bool { return gauge(t, "dead_letters", "crm") == 3 })
+	waitDelivered(t, "crm")
+	waitDelivered(t, "archive")
+	if n := gauge(t, "dead_letters", "archive"); n != 0 {
+		t.Errorf("%d dead letters of the one that works", n)
+	}
+
+	var letters []struct {
+		ID, Deliver, Provider, Type, Excerpt string
+		EventID                              string `json:"event_id"`
+		LastStatus                           int    `json:"last_status"`
+		LastError                            string `json:"last_error"`
+		Attempts                             int
+		Body                                 json.RawMessage
+	}
+	read := func(uri string, want int) {
+		t.Helper()
+		letters = nil
+		status, answer := adminGet(t, uri)
+		if err := json.Unmarshal([]byte(answer), &letters); err != nil || status != 200 || len(letters) != want {
+			t.Fatalf("%s: %d %s", uri, status, answer)
+		}
+	}
+	read("/webhooks/dead", 3)
+	for _, l := range letters {
+		if l.ID != keyOf(l.EventID) || l.Deliver != "crm" || l.Provider != "notifly" || l.Type != "message.created" ||
+			l.Attempts != 2 || l.LastStatus != 502 || l.LastError != "answered 502" || l.Excerpt != "the crm is <away>" {
+			t.Errorf("%+v", l)
+		}
+	}
+	read("/webhooks/dead?limit=2", 2)
+	read("/webhooks/dead?deliver=archive", 0)
+	read("/webhooks/dead/"+keyOf("1"), 1)
+	if sent := app.toPath("/crm")[0]; !strings.Contains(string(letters[0].Body), `"partitionkey":"c-1"`) || len(sent.Body) != len(letters[0].Body) {
+		t.Errorf("the body is %s", letters[0].Body)
+	}
+	for _, c := range []struct {
+		method, uri, body string
+		status            int
+		want              string
+	}{
+		{"GET", "/webhooks/dead?deliver=cmr", "", 404, "{\"error\":\"no `deliver` is called \\\"cmr\\\"; use one of archive, crm\"}"},
+		{"GET", "/webhooks/dead?delivr=crm", "", 400, `{"error":"unknown parameter \"delivr\"…`},
+		{"GET", "/webhooks/dead/" + keyOf("none"), "", 404, `{"error":"…`},
+		{"GET", "/webhooks/dead/" + keyOf("1") + "?deliver=archive", "", 404, `{"error":"there is no dead letter ` + keyOf("1") + `"}`},
+		{"DELETE", "/webhooks/dead/" + keyOf("none"), "", 404, `{"error":"…`},
+		{"DELETE", "/webhooks/dead", "", 400, `{"error":"the body is not a selection…`},
+		{"DELETE", "/webhooks/dead/" + keyOf("1") + "?deliver=archive", "", 404, `{"error":"…`},
+		{"DELETE", "/webhooks/dead/" + keyOf("1"), "", 200, `{"discarded":1}`},
+		{"DELETE", "/webhooks/dead/" + keyOf("1"), "", 404, `{"error":"…`},
+		{"POST", "/webhooks/replay", `{"ids":["` + keyOf("none") + `"]}`, 404, `{"error":"…`},
+		{"POST", "/webhooks/replay", `{"dead":true,"deliver":"nobody"}`, 404, `{"error":"…`},
+	} {
+		wantAdmin(t, c.method, c.uri, c.body, c.status, c.want)
+	}
+
+	// A replay has new attempts, says that it is one, and is no duplicate.
+	up.Store(true)
+	before := len(app.toPath("/crm"))
+	wantAdmin(t, "POST", "/webhooks/replay", `{"ids":["`+keyOf("2")+`"],"deliver":"crm"}`, 200, `{"replayed":1}`)
+	waitFor(t, func() bool { return len(app.toPath("/crm")) == before+1 })
+	last := app.toPath("/crm")[before]
+	if last.Header.Get("Webhook-Replay") != "true" || last.Header.Get("Webhook-Attempt") != "1" || last.Header.Get("Webhook-Id") != keyOf("2") {
+		t.Errorf("%v", last.Header)
+	}
+	wantAdmin(t, "POST", "/webhooks/replay", `{"dead":true}`, 200, `{"replayed":1}`)
+	waitFor(t, func() bool { return len(app.toPath("/crm")) == before+2 && gauge(t, "dead_letters", "crm") == 0 })
+	waitDelivered(t, "crm")
+
+	// What was delivered can be replayed too: to all that took it, or to one.
+	all := len(app.requests())
+	wantAdmin(t, "POST", "/webhooks/replay", `{"ids":["`+keyOf("1")+`"]}`, 200, `{"replayed":2}`)
+	waitFor(t, func() bool { return len(app.requests()) == all+2 })
+	wantAdmin(t, "POST", "/webhooks/replay", `{"since":"2000-01-01T00:00:00Z","deliver":"archive"}`, 200, `{"replayed":3}`)
+	waitFor(t, func() bool { return len(app.requests()) == all+5 })
+	for _, r := range app.requests()[all:] {
+		if r.Header.Get("Webhook-Replay") != "true" {
+			t.Errorf("%s %v", r.URI, r.Header)
+		}
+	}
+	waitDelivered(t, "archive")
+	sendNotifly(t, secret, "1", "2", "3") // which are duplicates still
+	waitDelivered(t, "archive")
+	app.want(t, all+5)
+}
+
+// TestPause shows that nothing goes to a destination that is paused, also after
+// a reload and a restart, and that the others go on.
+func TestPause(t *testing.T) {
+	secret := secretIn(t, "SECRET")
+	app := startApplication(t)
+	g := twoDestinations(t, app)
+	wantAdmin(t, "POST", "/webhooks/pause/crm", "", 200, `{}`)
+	wantAdmin(t, "POST", "/webhooks/pause/cmr", "", 404, "{\"error\":\"no `deliver` is called \\\"cmr\\\"; use one of archive, crm\"}")
+	for i, next := range []func(){func() {}, func() { g.load("reloaded") }, g.restart} {
+		next()
+		sendNotifly(t, secret, fmt.Sprint(i))
+		waitFor(t, func() bool { return len(app.toPath("/archive")) == i+1 })
+		waitBacklog(t, "crm", i+1)
+	}
+	wantAdmin(t, "GET", "/webhooks/destinations", "", 200, `[{"deliver":"archive","configured":true,"here":true,"paused":false,…`)
+	if status, answer := adminGet(t, "/webhooks/destinations"); status != 200 || !strings.Contains(answer, `{"deliver":"crm","configured":true,"here":true,"paused":true,"down":false,"backlog":3,"oldest_undelivered":"`) {
+		t.Error(answer)
+	}
+	wantAdmin(t, "POST", "/webhooks/resume/crm", "", 200, `{}`)
+	waitDelivered(t, "crm")
+	if n := len(app.toPath("/crm")); n != 3 {
+		t.Errorf("%d events", n)
+	}
+}
+
+// ages are what differs in two runs of a command.
+var ages = regexp.MustCompile(`\b\d+s\b|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`)
+
+// logged returns the message of the line of the log that Caddy makes of an error
+// of a command where there is no terminal.
+func logged(line string) string {
+	var read struct{ Msg string }
+	if json.Unmarshal([]byte(line), &read) != nil {
+		return line
+	}
+	return read.Msg
+}
+
+// TestRunQueueCommands runs the commands as people do, against a gateway.
+func TestRunQueueCommands(t *testing.T) {
+	secret := secretIn(t, "SECRET")
+	var up atomic.Bool
+	app := startApplication(t, func(w http.ResponseWriter, r *http.Request, n int) {
+		if r.URL.Path == "/crm" && !up.Load() {
+			w.WriteHeader(502)
+			fmt.Fprint(w, "the crm is <away>")
+		}
+	})
+	g := twoDestinations(t, app)
+	sendNotifly(t, secret, "1")
+	waitFor(t, func() bool { return gauge(t, "dead_letters", "crm") == 1 })
+	sendNotifly(t, secret, "2")
+	waitFor(t, func() bool { return gauge(t, "dead_letters", "crm") == 2 })
+
+	for _, c := range []struct {
+		args string
+		ok   bool
+		want string // all of it
+		do   func()
+	}{
+		{"dead", true, `ID                                    PROVIDER  EVENT  TYPE             DELIVER  ATTEMPTS  STATUS  AGE
+` + keyOf("2") + `  notifly   2      message.created  crm      2         502     AGE
+` + keyOf("1") + `  notifly   1      message.created  crm      2         502     AGE
+`, nil},
+		{"dead --limit 1 --json", true, `[
+  {
+    "id": "` + keyOf("2") + `",
+    "deliver": "crm",
+    "provider": "notifly",
+    "event_id": "2",
+    "type": "message.created",
+    "attempts": 2,
+    "last_status": 502,
+    "last_error": "answered 502",
+    "excerpt": "the crm is <away>",
+    "received": "AGE",
+    "died": "AGE"
+  }
+]
+`, nil},
+		{"dead --deliver archive", true, "No dead letters.\n", nil},
+		{"dead --deliver cmr", false, "no `deliver` is called \"cmr\"; use one of archive, crm", nil},
+		{"dead " + keyOf("1"), true, `id           ` + keyOf("1") + `
+provider     notifly
+event        1
+type         message.created
+deliver      crm
+received     AGE (AGE ago)
+died         AGE (AGE ago)
+attempts     2
+last status  502
+last error   answered 502
+last answer  the crm is <away>
+
+{
+  "specversion": "1.0",
+  "id": "1",
+  "source": "/webhooks/notifly",
+  "type": "message.created",
+  "subject": "conversations/c-1",
+  "recordedtime": "AGE",
+  "partitionkey": "c-1",
+  "provider": "notifly",
+  "providertype": "message.created",
+  "datacontenttype": "application/json",
+  "data": {
+    "conversation": {
+      "id": "c-1"
+    },
+    "message": {
+      "id": "m-1",
+      "kind": "text",
+      "text": "hi"
+    },
+    "original": {
+      "id": "1",
+      "type": "message.created",
+      "payload": {
+        "id": "m-1",
+        "conversation_id": "c-1",
+        "message": "hi"
+      }
+    }
+  }
+}
+`, nil},
+		{"dead " + keyOf("3"), false, "there is no dead letter " + keyOf("3") + "", nil},
+		{"dead --discard " + keyOf("1"), true, "Discarded 1 dead letter.\n", nil},
+		{"dead --discard " + keyOf("1"), false, "there is no dead letter " + keyOf("1") + "", nil},
+		{"pause crm", true, "Paused crm; its events wait until \"caddy webhooks resume crm\".\n", nil},
+		{"pause cmr", false, "no `deliver` is called \"cmr\"; use one of archive, crm", nil},
+		{"replay --dead", true, "1 delivery will be made again.\n", func() { up.Store(true) }},
+		{"resume crm", true, "Resumed crm.\n", nil},
+		{"dead", true, "No dead letters.\n", nil},
+		{"replay --dead", true, "Nothing to replay.\n", func() { waitDelivered(t, "crm") }},
+		{"replay --since 1h --deliver archive", true, "2 deliveries will be made again.\n", nil},
+		{"replay --since 1h --deliver archives", false, "no `deliver` is called \"archives\"; use one of archive, crm", nil},
+		{"replay " + keyOf("1") + " " + keyOf("2"), true, "4 deliveries will be made again.\n", func() { waitDelivered(t, "archive") }},
+		{"replay " + keyOf("1") + " " + keyOf("3"), false, "unknown: " + keyOf("3") + " is not kept, or not any more", nil},
+		{"replay", false, "say which events: by their ids, by --dead, or by --since <time>; by one of these", nil},
+		{"forget crm", false, "crm is in use; remove the `deliver` block from the configuration first", func() { waitDelivered(t, "crm") }},
+		{"pause crm --json", true, "{}\n", nil},
+		{"forget crm", true, "Forgot crm, and discarded 1 event that it still had.\n", func() {
+			sendNotifly(t, secret, "4")
+			g.change("deliver crm", "deliver customers")
+		}},
+		{"forget crm", false, "no `deliver` is called \"crm\"; use one of archive, customers", nil},
+	} {
+		if c.do != nil {
+			c.do()
+		}
+		out, errs, ok := run(t, "", append(strings.Fields(c.args), "--address", adminAddress)...)
+		if got := ages.ReplaceAllString(out+logged(errs), "AGE"); ok != c.ok || got != c.want {
+			t.Errorf("%s: %v\n%s\nwant\n%s", c.args, ok, got, c.want)
+		}
+	}
+}
