@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	_ "embed"
@@ -15,6 +16,7 @@ import (
 	"net/url"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -49,8 +51,9 @@ func demoCommand() *cobra.Command {
 		Short: "Shows the whole way on this machine: providers, the gateway, a receiver",
 		Long: `
 Runs a gateway and a receiver on loopback, sends one signed delivery per provider,
-then a duplicate, a forgery and a stale one, and says what became of each. The
-exit status is 0 if all went as it should.
+then a duplicate, a forgery and a stale one, and says what became of each. At the
+end the receiver goes down, three events come in, the gateway is restarted and the
+receiver comes back. The exit status is 0 if all went as it should.
 
 With --keep it goes on running until it is interrupted; set ` + demoSecret + `
 before, to send to it with a secret that you know.`,
@@ -94,6 +97,7 @@ type demo struct {
 	verbose bool
 
 	gateway  string // URL
+	config   []byte // of the gateway, in JSON
 	storage  string // directory
 	server   *http.Server
 	receiver *demoApplication
@@ -110,7 +114,11 @@ func startDemo(w io.Writer, verbose bool) (*demo, error) {
 		secret = base64.RawURLEncoding.EncodeToString(randomBytes(24))
 	}
 	d := &demo{w: w, verbose: verbose, creds: credentials{secret: secret, token: secret}}
-	if err := d.startReceiver(signingKey); err != nil {
+	var err error
+	if d.receiver, err = newDemoApplication(signingKey); err != nil {
+		return nil, err
+	}
+	if err := d.startReceiver("127.0.0.1:0"); err != nil {
 		return nil, err
 	}
 	storage, err := os.MkdirTemp("", "caddy-webhooks-demo-")
@@ -134,17 +142,13 @@ func startDemo(w io.Writer, verbose bool) (*demo, error) {
 	return d, nil
 }
 
-func (d *demo) startReceiver(signingKey string) error {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return err
-	}
-	d.receiver, err = newDemoApplication(signingKey)
+func (d *demo) startReceiver(address string) error {
+	listener, err := net.Listen("tcp", address)
 	if err != nil {
 		return err
 	}
 	d.server = &http.Server{Handler: d.receiver, Addr: listener.Addr().String(), ReadHeaderTimeout: 10 * time.Second}
-	go func() { _ = d.server.Serve(listener) }() // ended by stop
+	go func() { _ = d.server.Serve(listener) }() // ended by stop, or stopReceiver
 	return nil
 }
 
@@ -160,14 +164,15 @@ func (d *demo) startGateway(address, secret, signingKey string) error {
 			return err
 		}
 	}
-	config, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(demoCaddyfile), map[string]any{"filename": "demo.caddyfile"})
+	var err error
+	d.config, _, err = caddyconfig.GetAdapter("caddyfile").Adapt([]byte(demoCaddyfile), map[string]any{"filename": "demo.caddyfile"})
 	if err != nil {
 		return err
 	}
-	if d.own, err = providersIn(config); err != nil {
+	if d.own, err = providersIn(d.config); err != nil {
 		return err
 	}
-	return caddy.Load(config, true)
+	return caddy.Load(d.config, true)
 }
 
 func (d *demo) stop() {
@@ -196,14 +201,19 @@ func randomBytes(n int) []byte {
 	return b
 }
 
-// demoStep is one request and what should become of it.
+// demoStep is one request, or something else that happens, and what should become
+// of it.
 type demoStep struct {
-	name     string
-	provider string
-	body     []byte
-	at       time.Duration // when it is signed, relative to now
-	forge    bool          // change the body after it was signed
-	query    url.Values    // of a GET, instead of a POST
+	name  string
+	who   string        // the provider, or the part that it happens to
+	path  string        // of the URL, if it is not the provider's name
+	body  []byte        // what is sent
+	at    time.Duration // when it is signed, relative to now
+	forge bool          // sign it with another key
+	query url.Values    // of a GET, instead of a POST
+
+	// do is what happens instead of a request.
+	do func() (problem string, err error)
 
 	status  int
 	answer  string   // what the answer contains
@@ -217,17 +227,18 @@ func (d *demo) run() error {
 	if err != nil {
 		return err
 	}
+	steps = append(steps, d.durableSteps()...)
 	for _, step := range steps {
 		problem, err := d.take(step)
 		if err != nil {
-			return err
+			return fmt.Errorf("%s: %s: %w", step.who, step.name, err)
 		}
 		mark, text := "ok  ", step.outcome
 		if problem != "" {
 			mark, text = "FAIL", problem
 			d.failed++
 		}
-		fmt.Fprintf(d.w, "%s  %-9s %-25s %s\n", mark, step.provider, step.name, text)
+		fmt.Fprintf(d.w, "%s  %-9s %-25s %s\n", mark, step.who, step.name, text)
 		d.showDeliveries()
 	}
 	if d.failed > 0 {
@@ -241,24 +252,27 @@ func (d *demo) run() error {
 func (d *demo) showDeliveries() {
 	for _, delivery := range d.receiver.take() {
 		if d.verbose {
-			fmt.Fprintf(d.w, "\n%s: %s\n%s\n\n", "webhook-id", delivery.id, pretty(delivery.body))
+			fmt.Fprintf(d.w, "\nwebhook-id: %s\n", delivery.id)
+			if delivery.attempt != "" {
+				fmt.Fprintf(d.w, "webhook-attempt: %s\n", delivery.attempt)
+			}
+			fmt.Fprintf(d.w, "%s\n\n", pretty(delivery.body))
 		}
 	}
 }
 
 // take takes one step and says what went wrong, if anything did.
 func (d *demo) take(step demoStep) (problem string, err error) {
+	if step.do != nil {
+		return step.do()
+	}
 	response, err := d.send(step)
 	if err != nil {
 		return "", err
 	}
-	deliveries := d.receiver.peek()
-	var types []string
-	for _, delivery := range deliveries {
-		if delivery.err != nil {
-			return "the receiver could not verify it: " + delivery.err.Error(), nil
-		}
-		types = append(types, delivery.eventType)
+	types, err := d.receiver.types()
+	if err != nil {
+		return err.Error(), nil
 	}
 	switch {
 	case response.code != step.status:
@@ -272,7 +286,7 @@ func (d *demo) take(step demoStep) (problem string, err error) {
 }
 
 func (d *demo) send(step demoStep) (answered, error) {
-	target := d.gateway + "/" + step.provider
+	target := d.gateway + "/" + cmp.Or(step.path, step.who)
 	if step.query != nil {
 		r, err := http.NewRequest(http.MethodGet, target+"?"+step.query.Encode(), nil)
 		if err != nil {
@@ -280,7 +294,7 @@ func (d *demo) send(step demoStep) (answered, error) {
 		}
 		return do(r)
 	}
-	p, err := findProvider(step.provider, d.own)
+	p, err := findProvider(step.who, d.own)
 	if err != nil {
 		return answered{}, err
 	}
@@ -291,70 +305,158 @@ func (d *demo) send(step demoStep) (answered, error) {
 	return send(target, p, creds, step.body, time.Now().Add(step.at))
 }
 
-// demoSteps returns the steps in order; token is what WotNot gets back.
+// samplePayloadOf returns a sample that is embedded, or nothing.
+func samplePayloadOf(providerName, event string) []byte {
+	f, _ := fixtures.Get(providerName, event)
+	return f.Payload
+}
+
+// demoSteps returns the first steps in order; token is what WotNot gets back.
 func demoSteps(token string) ([]demoStep, error) {
-	payload := func(providerName, event string) []byte {
-		f, _ := fixtures.Get(providerName, event)
-		return f.Payload
-	}
+	payload := samplePayloadOf
 	acme := []byte(`{"delivery_id":"d-1","event":"reply.sent","occurred_at":"2026-11-20T12:00:00Z","ticket":{"id":7},"reply":{"text":"On its way."}}`)
 	challenge := "a-challenge"
 	steps := []demoStep{
 		{
-			name: "message.updated", provider: "notifly", body: payload("notifly", "message.updated"),
+			name: "message.updated", who: "notifly", body: payload("notifly", "message.updated"),
 			status: 200, types: []string{"message.updated"}, outcome: "200, forwarded as message.updated",
 		},
 		{
-			name: "hook saved", provider: "wotnot", body: []byte(`{}`),
+			name: "hook saved", who: "wotnot", body: []byte(`{}`),
 			status: 200, answer: token, outcome: "200 and its token back, forwarded to nobody",
 		},
 		{
-			name: "batch of two", provider: "wotnot", body: joinBatch(payload("wotnot", "conversation_create"), payload("wotnot", "message.text")),
+			name: "batch of two", who: "wotnot", body: joinBatch(payload("wotnot", "conversation_create"), payload("wotnot", "message.text")),
 			status: 200, answer: token, types: []string{"conversation.created", "message.created"}, outcome: "200 and its token back, forwarded as two events",
 		},
 		{
-			name: "challenge", provider: "chatbot", query: url.Values{"challenge": {challenge}, "token": {token}},
+			name: "challenge", who: "chatbot", query: url.Values{"challenge": {challenge}, "token": {token}},
 			status: 200, answer: challenge, outcome: "200 and the challenge, forwarded to nobody",
 		},
 		{
-			name: "interaction", provider: "chatbot", body: payload("chatbot", "interaction.matched"),
+			name: "interaction", who: "chatbot", body: payload("chatbot", "interaction.matched"),
 			status: 200, answer: demoAnswer, types: []string{"interaction.matched"}, outcome: "200 and the application's own answer",
 		},
 		{
-			name: "message_created", provider: "ndoto", body: payload("ndoto", "message_created"),
+			name: "message_created", who: "ndoto", body: payload("ndoto", "message_created"),
 			status: 200, types: []string{"message.created"}, outcome: "200, forwarded as message.created",
 		},
 		{
-			name: "newMessage", provider: "oneroute", body: payload("oneroute", "newMessage"),
+			name: "newMessage", who: "oneroute", body: payload("oneroute", "newMessage"),
 			status: 200, types: []string{"message.created"}, outcome: "200, forwarded without the channel's credentials",
 		},
 		{
-			name: "reply.sent", provider: "acme", body: acme,
+			name: "reply.sent", who: "acme", body: acme,
 			status: 200, types: []string{"message.created"}, outcome: "200, forwarded: a provider defined in the Caddyfile",
 		},
 		{
-			name: "duplicate", provider: "notifly", body: payload("notifly", "message.updated"),
+			name: "duplicate", who: "notifly", body: payload("notifly", "message.updated"),
 			status: 200, outcome: "200, not forwarded again",
 		},
 		{
-			name: "duplicate", provider: "chatbot", body: payload("chatbot", "interaction.matched"),
+			name: "duplicate", who: "chatbot", body: payload("chatbot", "interaction.matched"),
 			status: 200, answer: demoAnswer, outcome: "200 and the first answer, the application is not asked again",
 		},
 		{
-			name: "forgery", provider: "notifly", body: payload("notifly", "message.created"), forge: true,
+			name: "forgery", who: "notifly", body: payload("notifly", "message.created"), forge: true,
 			status: 401, outcome: "401, forwarded to nobody",
 		},
 		{
-			name: "stale: signed an hour ago", provider: "acme", body: bytes.Replace(acme, []byte("d-1"), []byte("d-2"), 1), at: -time.Hour,
+			name: "stale: signed an hour ago", who: "acme", body: bytes.Replace(acme, []byte("d-1"), []byte("d-2"), 1), at: -time.Hour,
 			status: 401, outcome: "401, forwarded to nobody",
 		},
 	}
 	for _, step := range steps {
 		if step.query == nil && len(step.body) == 0 {
-			return nil, fmt.Errorf("the sample of %s is missing", step.provider)
+			return nil, fmt.Errorf("the sample of %s is missing", step.who)
 		}
 	}
 	return steps, nil
+}
+
+// downEvents are what comes in while the receiver is down, in the types of
+// Notifly.
+var downEvents = []string{"conversation.created", "message.created", "message.updated"}
+
+// durablePath is where demo.caddyfile delivers from the queue.
+const durablePath = "durable"
+
+// durableSteps returns the steps that show that what was answered is delivered in
+// the end.
+func (d *demo) durableSteps() []demoStep {
+	return []demoStep{
+		{name: "goes down", who: "receiver", do: d.stopReceiver, outcome: "its listener is closed"},
+		{name: "three while it is down", who: "notifly", do: d.sendWhileDown, outcome: "200 each, on disk"},
+		{name: "restarts", who: "gateway", do: d.restartGateway, outcome: "its queue is closed, and opened again"},
+		{
+			name: "duplicate of the last", who: "notifly", path: durablePath, body: samplePayloadOf("notifly", downEvents[2]),
+			status: 200, outcome: "200, not stored again",
+		},
+		{name: "comes back", who: "receiver", do: d.awaitDeliveries, outcome: "all three delivered once, signed, each with a webhook-id of its own"},
+	}
+}
+
+// stopReceiver closes the listener of the receiver and its connections.
+func (d *demo) stopReceiver() (problem string, err error) { return "", d.server.Close() }
+
+// sendWhileDown sends events that nobody can take.
+func (d *demo) sendWhileDown() (problem string, err error) {
+	for _, event := range downEvents {
+		step := demoStep{who: "notifly", path: durablePath, body: samplePayloadOf("notifly", event), status: 200}
+		if problem, err = d.take(step); problem != "" || err != nil {
+			return problem, err
+		}
+	}
+	return "", nil
+}
+
+// restartGateway stops Caddy, and starts it with the same configuration.
+func (d *demo) restartGateway() (problem string, err error) {
+	if err := caddy.Stop(); err != nil {
+		return "", err
+	}
+	http.DefaultClient.CloseIdleConnections() // they lead nowhere
+	return "", caddy.Load(d.config, true)
+}
+
+const (
+	// deliverWithin is how long the queue may take to deliver once the receiver is
+	// back.
+	deliverWithin = 10 * time.Second
+
+	// quietTime is how long to look for a second delivery afterwards: longer than
+	// the longest wait of demo.caddyfile between two attempts.
+	quietTime = 600 * time.Millisecond
+)
+
+// awaitDeliveries starts the receiver where it was and waits for what came in
+// while it was down.
+func (d *demo) awaitDeliveries() (problem string, err error) {
+	if err := d.startReceiver(d.server.Addr); err != nil {
+		return "", err
+	}
+	deadline := time.Now().Add(deliverWithin)
+	for len(d.receiver.peek()) < len(downEvents) && time.Now().Before(deadline) {
+		time.Sleep(10 * time.Millisecond)
+	}
+	time.Sleep(quietTime)
+
+	types, err := d.receiver.types()
+	if err != nil {
+		return err.Error(), nil
+	}
+	ids := make(map[string]bool)
+	for _, delivery := range d.receiver.peek() {
+		ids[delivery.id] = true
+	}
+	slices.Sort(types) // it is not an ordered destination
+	switch {
+	case !slices.Equal(types, downEvents):
+		return fmt.Sprintf("delivered %q instead of %q within %s", types, downEvents, deliverWithin), nil
+	case len(ids) != len(downEvents):
+		return fmt.Sprintf("%d values of webhook-id instead of %d", len(ids), len(downEvents)), nil
+	}
+	return "", nil
 }
 
 // joinBatch puts the events of several batches into one.
@@ -389,6 +491,7 @@ type demoApplication struct {
 // demoDelivery is one request that the application got.
 type demoDelivery struct {
 	id        string
+	attempt   string // only from the queue
 	eventType string
 	body      []byte
 	err       error
@@ -425,7 +528,7 @@ func (a *demoApplication) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 	a.mu.Lock()
 	a.deliveries = append(a.deliveries, demoDelivery{
-		id: r.Header.Get(envelope.HeaderID), eventType: event.Type, body: body, err: err,
+		id: r.Header.Get(envelope.HeaderID), attempt: r.Header.Get(headerAttempt), eventType: event.Type, body: body, err: err,
 	})
 	a.mu.Unlock()
 
@@ -438,6 +541,18 @@ func (a *demoApplication) peek() []demoDelivery {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.deliveries
+}
+
+// types returns the types of what peek does, or what is wrong with one.
+func (a *demoApplication) types() ([]string, error) {
+	var types []string
+	for _, delivery := range a.peek() {
+		if delivery.err != nil {
+			return nil, fmt.Errorf("the receiver could not verify it: %w", delivery.err)
+		}
+		types = append(types, delivery.eventType)
+	}
+	return types, nil
 }
 
 // take returns it and forgets it.

@@ -44,12 +44,13 @@ func run(t *testing.T, stdin string, args ...string) (stdout, stderr string, ok 
 func TestDemo(t *testing.T) {
 	secret := secretIn(t, "WEBHOOKS_DEMO_SECRET")
 	out, errs, ok := run(t, "", "demo", "--verbose")
-	if !ok || !strings.Contains(out, "All 12 went as they should.") || errs != "" {
+	if !ok || !strings.Contains(out, "All 17 went as they should.") || errs != "" {
 		t.Fatalf("%s%s", out, errs)
 	}
 	for _, want := range []string{
 		"notifly   duplicate", "notifly   forgery", "acme      stale", // the steps
-		`"type": "message.updated"`, "webhook-id: msg_", // the envelopes
+		"gateway   restarts", "all three delivered once",
+		`"type": "message.updated"`, "webhook-id: msg_", "webhook-attempt: ", // the envelopes
 	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in:\n%s", want, out)
