@@ -71,37 +71,43 @@ func (q *Queue) countAhead(ctx context.Context, r *row, position int64) (n, firs
 	return n, first, nil
 }
 
-// ranges calls f for those parts of a range of the log that came in while a
-// configuration had the name; both are without their beginning and with their end.
-func (r *row) ranges(from, to int64, f func(from, to int64) error) error {
+// ranges calls f for the parts of a range of the log, each with the source of which
+// the destination takes events there; all are without their beginning and with
+// their end.
+func (r *row) ranges(from, to int64, f func(from, to int64, source string) error) error {
+	each := func(to int64, source string) error {
+		begin := from
+		from = max(from, to)
+		if source == "" || begin >= to {
+			return nil
+		}
+		return f(begin, to, source)
+	}
 	for _, g := range r.gaps {
-		if end := min(to, g.From); from < end {
-			if err := f(from, end); err != nil {
-				return err
-			}
+		if err := each(min(to, g.From), r.filter.Source); err != nil {
+			return err
 		}
 		if g.To == 0 {
 			return nil
 		}
-		from = max(from, g.To)
+		if err := each(min(to, g.To), g.Source); err != nil {
+			return err
+		}
 	}
-	if from < to {
-		return f(from, to)
-	}
-	return nil
+	return each(to, r.filter.Source)
 }
 
 // count counts the events in a range of the log that a destination takes, by part.
 func (s *store) count(ctx context.Context, r *row, from, to int64) (map[int64]int64, error) {
 	counts := make(map[int64]int64)
-	err := r.ranges(from, to, func(from, to int64) error {
+	err := r.ranges(from, to, func(from, to int64, source string) error {
 		return s.query(ctx, `SELECT seq / $1, type, count(*) FROM webhooks_events
 			WHERE seq > $2 AND seq <= $3 AND source = $4 GROUP BY 1, 2`,
-			[]any{int64(partSize), from, to, r.filter.Source}, func(rows *sql.Rows) error {
+			[]any{int64(partSize), from, to, source}, func(rows *sql.Rows) error {
 				var part, n int64
 				var eventType string
 				err := rows.Scan(&part, &eventType, &n)
-				if r.filter.Takes(r.filter.Source, eventType) {
+				if r.filter.TakesType(eventType) {
 					counts[part] += n
 				}
 				return err
@@ -113,14 +119,14 @@ func (s *store) count(ctx context.Context, r *row, from, to int64) (map[int64]in
 // oldest returns when the first event came in that a destination takes after a
 // number.
 func (s *store) oldest(ctx context.Context, r *row, after int64) (oldest time.Time, err error) {
-	err = s.query(ctx, `SELECT seq, type, received FROM webhooks_events WHERE seq > $1 AND source = $2 ORDER BY seq`,
-		[]any{after, r.filter.Source}, func(rows *sql.Rows) error {
+	err = s.query(ctx, `SELECT seq, source, type, received FROM webhooks_events WHERE seq > $1 ORDER BY seq`,
+		[]any{after}, func(rows *sql.Rows) error {
 			var seq, received int64
-			var eventType string
-			if err := rows.Scan(&seq, &eventType, &received); err != nil {
+			var source, eventType string
+			if err := rows.Scan(&seq, &source, &eventType, &received); err != nil {
 				return err
 			}
-			if !r.awaits(seq, r.filter.Source, eventType) {
+			if !r.awaits(seq, source, eventType) {
 				return nil
 			}
 			oldest = time.UnixMicro(received)

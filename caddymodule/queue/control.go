@@ -391,7 +391,7 @@ func (q *Queue) replay(ctx context.Context, events []replayable, deliver string)
 // skips reports whether an event came in while no configuration had the name.
 func (r *row) skips(seq int64) bool {
 	for _, g := range r.gaps {
-		if g.From < seq && g.To != 0 && seq <= g.To {
+		if g.From < seq && g.To != 0 && seq <= g.To && g.Source == "" {
 			return true
 		}
 	}

@@ -82,9 +82,11 @@ type Filter struct {
 
 // Takes reports whether the filter lets an event through.
 func (f Filter) Takes(source, eventType string) bool {
-	if f.Source != source {
-		return false
-	}
+	return f.Source == source && f.TakesType(eventType)
+}
+
+// TakesType reports whether it lets events of a type through.
+func (f Filter) TakesType(eventType string) bool {
 	for _, pattern := range f.Types {
 		if pattern.Match(eventType) {
 			return true

@@ -25,12 +25,15 @@ const (
 // errLost says that another gateway works a destination now.
 var errLost = errors.New("another gateway works this destination now")
 
-// gap is a range of events, both ends excluded from what a destination takes:
-// those after From up to To came in while no configuration had its name. To is 0
-// as long as that lasts.
+// gap is a range of the log, after From up to To, for which a destination's filter
+// does not hold: its events came in while no configuration had the name, or while
+// it had another source. To is 0 as long as no configuration has it.
 type gap struct {
 	From int64 `json:"from"`
 	To   int64 `json:"to,omitempty"`
+
+	// Source is the one that it had; empty for none.
+	Source string `json:"source,omitempty"`
 }
 
 // row is what the database knows of a destination.
@@ -120,11 +123,26 @@ func (t *tx) declareOne(d Destination, known map[string]row, had bool, last int6
 	case r.isOrphan():
 		r.gaps[len(r.gaps)-1].To = last
 	}
+	if r.filter.Source != d.Source {
+		r.keepSource(last)
+	}
 	r.gaps = slices.DeleteFunc(r.gaps, func(g gap) bool { return g.To != 0 && (g.To <= r.position || g.From >= g.To) })
 	if err := t.setGaps(r); err != nil {
 		return err
 	}
 	return t.exec(`UPDATE webhooks_destinations SET filter = $1 WHERE name = $2`, string(filter), d.Name)
+}
+
+// keepSource notes that what a destination has not taken yet, up to a number, it is
+// to take from the source that it had.
+func (r *row) keepSource(last int64) {
+	var all []gap
+	from := r.position
+	for _, g := range r.gaps {
+		all = append(all, gap{From: from, To: g.From, Source: r.filter.Source}, g)
+		from = max(from, g.To)
+	}
+	r.gaps = append(all, gap{From: from, To: last, Source: r.filter.Source})
 }
 
 func (t *tx) setGaps(r row) error {

@@ -136,15 +136,15 @@ func (s *store) sweepable(ctx context.Context, after int64, destinations []row) 
 
 // awaits reports whether a destination is still to take an event of the log.
 func (r *row) awaits(seq int64, source, eventType string) bool {
-	if seq <= r.position || !r.filter.Takes(source, eventType) {
+	if seq <= r.position || !r.filter.TakesType(eventType) {
 		return false
 	}
 	for _, g := range r.gaps {
 		if g.From < seq && (g.To == 0 || seq <= g.To) {
-			return false
+			return g.Source == source // which is never empty
 		}
 	}
-	return true
+	return r.filter.Source == source
 }
 
 // remove removes what it may of a batch: delivered events that are too old or,

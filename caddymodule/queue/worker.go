@@ -581,16 +581,20 @@ func (w *worker) spill(now time.Time) {
 }
 
 func (w *worker) readLogOnce(t target, now time.Time) (more bool, err error) {
-	head := w.q.head()
+	head, source := w.q.head(), t.Source
 	for len(w.gaps) > 0 && w.gaps[0].From <= w.pos {
-		if g := w.gaps[0]; g.To == 0 {
+		g := w.gaps[0]
+		if g.To == 0 {
 			return false, nil // it has left the configuration
-		} else if w.pos < g.To {
-			w.pos = g.To
 		}
+		if g.Source != "" && w.pos < g.To {
+			head, source = min(head, g.To), g.Source
+			break
+		}
+		w.pos = max(w.pos, g.To)
 		w.gaps = w.gaps[1:]
 	}
-	if len(w.gaps) > 0 {
+	if len(w.gaps) > 0 && w.gaps[0].From > w.pos {
 		head = min(head, w.gaps[0].From)
 	}
 	if w.pos >= head {
@@ -600,7 +604,7 @@ func (w *worker) readLogOnce(t target, now time.Time) (more bool, err error) {
 	if t.Ordered {
 		limit = w.capacity - len(w.open) // many may have to wait for each other
 	}
-	events, pos, err := w.q.after(w.pos, head, t.Source, limit, windowBytes-w.bytes)
+	events, pos, err := w.q.after(w.pos, head, source, limit, windowBytes-w.bytes)
 	if err != nil {
 		return false, err
 	}
@@ -608,7 +612,7 @@ func (w *worker) readLogOnce(t target, now time.Time) (more bool, err error) {
 	for _, e := range events {
 		if w.known[e.Seq] {
 			delete(w.known, e.Seq)
-		} else if t.Takes(e.Source, e.Type) {
+		} else if t.TakesType(e.Type) {
 			w.arrive(t, &delivery{Delivery: Delivery{Event: e}, since: now})
 		}
 	}

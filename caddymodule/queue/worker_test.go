@@ -309,6 +309,40 @@ func TestLongOutage(t *testing.T) {
 	})
 }
 
+// TestRecovery shows that what failed in an outage is due when it ends, and what
+// failed before or by itself is not.
+func TestRecovery(t *testing.T) {
+	bubble(t, func(t *testing.T, s Settings) {
+		var healed atomic.Bool
+		r := &receiver{answer: func(_ context.Context, d *Delivery) Result {
+			if healed.Load() && d.ID != "before" || d.ID == "fine" {
+				return Result{Status: 200}
+			}
+			return Result{Status: 500}
+		}}
+		d := newDestination("a", r.deliver)
+		d.Concurrency, d.Backoff = 1, Backoff{2 * time.Hour, 2 * time.Hour}
+		g := start(t, s, d)
+		g.keep(t, newEvent("before", ""))
+		time.Sleep(soon)
+		g.keep(t, newEvent("fine", ""))
+		time.Sleep(soon)
+		g.keep(t, newEvents(30)...)
+		time.Sleep(10 * time.Minute)
+		if n := len(r.counts()); n < 18 || n > 24 {
+			t.Errorf("%d events came in ten minutes", n)
+		}
+		healed.Store(true)
+		time.Sleep(maxProbeInterval + soon)
+		if n := g.o.count(Delivered); n != 31 || len(r.of("before")) != 1 {
+			t.Errorf("%d were delivered, and the one before the outage came %d times", n, len(r.of("before")))
+		}
+		if lines := append(g.o.lines("down"), g.o.lines("up")...); len(lines) != 2 {
+			t.Error(lines)
+		}
+	})
+}
+
 // TestFailuresAreInARow shows that one success among failures keeps a destination
 // from being probed.
 func TestFailuresAreInARow(t *testing.T) {
@@ -722,6 +756,52 @@ func TestStopDuringTheLastAttempt(t *testing.T) {
 	})
 }
 
+// TestCrashWithExceptionsAhead has events fail behind one that takes long: a crash
+// leaves them ahead of the position, and they come once, and go on counting.
+func TestCrashWithExceptionsAhead(t *testing.T) {
+	for name, isOrdered := range map[string]bool{"ordered": true, "unordered": false} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, s Settings) {
+				r := &receiver{answer: func(ctx context.Context, d *Delivery) Result {
+					if d.ID == "0" {
+						return slow(time.Hour)(ctx, d)
+					}
+					return Result{Status: 500}
+				}}
+				d := newDestination("a", r.deliver)
+				d.Ordered, d.Timeout, d.Backoff = isOrdered, 2*time.Hour, Backoff{time.Minute, time.Minute}
+				g := start(t, s, d)
+				var events []*Event
+				for n := range 9 { // too few for it to be down
+					events = append(events, newEvent(fmt.Sprint(n), fmt.Sprint("key-", n)))
+				}
+				g.keep(t, events...)
+				time.Sleep(5 * time.Millisecond) // the first is too young to be an exception
+				if err := g.q.Pause(t.Context(), "a"); err != nil {
+					t.Fatal(err)
+				}
+				for name, at := range map[string]time.Duration{"young": 20 * time.Millisecond, "old": time.Minute} {
+					time.Sleep(at)
+					after := new(receiver)
+					d.Deliver = after.deliver
+					crashed := start(t, g.crash(t), d)
+					if err := crashed.q.Resume(t.Context(), "a"); err != nil {
+						t.Fatal(err)
+					}
+					time.Sleep(10 * time.Minute)
+					after.wantEachOnce(t, 9)
+					for _, a := range after.all() {
+						if a.attempt != 2 {
+							t.Errorf("%s: %+v", name, a)
+						}
+					}
+					crashed.stop(t)
+				}
+			})
+		})
+	}
+}
+
 // TestSlowAmongFast shows that one slow attempt does not keep what came after it
 // from being settled: a crash does not repeat those.
 func TestSlowAmongFast(t *testing.T) {
@@ -771,16 +851,11 @@ func TestTroubleLosesNothing(t *testing.T) {
 		}}
 		d := newDestination("a", r.deliver)
 		d.Attempts = 100
-		g := start(t, s, d)
+		g := start(t, quietly(s), d)
 		g.keep(t, newEvents(400)...)
 		for range 5 {
 			time.Sleep(90 * time.Millisecond)
-			// Every write fails until it is taken back.
-			if err := g.q.do(func(t *tx) error {
-				return t.exec(`CREATE TRIGGER webhooks_trouble BEFORE UPDATE ON webhooks_destinations BEGIN SELECT RAISE(FAIL, 'trouble'); END`)
-			}); err != nil {
-				t.Fatal(err)
-			}
+			g.trouble(t, true)
 			time.Sleep(1500 * time.Millisecond)
 			after := new(receiver)
 			crashed := start(t, withoutTrouble(t, g.crash(t)), newDestination("a", after.deliver))
@@ -793,9 +868,7 @@ func TestTroubleLosesNothing(t *testing.T) {
 				}
 			}
 			crashed.stop(t)
-			if err := g.q.do(func(t *tx) error { return t.exec(`DROP TRIGGER webhooks_trouble`) }); err != nil {
-				t.Fatal(err)
-			}
+			g.trouble(t, false)
 		}
 		time.Sleep(time.Minute)
 		counts := g.o.delivered()
@@ -807,6 +880,85 @@ func TestTroubleLosesNothing(t *testing.T) {
 		if st := g.status(t, "a"); st.Backlog != 0 {
 			t.Errorf("%+v", st)
 		}
+	})
+}
+
+// trouble has every write fail of how far a destination is, until it is called
+// again with false.
+func (g *gateway) trouble(t testing.TB, is bool) {
+	t.Helper()
+	statement := `DROP TRIGGER webhooks_trouble`
+	if is {
+		statement = `CREATE TRIGGER webhooks_trouble BEFORE UPDATE OF position ON webhooks_destinations BEGIN SELECT RAISE(FAIL, 'trouble'); END`
+	}
+	if err := g.q.do(func(t *tx) error { return t.exec(statement) }); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestAttemptEndsWhileItsWriteFails has a write fail that says that an attempt is
+// under way, when that has ended.
+func TestAttemptEndsWhileItsWriteFails(t *testing.T) {
+	bubble(t, func(t *testing.T, s Settings) {
+		r := &receiver{answer: func(ctx context.Context, d *Delivery) Result {
+			if d.ID == "0" {
+				return slow(300*time.Millisecond)(ctx, d)
+			}
+			return Result{Status: 200}
+		}}
+		g := start(t, quietly(s), newDestination("a", r.deliver))
+		g.keep(t, newEvents(2)...)
+		time.Sleep(50 * time.Millisecond)
+		g.trouble(t, true)
+		release := g.hold(t)
+		time.Sleep(300 * time.Millisecond)
+		release()
+		time.Sleep(50 * time.Millisecond)
+		g.trouble(t, false)
+		time.Sleep(5 * time.Second)
+		r.wantEachOnce(t, 2)
+		if n := g.number(t, `SELECT count(*) FROM webhooks_exceptions`); n != 0 {
+			t.Errorf("%d exceptions are left", n)
+		}
+		if n := g.number(t, `SELECT position FROM webhooks_destinations`); n != 2 {
+			t.Errorf("the position is %d", n)
+		}
+	})
+}
+
+// TestWaitingEventWhoseWriteFails has a write fail that makes an exception of an
+// event that waited for its key, and then a pause keep it from being tried: the
+// position must not pass it as if it were written.
+func TestWaitingEventWhoseWriteFails(t *testing.T) {
+	bubble(t, func(t *testing.T, s Settings) {
+		r := &receiver{answer: func(ctx context.Context, d *Delivery) Result {
+			if d.ID == "first" {
+				return slow(120*time.Millisecond)(ctx, d)
+			}
+			return Result{Status: 200}
+		}}
+		g := start(t, quietly(s), ordered("a", r.deliver))
+		g.keep(t, newEvent("first", "key"), newEvent("waiting", "key"))
+		time.Sleep(50 * time.Millisecond)
+		g.keep(t, newEvent("other", "other"))
+		time.Sleep(30 * time.Millisecond)
+		g.trouble(t, true)
+		time.Sleep(300 * time.Millisecond)
+		if err := g.q.Pause(t.Context(), "a"); err != nil {
+			t.Fatal(err)
+		}
+		g.trouble(t, false)
+		time.Sleep(5 * time.Second)
+		if len(r.of("waiting")) != 0 {
+			t.Fatalf("%v came", r.ids())
+		}
+		after := new(receiver)
+		crashed := start(t, g.crash(t), ordered("a", after.deliver))
+		if err := crashed.q.Resume(t.Context(), "a"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(soon)
+		after.wants(t, "waiting")
 	})
 }
 
