@@ -39,8 +39,8 @@ type carried struct {
 	Header     http.Header `json:"header"`
 }
 
-// carry returns what is kept of the request, in JSON.
-func (x *exchange) carry() []byte {
+// carry returns what is kept of the request.
+func (x *exchange) carry() *carried {
 	header := x.r.Header.Clone()
 	for _, name := range staleHeaders {
 		delete(header, name)
@@ -58,12 +58,25 @@ func (x *exchange) carry() []byte {
 	if local, ok := x.r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok {
 		c.LocalAddr = local.String()
 	}
+	return c
+}
+
+// json returns it in JSON.
+func (c *carried) json() []byte {
 	text, _ := json.Marshal(c) // strings only
 	return text
 }
 
-// carriedFor returns what is kept for one event of a request.
-func carriedFor(request []byte, subject string) []byte {
+// with returns what is kept for one event of the request.
+func (c *carried) with(subject string) *carried {
+	of := *c
+	of.Subject = subject
+	return &of
+}
+
+// withSubject adds the subject of an event to what is kept of its request, in
+// JSON.
+func withSubject(request []byte, subject string) []byte {
 	if subject == "" {
 		return request
 	}
@@ -136,16 +149,20 @@ func (d *Deliver) attempt(ctx context.Context, delivery *queue.Delivery) queue.R
 
 // request makes the request of one attempt.
 func (d *Deliver) request(ctx context.Context, delivery *queue.Delivery, w http.ResponseWriter) (*http.Request, error) {
-	var c carried
-	if err := json.Unmarshal(delivery.Request, &c); err != nil {
-		return nil, fmt.Errorf("what is kept of its request cannot be read: %w", err)
+	c, ok := delivery.Parsed.(*carried)
+	if !ok {
+		c = new(carried)
+		if err := json.Unmarshal(delivery.Request, c); err != nil {
+			return nil, fmt.Errorf("what is kept of its request cannot be read: %w", err)
+		}
 	}
 	uri, err := url.ParseRequestURI(c.URI)
 	if err != nil {
 		return nil, fmt.Errorf("what is kept of its URL cannot be read: %w", err)
 	}
-	if c.Header == nil {
-		c.Header = make(http.Header)
+	header := c.Header.Clone() // others make attempts with it, too
+	if header == nil {
+		header = make(http.Header)
 	}
 	local, _ := net.ResolveTCPAddr("tcp", c.LocalAddr) // an address in digits
 	if local == nil {
@@ -153,7 +170,7 @@ func (d *Deliver) request(ctx context.Context, delivery *queue.Delivery, w http.
 	}
 	r := (&http.Request{
 		Method: c.Method, URL: uri, RequestURI: c.URI, Host: c.Host, RemoteAddr: c.RemoteAddr,
-		Proto: c.Proto, Header: c.Header,
+		Proto: c.Proto, Header: header,
 	}).WithContext(context.WithValue(ctx, http.LocalAddrContextKey, net.Addr(local)))
 	r.ProtoMajor, r.ProtoMinor, _ = http.ParseHTTPVersion(c.Proto)
 	if c.TLS {

@@ -46,6 +46,7 @@ func (x *exchange) readAll(events []string) []provider.Event {
 // forQueue turns events into what is kept of them.
 func (x *exchange) forQueue(read []provider.Event) []*queue.Event {
 	request := x.carry()
+	text := request.json()
 	var window time.Duration
 	if !x.h.Dedup.Off {
 		window = time.Duration(x.h.Dedup.Window)
@@ -59,7 +60,7 @@ func (x *exchange) forQueue(read []provider.Event) []*queue.Event {
 			// What was read from the body shares its memory, and would keep all of it.
 			Key: key, Source: x.h.Source, Provider: e.Provider, Type: strings.Clone(e.Type),
 			PartitionKey: strings.Clone(e.PartitionKey), ID: strings.Clone(e.ID),
-			Received: x.received, Window: window, Request: carriedFor(request, e.Subject),
+			Received: x.received, Window: window, Request: withSubject(text, e.Subject), Parsed: request.with(e.Subject),
 		}
 		if isWhole {
 			q.Body = []byte(e.Original)

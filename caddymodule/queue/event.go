@@ -28,6 +28,10 @@ type Event struct {
 	// queue does not look into it.
 	Request []byte
 
+	// Parsed is Request as whoever stores the event knows it, so that deliveries
+	// that follow at once need not read it again. It is not kept.
+	Parsed any
+
 	// Body is the envelope; or, for a batch that is kept as it came, the provider's
 	// own bytes.
 	Body []byte
@@ -43,7 +47,7 @@ type Event struct {
 func (e *Event) withoutBytes() *Event {
 	c := *e
 	c.bytes = e.size()
-	c.Request, c.Body = nil, nil
+	c.Request, c.Parsed, c.Body = nil, nil, nil
 	return &c
 }
 

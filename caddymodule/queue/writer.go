@@ -119,22 +119,32 @@ func (w *writer) run() {
 	}
 }
 
-// group returns what is waiting, beginning with c.
+// group returns what is waiting, beginning with c. Those who are about to hand
+// something over come first, as long as there are any: it costs nothing when there
+// is nobody, and makes one commit of several when the machine is busy.
 func (w *writer) group(c *change) []*change {
-	// Those who are about to hand something over come first: it costs nothing when
-	// there is nobody, and makes one commit of several when the machine is busy.
-	runtime.Gosched()
 	group := []*change{c}
-	for n := len(c.events); n < maxGroup; {
+	n := len(c.events)
+	for before := 0; before < len(group) && n < maxGroup; {
+		before = len(group)
+		runtime.Gosched()
+		group, n = w.waiting(group, n)
+	}
+	return group
+}
+
+// waiting adds what is waiting to a group of n events.
+func (w *writer) waiting(group []*change, n int) ([]*change, int) {
+	for n < maxGroup {
 		select {
 		case c := <-w.changes:
 			group = append(group, c)
 			n += len(c.events)
 		default:
-			return group
+			return group, n
 		}
 	}
-	return group
+	return group, n
 }
 
 // write commits a group and answers those who wait. One that cannot be written
