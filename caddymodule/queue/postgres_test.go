@@ -328,7 +328,7 @@ func TestFencing(t *testing.T) {
 	const state = `SELECT position + 1000 * begun + 1000000 * (SELECT count(*) FROM webhooks_exceptions) FROM webhooks_destinations`
 	before := g.number(t, state)
 	if err := g.q.do(func(tx *tx) error {
-		return tx.exec(`UPDATE webhooks_destinations SET holder = 'somebody else', lease = lease + 1, until = (extract(epoch FROM clock_timestamp()) * 1000000)::BIGINT + 3000000`)
+		return tx.exec(`UPDATE webhooks_destinations SET holder = 'somebody else', lease = lease + 1, until = (extract(epoch FROM clock_timestamp()) * 1000000)::BIGINT + 2000000`)
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -357,7 +357,7 @@ func TestFencing(t *testing.T) {
 	}
 }
 
-// TestLateCommit has an event whose transaction takes a second, and others that
+// TestLateCommit has events whose transactions take half a second, and others that
 // are stored elsewhere meanwhile: nobody passes it by.
 func TestLateCommit(t *testing.T) {
 	t.Parallel()
@@ -366,7 +366,7 @@ func TestLateCommit(t *testing.T) {
 	d.Concurrency = 1
 	gateways := share(t, sharedServer.database(t), 2, d)
 	if err := gateways[0].q.do(func(tx *tx) error {
-		if err := tx.exec(`CREATE FUNCTION sleep() RETURNS trigger AS $$ BEGIN PERFORM pg_sleep(1); RETURN NEW; END $$ LANGUAGE plpgsql`); err != nil {
+		if err := tx.exec(`CREATE FUNCTION sleep() RETURNS trigger AS $$ BEGIN PERFORM pg_sleep(0.5); RETURN NEW; END $$ LANGUAGE plpgsql`); err != nil {
 			return err
 		}
 		return tx.exec(`CREATE TRIGGER late BEFORE INSERT ON webhooks_events FOR EACH ROW WHEN (NEW.type = 'late') EXECUTE FUNCTION sleep()`)
@@ -392,7 +392,7 @@ func TestLateCommit(t *testing.T) {
 		}
 	})
 	wg.Go(func() {
-		for i := range 100 {
+		for i := range 60 {
 			store(gateways[1], newEvent(fmt.Sprint(i), ""))
 			time.Sleep(10 * time.Millisecond)
 		}

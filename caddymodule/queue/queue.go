@@ -100,6 +100,8 @@ type Queue struct {
 	opened chan struct{}
 	wg     sync.WaitGroup
 
+	ended atomic.Int64 // exceptions that were removed, so that there may be room
+
 	declaring sync.Mutex      // one at a time
 	had       map[string]bool // names that were declared last
 
@@ -614,6 +616,9 @@ func (q *Queue) Close() error {
 	}
 	return q.store.close()
 }
+
+// Commits returns how many transactions were committed, each with an fsync.
+func (q *Queue) Commits() int64 { return q.writer.commits.Load() }
 
 // Ready returns nil when the queue takes events.
 func (q *Queue) Ready(ctx context.Context) error {

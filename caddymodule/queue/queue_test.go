@@ -3,6 +3,7 @@ package queue
 import (
 	"context"
 	"database/sql"
+	"flag"
 	"fmt"
 	"io"
 	"maps"
@@ -30,6 +31,11 @@ const testSource = "/webhooks/test"
 const soon = time.Second
 
 func TestMain(m *testing.M) {
+	flag.Parse()
+	// Those that are parallel wait for leases and servers, not for the processor.
+	if err := flag.Set("test.parallel", "8"); err != nil {
+		panic(err)
+	}
 	code := m.Run()
 	sharedServer.close()
 	os.Exit(code)

@@ -23,7 +23,7 @@ const (
 // keepHouse removes what need not be kept.
 func (q *Queue) keepHouse() {
 	var swept time.Time
-	var vain int64 // how far all destinations were when a sweep found no room
+	var vain int64 // how far all destinations were when a sweep found no room; see far
 	for wait(q.ctx, pressureInterval) {
 		due := q.now().Sub(swept) >= sweepInterval
 		if !due && !q.isShort() {
@@ -36,7 +36,7 @@ func (q *Queue) keepHouse() {
 			}
 		}
 		destinations, err := q.store.destinations(q.ctx)
-		var far, freed int64
+		far, freed := q.ended.Load(), int64(0)
 		for _, r := range destinations {
 			far += r.position
 		}

@@ -1021,10 +1021,12 @@ func (w *worker) isUrgent(now time.Time) bool {
 
 // putSlow makes exceptions of deliveries that would keep the position from
 // passing others that are settled, and of those that wait while attempts were
-// begun after them: after a crash it would look as if they had been tried.
+// begun after them, or are about to be: after a crash it would look as if they had
+// been tried.
 func (w *worker) putSlow(put map[int64]exception, now time.Time) {
+	_, begun := w.position()
 	for seq, d := range w.open {
-		untried := d.attempts == 0 && seq < w.ran
+		untried := d.attempts == 0 && seq < begun
 		slow := seq < w.settled && now.Sub(d.since) >= commitInterval
 		if d.row || !untried && !slow {
 			continue
@@ -1065,6 +1067,7 @@ func (w *worker) wrote(err error) {
 	}
 	if err == nil {
 		w.renewed = w.renewing
+		w.q.ended.Add(int64(len(p.remove)))
 		if w.q.shared() && p.paused != w.paused { // by somebody at another gateway, or since
 			w.pausing.Store(true)
 		}

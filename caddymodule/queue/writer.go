@@ -38,10 +38,11 @@ type writer struct {
 	stop    chan struct{}
 	stopped chan struct{}
 
-	limit  atomic.Int64 // of bytes
-	bytes  atomic.Int64 // that the events take, as far as is known
-	head   atomic.Int64 // the last seq that is committed, as far as is known
-	noting sync.Mutex   // guards the two together
+	limit   atomic.Int64 // of bytes
+	bytes   atomic.Int64 // that the events take, as far as is known
+	head    atomic.Int64 // the last seq that is committed, as far as is known
+	commits atomic.Int64 // how many there were
+	noting  sync.Mutex   // guards the two together
 
 	recent recent
 
@@ -232,6 +233,9 @@ func (w *writer) commit(group []*change) error {
 		}
 		return nil
 	})
+	if err == nil {
+		w.commits.Add(1)
+	}
 	if err != nil || len(events) == 0 {
 		return err
 	}
