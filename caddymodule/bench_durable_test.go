@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -153,13 +154,16 @@ func benchmarkDurable(b *testing.B, senders int) {
 	answered, delivered := make([][]float64, len(ways)), make([][]float64, len(ways))
 	ratios, deliveredRatios := make([][]float64, len(ways)), make([][]float64, len(ways))
 	took := make([][]time.Duration, len(ways))
+	commits := make([][]float64, len(ways))
 	for b.Loop() {
 		var plain load
 		for i, way := range ways {
+			before := committed(b)
 			l := d.round(way.path, senders, n, way.isDelivered)
 			if i == 0 {
 				plain = l
 			}
+			commits[i] = append(commits[i], (committed(b)-before)/n)
 			answered[i], delivered[i] = append(answered[i], l.answered), append(delivered[i], l.delivered)
 			ratios[i] = append(ratios[i], l.answered/plain.answered)
 			deliveredRatios[i] = append(deliveredRatios[i], l.delivered/plain.delivered)
@@ -176,11 +180,21 @@ func benchmarkDurable(b *testing.B, senders int) {
 			continue
 		}
 		b.ReportMetric(median(ratios[i]), way.name+"-ratio")
+		b.ReportMetric(median(commits[i]), way.name+"-fsyncs/event")
 		if way.isDelivered {
 			b.ReportMetric(median(delivered[i]), way.name+"-delivered/s")
 			b.ReportMetric(median(deliveredRatios[i]), way.name+"-delivered-ratio")
 		}
 	}
+}
+
+// committed returns how many transactions, each with an fsync, there were.
+func committed(b *testing.B) float64 {
+	n, err := strconv.ParseFloat(metric(b, "caddy_webhooks_queue_commits_total"), 64)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return n
 }
 
 // benchmarkIdle measures how long it takes from the POST to the application when

@@ -96,6 +96,7 @@ const statusTimeout = 5 * time.Second
 type backlogCollector struct {
 	open                         func() *queue.Queue
 	backlog, oldest, deadLetters *prometheus.Desc
+	commits                      *prometheus.Desc
 }
 
 func newBacklogCollector(open func() *queue.Queue) *backlogCollector {
@@ -107,6 +108,8 @@ func newBacklogCollector(open func() *queue.Queue) *backlogCollector {
 		backlog:     describe("backlog", "Events that are not delivered yet, dead letters not among them."),
 		oldest:      describe("oldest_undelivered_seconds", "Age of the oldest of them; 0 for none."),
 		deadLetters: describe("dead_letters", "Events that were given up."),
+		commits: prometheus.NewDesc(prometheus.BuildFQName("caddy", "webhooks", "queue_commits_total"),
+			"Transactions that the queue has committed, each with an fsync.", nil, nil),
 	}
 }
 
@@ -115,6 +118,7 @@ func (c *backlogCollector) Describe(to chan<- *prometheus.Desc) {
 	to <- c.backlog
 	to <- c.oldest
 	to <- c.deadLetters
+	to <- c.commits
 }
 
 // Collect tells of the destinations that this gateway works, and of names that
@@ -127,6 +131,7 @@ func (c *backlogCollector) Collect(to chan<- prometheus.Metric) {
 			return
 		}
 	}
+	to <- prometheus.MustNewConstMetric(c.commits, prometheus.CounterValue, float64(q.Commits()))
 	ctx, cancel := context.WithTimeout(context.Background(), statusTimeout)
 	defer cancel()
 	all, err := q.Status(ctx)
