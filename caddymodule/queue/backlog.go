@@ -9,7 +9,7 @@ import (
 )
 
 // partSize is how many events are counted as one part of the log.
-const partSize = 10_000
+const partSize = 1000
 
 // counter knows how many events a destination takes in each part of the log that
 // it has not read yet, so that each event is counted once when it comes, and those

@@ -315,7 +315,7 @@ func TestStatus(t *testing.T) {
 		r := &receiver{answer: answers(200)}
 		d := newDestination("a", r.deliver)
 		d.Types = types("message.*")
-		d.Backoff = Backoff{time.Hour, time.Hour}
+		d.Backoff = Backoff{10 * time.Minute, 10 * time.Minute}
 		g := start(t, s, d)
 		waitDeclared(t, g.g)
 		want := func(backlog, dead int64, oldest time.Time) {
@@ -373,7 +373,7 @@ func TestStatus(t *testing.T) {
 			}
 			return Result{Status: 200}
 		})
-		time.Sleep(2 * time.Hour)
+		time.Sleep(20 * time.Minute)
 		want(0, 5, time.Time{})
 
 		// A gap.
@@ -436,10 +436,10 @@ func TestStatusOfALongBacklog(t *testing.T) {
 			g.keep(t, events...)
 			return events[0].Received
 		}
-		contact := add("contact.created", partSize+1000)
-		want(partSize+1000, contact)
+		contact := add("contact.created", partSize+100)
+		want(partSize+100, contact)
 		message := add("message.created", partSize/2)
-		want(partSize*3/2+1000, contact)
+		want(partSize*3/2+100, contact)
 		d.Types = types("message.*")
 		g.reload(t, d)
 		want(partSize/2, message)
@@ -451,7 +451,7 @@ func TestStatusOfALongBacklog(t *testing.T) {
 		want(partSize/2+10, message)
 		d.Types = types("contact.*")
 		g.reload(t, d)
-		want(partSize+1000, contact)
+		want(partSize+100, contact)
 		if n, err := g.q.Replay(t.Context(), Selection{Since: message, Deliver: "a"}); n != 0 || err != nil {
 			t.Error(n, err)
 		}
@@ -462,13 +462,13 @@ func TestStatusOfALongBacklog(t *testing.T) {
 // was delivered is removed behind it.
 func TestStatusOfADrain(t *testing.T) {
 	bubble(t, func(t *testing.T, s Settings) {
-		s.Size = 3 << 20
+		s.Size = 3 << 19
 		r := &receiver{answer: slow(100 * time.Millisecond)}
 		d := newDestination("a", r.deliver)
 		d.Concurrency, d.Attempts = 4, 1 // nothing is read much ahead
 		g := start(t, s, d)
 		stored := 0
-		for range 40 {
+		for range 20 {
 			for range 50 {
 				stored++
 				e := newEvent(fmt.Sprint(stored), "")
@@ -486,7 +486,7 @@ func TestStatusOfADrain(t *testing.T) {
 				t.Fatalf("the backlog is %d, and %d to %d are left", st.Backlog, stored-len(r.all()), stored-g.o.count(Delivered))
 			}
 		}
-		if stored < 1000 {
+		if stored < 600 {
 			t.Errorf("only %d were stored", stored)
 		}
 	})

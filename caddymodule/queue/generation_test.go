@@ -410,6 +410,8 @@ func TestGenerationsLeaveNothingBehind(t *testing.T) {
 			}
 		}
 		time.Sleep(10 * time.Second)
+		g.q.mu.Lock()
+		defer g.q.mu.Unlock()
 		if n := len(g.q.leaving); n != 0 {
 			t.Errorf("%d are still leaving", n)
 		}

@@ -98,11 +98,11 @@ func TestUndeliveredNeverExpires(t *testing.T) {
 			t.Fatal(err)
 		}
 		g.keep(t, newEvents(500)...)
-		time.Sleep(2 * time.Hour)
+		time.Sleep(30 * time.Minute)
 		// Nor while its name is away.
 		g.reload(t, newDestination("b", new(receiver).deliver))
 		g.keep(t, newEvent("gap", ""))
-		time.Sleep(2 * time.Hour)
+		time.Sleep(30 * time.Minute)
 		if n := len(g.bodies(t)); n != 500 {
 			t.Errorf("%d are kept", n)
 		}
@@ -274,7 +274,7 @@ func TestReplayDuringSweep(t *testing.T) {
 func TestFullOfUndelivered(t *testing.T) {
 	bubble(t, func(t *testing.T, s Settings) {
 		s.Size = 100 * big("0").size()
-		s.Retention = time.Hour
+		s.Retention = 10 * time.Minute
 		r := new(receiver)
 		g := start(t, s, newDestination("a", r.deliver))
 		waitDeclared(t, g.g)
@@ -292,7 +292,7 @@ func TestFullOfUndelivered(t *testing.T) {
 		if stored < 98 || stored > 100 {
 			t.Errorf("%d found room", stored)
 		}
-		time.Sleep(3 * time.Hour)
+		time.Sleep(time.Hour)
 		if _, err := g.g.Store(t.Context(), []*Event{big("x")}); !errors.Is(err, ErrFull) {
 			t.Error(err)
 		}
@@ -346,11 +346,11 @@ func TestFullOfExceptions(t *testing.T) {
 // of the disk that takes.
 func TestFileIsBounded(t *testing.T) {
 	bubble(t, func(t *testing.T, s Settings) {
-		s.Size = 8 << 20
+		s.Size = 4 << 20
 		g := start(t, s, newDestination("a", new(receiver).deliver))
 		body := make([]byte, 4000)
 		n, most, wal := 0, int64(0), int64(0)
-		for n < 12_000 { // three times its size
+		for n < 6000 { // three times its size
 			events := make([]*Event, 20)
 			for i := range events {
 				n++

@@ -94,7 +94,7 @@ func TestEndings(t *testing.T) {
 			before := g.status(t, "a").DeadLetters
 			e := newEvent(id, "")
 			g.keep(t, e)
-			time.Sleep(time.Hour)
+			time.Sleep(3 * time.Minute)
 			got := r.of(id)
 			if len(got) != want.attempts {
 				t.Errorf("%s: %d attempts, want %d", id, len(got), want.attempts)
@@ -357,7 +357,7 @@ func TestFailuresAreInARow(t *testing.T) {
 		d := newDestination("a", r.deliver)
 		d.Concurrency = 1
 		g := start(t, s, d)
-		g.keep(t, newEvents(100)...)
+		g.keep(t, newEvents(40)...)
 		g.drain(t, "a")
 		if down := g.o.lines("down"); len(down) > 0 {
 			t.Error(down)
@@ -1005,16 +1005,16 @@ func TestLargeEvents(t *testing.T) {
 				}
 				r := &receiver{answer: answer(status)}
 				d := newDestination("a", r.deliver)
-				d.Backoff = Backoff{time.Hour, time.Hour}
+				d.Backoff = Backoff{20 * time.Minute, 20 * time.Minute}
 				g := start(t, s, d)
 				for i := range 40 {
 					e := newEvent(fmt.Sprint(i), "")
 					e.Body = make([]byte, 1<<20)
 					g.keep(t, e)
 				}
-				time.Sleep(50 * time.Minute)
+				time.Sleep(15 * time.Minute)
 				r.respond(answer(200))
-				time.Sleep(2 * time.Hour)
+				time.Sleep(30 * time.Minute)
 				if n := g.o.count(Delivered); n != 40 {
 					t.Errorf("%d were delivered", n)
 				}
