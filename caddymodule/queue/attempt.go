@@ -1,0 +1,158 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// finished is an attempt that ended.
+type finished struct {
+	d      *delivery
+	result Result
+	took   time.Duration
+	cut    bool // by a reload, a shutdown or a lost lease
+	lost   bool
+}
+
+func (w *worker) finishMore() {
+	for {
+		select {
+		case f := <-w.finished:
+			w.finish(f)
+		default:
+			return
+		}
+	}
+}
+
+// errUsedUp is why an event dies that is not tried any more.
+var errUsedUp = errors.New("no attempt is left: the gateway died during the last one, or fewer are configured now")
+
+// die makes an event a dead letter without another attempt.
+func (w *worker) die(d *delivery, result Result) {
+	w.put(d, stateDead, w.q.now(), result)
+	w.drop(d)
+	w.observe(finished{d: d, result: result}, Dead, time.Time{})
+}
+
+// begin begins attempts that are written.
+func (w *worker) begin(t target, now time.Time) {
+	for len(w.ready) > 0 && !w.paused && w.running < t.Concurrency {
+		if w.down && (w.running > 0 || now.Before(w.probeAt)) {
+			return
+		}
+		if !t.generation.begin() {
+			return
+		}
+		if !w.limiter.AllowN(now, 1) {
+			t.generation.end()
+			return
+		}
+		d := w.ready[0]
+		w.ready = w.ready[1:]
+		d.running = true
+		d.begun = now
+		w.ran = max(w.ran, d.Seq)
+		w.running++
+		go w.attempt(t, d, w.revoked)
+	}
+}
+
+// attempt makes one attempt.
+func (w *worker) attempt(t target, d *delivery, revoked context.Context) {
+	defer t.generation.end()
+	ctx, cancel := context.WithCancelCause(t.generation.ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(revoked, func() { cancel(errLost) })()
+	ctx, stop := context.WithTimeout(ctx, t.Timeout)
+	defer stop()
+
+	begun := w.q.now()
+	result := deliver(ctx, t.Destination, &Delivery{Event: d.Event, Attempt: d.attempts, Replay: d.Replay}, w.q.log())
+	f := finished{d: d, result: result, took: w.q.now().Sub(begun)}
+	isSuccess := result.Err == nil && 200 <= result.Status && result.Status <= 299
+	f.cut = !isSuccess && (t.generation.ctx.Err() != nil || revoked.Err() != nil)
+	if !f.cut && !isSuccess && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		f.result.Err = fmt.Errorf("no answer within %s", t.Timeout)
+	}
+	w.finished <- f
+}
+
+// deliver calls the destination; a panic is a failure.
+func deliver(ctx context.Context, to *Destination, d *Delivery, log *zap.Logger) (result Result) {
+	defer func() {
+		if p := recover(); p != nil {
+			// Its value may hold anything, a body or a token among it.
+			result = Result{Err: fmt.Errorf("the handler panicked with a %T", p)}
+			log.Error("a handler panicked", zap.String("deliver", to.Name), zap.Stack("stack"))
+		}
+	}()
+	return to.Deliver(ctx, d)
+}
+
+// finish decides what an attempt leads to.
+func (w *worker) finish(f finished) {
+	w.running--
+	t := w.current()
+	now := w.q.now()
+	d := f.d
+	d.running = false
+	if f.cut {
+		// It may have arrived: the attempt counts, but is nobody's failure.
+		if d.attempts >= t.Attempts {
+			f.result.Err = errors.New("the gateway stopped during the last attempt")
+			w.observe(f, Dead, now)
+			w.put(d, stateDead, now, f.result)
+			w.drop(d)
+			w.nextInLane(t, d)
+			return
+		}
+		w.observe(f, HandedBack, now)
+		w.fail(t, d, now, f.result)
+		return
+	}
+	outcome, delay := decide(f.result, d.attempts, t.Attempts, t.Backoff, now)
+	due := now.Add(delay)
+	w.observe(f, outcome, due)
+	switch outcome {
+	case Delivered:
+		w.succeeded(now)
+		w.settle(d)
+		w.nextInLane(t, d)
+	case Dead:
+		if d.attempts >= t.Attempts {
+			w.failed(t, f, now)
+		}
+		w.put(d, stateDead, now, f.result)
+		w.drop(d)
+		w.nextInLane(t, d)
+	case Retrying:
+		w.failed(t, f, now)
+		w.fail(t, d, due, f.result)
+	}
+}
+
+// fail has an event tried again later, and those of its key wait.
+func (w *worker) fail(t target, d *delivery, due time.Time, result Result) {
+	w.put(d, stateRetry, due, result)
+	w.drop(d)
+	w.nextDue = earlier(w.nextDue, due)
+	if !t.Ordered || d.PartitionKey == "" || d.Replay {
+		return
+	}
+	w.park(w.lane(d.PartitionKey))
+}
+
+func (w *worker) observe(f finished, outcome Outcome, next time.Time) {
+	d := f.d.Delivery
+	d.Attempt = f.d.attempts
+	a := Attempt{Deliver: w.name, Delivery: d, Result: f.result, Outcome: outcome, Took: f.took}
+	if outcome == Retrying {
+		a.Next = next
+	}
+	w.current().generation.Observer.Attempted(a)
+}

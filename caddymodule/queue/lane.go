@@ -1,0 +1,132 @@
+package queue
+
+import (
+	"database/sql"
+	"time"
+)
+
+// lane is a partition key of an ordered destination: one event at a time.
+type lane struct {
+	waiting []*delivery // in memory
+	parked  int         // exceptions
+	failed  bool        // the oldest waits for its retry, or takes long, or parked ones follow
+}
+
+// spill parks what waits in memory for its key's turn behind an attempt that takes
+// long, so that other keys get past it.
+func (w *worker) spill(now time.Time) {
+	for _, d := range w.open {
+		if l := w.lanes[d.PartitionKey]; l != nil && d.running && !d.Replay && now.Sub(d.begun) >= spillAfter {
+			w.park(l)
+		}
+	}
+}
+
+// releaseParked reads the oldest parked event of each key whose turn it is. What
+// is not written yet would not be found.
+func (w *worker) releaseParked() error {
+	var later []string
+	for i, key := range w.releases {
+		if w.isParking(key) {
+			later = append(later, key)
+		} else if err := w.releaseKey(key); err != nil {
+			w.releases = append(later, w.releases[i:]...)
+			return err
+		}
+	}
+	w.releases = later
+	return nil
+}
+
+// isParking reports whether it is not written yet that events of a key are parked.
+func (w *worker) isParking(key string) bool {
+	for _, p := range []*progress{&w.next, w.writing} {
+		for _, x := range p.put {
+			if x.state == stateParked && x.PartitionKey == key {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (w *worker) releaseKey(key string) error {
+	l := w.lane(key)
+	var d *delivery
+	err := w.q.read(`SELECT x.attempts, `+columnsOfEvent+` FROM webhooks_exceptions x JOIN webhooks_events e ON e.seq = x.seq
+		WHERE x.name = $1 AND x.partition_key = $2 AND x.state = 'parked' ORDER BY x.seq LIMIT 1`,
+		[]any{w.name, key}, func(rows *sql.Rows) (err error) {
+			d = &delivery{row: true, kept: true, since: w.q.now()}
+			d.Event, err = scanEvent(rows, &d.attempts)
+			return err
+		})
+	if err != nil {
+		return err
+	}
+	if d == nil {
+		delete(w.lanes, key)
+		return nil
+	}
+	l.parked--
+	l.failed = l.parked > 0
+	w.take(d)
+	w.fresh = append(w.fresh, d)
+	return nil
+}
+
+// park parks what waits for its turn in a lane, and what comes.
+func (w *worker) park(l *lane) {
+	l.failed = true
+	for _, waiting := range l.waiting {
+		l.parked++
+		w.put(waiting, stateParked, w.q.now(), Result{})
+		w.drop(waiting)
+	}
+	l.waiting = nil
+}
+
+// lane returns the lane of a key.
+func (w *worker) lane(key string) *lane {
+	if w.lanes[key] == nil {
+		w.lanes[key] = new(lane)
+	}
+	return w.lanes[key]
+}
+
+// nextInLane lets the next event of a key go.
+func (w *worker) nextInLane(t target, d *delivery) {
+	if !t.Ordered || d.PartitionKey == "" || d.Replay {
+		return
+	}
+	l := w.lane(d.PartitionKey)
+	switch {
+	case l.parked > 0:
+		w.releases = append(w.releases, d.PartitionKey)
+	case len(l.waiting) > 0:
+		w.fresh = append(w.fresh, l.waiting[0])
+		l.waiting = l.waiting[1:]
+		l.failed = false
+	default:
+		delete(w.lanes, d.PartitionKey)
+	}
+}
+
+// lanes loads the keys of an ordered destination that have exceptions.
+func (t *tx) lanes(name string, lanes map[string]*lane) error {
+	return t.rows(`SELECT partition_key, state, count(*) FROM webhooks_exceptions
+		WHERE name = $1 AND state <> 'dead' AND replay = 0 AND partition_key <> '' GROUP BY partition_key, state`,
+		[]any{name}, func(rows *sql.Rows) error {
+			var key, state string
+			var n int
+			if err := rows.Scan(&key, &state, &n); err != nil {
+				return err
+			}
+			if lanes[key] == nil {
+				lanes[key] = &lane{failed: true}
+			}
+			if state == stateParked {
+				lanes[key].parked = n
+			}
+			return nil
+		})
+}

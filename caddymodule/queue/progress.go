@@ -1,0 +1,230 @@
+package queue
+
+import (
+	"database/sql"
+	"errors"
+	"maps"
+	"time"
+)
+
+// progress is what a worker writes in one transaction.
+type progress struct {
+	position, begun int64
+	put             map[int64]exception
+	remove          map[int64]bool
+	begin           []*delivery // whose attempt begins after that
+	recovered       time.Time   // failures since then are due now
+	paused          bool        // read back
+	lost            bool        // nothing was written: another gateway has taken over
+}
+
+// size returns how many exceptions change.
+func (p *progress) size() int { return len(p.put) + len(p.remove) }
+
+// put has an exception written.
+func (w *worker) put(d *delivery, state string, due time.Time, result Result) {
+	d.row = true
+	if w.next.put == nil {
+		w.next.put = make(map[int64]exception)
+	}
+	delete(w.next.remove, d.Seq)
+	now := w.q.now()
+	w.next.put[d.Seq] = exception{delivery: d, attempts: d.attempts, state: state, due: due, tried: now, result: result}
+	w.touch(now)
+}
+
+// settle has it written that nothing more is to be done.
+func (w *worker) settle(d *delivery) {
+	w.drop(d)
+	w.touch(w.q.now())
+	if !d.row {
+		return
+	}
+	if w.next.remove == nil {
+		w.next.remove = make(map[int64]bool)
+	}
+	delete(w.next.put, d.Seq)
+	w.next.remove[d.Seq] = true
+}
+
+// touch notes that there is something to be written.
+func (w *worker) touch(now time.Time) {
+	if w.dirty.IsZero() {
+		w.dirty = now
+	}
+}
+
+// write submits what is to be written, if there is anything that cannot wait and
+// nothing is being written already.
+func (w *worker) write(t target, now time.Time) {
+	if w.pending != nil {
+		return
+	}
+	marked := min(len(w.fresh), w.room(t, now))
+	if marked == 0 && !w.isUrgent(now) {
+		return
+	}
+	p := w.next
+	p.begin, w.fresh = w.fresh[:marked:marked], w.fresh[marked:]
+	w.next, w.dirty = progress{}, time.Time{}
+	if p.put == nil {
+		p.put = make(map[int64]exception)
+	}
+	for _, d := range p.begin {
+		d.attempts++
+		if d.row {
+			p.put[d.Seq] = exception{delivery: d, attempts: d.attempts, state: stateRunning, due: now, tried: now}
+		}
+	}
+	w.putSlow(p.put, now)
+	for seq, x := range p.put {
+		x.event = x.Event // which the delivery exchanges when it lets go of its bytes
+		p.put[seq] = x
+	}
+	p.position, p.begun = w.position()
+	if p.position < w.settled {
+		w.touch(now) // what is too young to be an exception keeps it from passing what is settled
+	}
+	w.writing = &p
+	name, lease, until := w.name, w.lease, leaseTime.Microseconds()
+	w.pending = &change{run: func(tx *tx) error {
+		err := tx.progress(name, lease, &p, until, w.q.now())
+		if p.lost = errors.Is(err, errLost); p.lost {
+			return nil // no failure of all that is written with it
+		}
+		return err
+	}}
+	w.renewing = now
+	w.q.writer.handOver(w.pending)
+}
+
+// isUrgent reports whether what is to be written cannot wait any longer.
+func (w *worker) isUrgent(now time.Time) bool {
+	if w.q.shared() && now.Sub(w.renewed) >= leaseRenewal {
+		return true
+	}
+	return !w.dirty.IsZero() && (len(w.releases) > 0 || now.Sub(w.dirty) >= commitInterval)
+}
+
+// putSlow makes exceptions of deliveries that would keep the position from
+// passing others that are settled, and of those that wait while attempts were
+// begun after them, or are about to be: after a crash it would look as if they had
+// been tried.
+func (w *worker) putSlow(put map[int64]exception, now time.Time) {
+	_, begun := w.position()
+	for seq, d := range w.open {
+		untried := d.attempts == 0 && seq < begun
+		slow := seq < w.settled && now.Sub(d.since) >= commitInterval
+		if d.row || !untried && !slow {
+			continue
+		}
+		d.row = true
+		state := stateRetry
+		if d.running {
+			state = stateRunning
+		}
+		put[seq] = exception{delivery: d, attempts: d.attempts, state: state, due: now, tried: now}
+	}
+}
+
+// position returns up to where everything is settled or an exception, and up to
+// where attempts may have begun.
+func (w *worker) position() (position, begun int64) {
+	position = w.pos
+	for seq, d := range w.open {
+		if d.row {
+			continue
+		}
+		position = min(position, seq-1)
+		if d.attempts > 0 {
+			begun = max(begun, seq)
+		}
+	}
+	return position, max(position, begun, w.ran)
+}
+
+// wrote goes on after something was written, or not.
+func (w *worker) wrote(err error) {
+	p := w.writing
+	w.pending, w.writing = nil, new(progress)
+	now := w.q.now()
+	if err == nil && p.lost {
+		w.lose()
+		return
+	}
+	if err == nil {
+		w.renewed = w.renewing
+		w.q.ended.Add(int64(len(p.remove)))
+		if w.q.shared() && p.paused != w.paused { // by somebody at another gateway, or since
+			w.pausing.Store(true)
+		}
+		w.ready = append(w.ready, p.begin...)
+		if w.down && len(w.ready) > 1 { // since that was submitted
+			w.unready()
+		}
+		for _, x := range p.put {
+			x.kept = true
+		}
+		if !p.recovered.IsZero() {
+			w.nextDue = time.Time{}
+		}
+		return
+	}
+	for _, d := range p.begin {
+		d.attempts--
+		if d.row { // which may have been about to be written for the first time
+			p.put[d.Seq] = exception{delivery: d, attempts: d.attempts, state: stateRetry, due: now, tried: now}
+		}
+	}
+	w.fresh = append(p.begin, w.fresh...)
+	w.again(p)
+	w.trouble(err, now)
+}
+
+// again has what was not written be written with what came since, which wins.
+func (w *worker) again(p *progress) {
+	for seq := range w.next.put {
+		delete(p.remove, seq)
+	}
+	for seq := range w.next.remove {
+		delete(p.put, seq)
+	}
+	if p.put == nil {
+		p.put = make(map[int64]exception)
+	}
+	if p.remove == nil {
+		p.remove = make(map[int64]bool)
+	}
+	maps.Copy(p.put, w.next.put)
+	maps.Copy(p.remove, w.next.remove)
+	if !p.recovered.IsZero() { // the earlier one
+		w.next.recovered = p.recovered
+	}
+	w.next.put, w.next.remove = p.put, p.remove
+	w.touch(w.q.now())
+}
+
+// progress writes what a worker has done, unless another gateway has taken over.
+func (t *tx) progress(name string, lease int64, p *progress, until int64, now time.Time) error {
+	micros, err := t.micros(now)
+	if err != nil {
+		return err
+	}
+	if err := t.row(`UPDATE webhooks_destinations SET position = $1, begun = $2, until = $3 WHERE name = $4 AND lease = $5 RETURNING paused`,
+		[]any{p.position, p.begun, micros + until, name, lease}, &p.paused); errors.Is(err, sql.ErrNoRows) {
+		return errLost
+	} else if err != nil {
+		return err
+	}
+	if err := t.remove(name, p.remove); err != nil {
+		return err
+	}
+	if err := t.put(name, p.put); err != nil {
+		return err
+	}
+	if p.recovered.IsZero() {
+		return nil
+	}
+	return t.exec(`UPDATE webhooks_exceptions SET due = $1 WHERE name = $2 AND state = 'retry' AND due > $1 AND tried >= $3`,
+		now.UnixMicro(), name, p.recovered.UnixMicro())
+}
