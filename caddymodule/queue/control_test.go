@@ -396,7 +396,8 @@ func TestStatus(t *testing.T) {
 		d.Types = types("contact.*")
 		g.reload(t, d)
 		st := g.status(t, "a")
-		if st.Backlog != 4 {
+		// What was read with the filter before is on its way, and stays.
+		if st.Backlog < 4 || st.Backlog > 4+10 {
 			t.Errorf("%+v", st)
 		}
 		if err := g.q.Resume(t.Context(), "a"); err != nil {
