@@ -2,6 +2,7 @@ package queue
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/envelope"
@@ -61,6 +62,14 @@ func (e *Event) OriginalBytes() []byte {
 	}
 	end := len(e.Body) - len("}}")
 	return e.Body[end-e.Original : end]
+}
+
+// clean takes out of what the sender chose the one character that PostgreSQL has
+// no text with: the event would be refused however often it came.
+func (e *Event) clean() {
+	for _, s := range []*string{&e.Type, &e.PartitionKey, &e.ID} {
+		*s = strings.ReplaceAll(*s, "\x00", "\uFFFD")
+	}
 }
 
 // overhead is about what an event takes on disk beside its own bytes, in bytes.

@@ -8,6 +8,10 @@ import (
 	"testing/synctest"
 	"time"
 
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
+
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/envelope"
 )
 
@@ -42,6 +46,57 @@ func TestReloadGoesOn(t *testing.T) {
 			if a.attempt != 1 {
 				t.Errorf("%+v", a)
 			}
+		}
+	})
+}
+
+// TestHeld shows that a configuration that is held delivers nothing until it is
+// released, and that what it held back has not been tried.
+func TestHeld(t *testing.T) {
+	bubble(t, func(t *testing.T, s Settings) {
+		old, current := new(receiver), new(receiver)
+		g := start(t, s, newDestination("a", old.deliver))
+		g.keep(t, newEvent("1", ""))
+		time.Sleep(soon)
+		hold := func() *Generation {
+			return g.q.Serve(Service{Destinations: []Destination{newDestination("a", current.deliver)}, Observer: g.o, Retention: s.Retention, Size: s.Size, Held: true})
+		}
+		held := hold()
+		g.keep(t, newEvent("2", ""))
+		time.Sleep(time.Minute)
+		old.wants(t, "1")
+		current.wants(t)
+		held.Stop(t.Context()) // it did not start
+		time.Sleep(soon)
+		old.wants(t, "1", "2")
+
+		held = hold()
+		g.keep(t, newEvent("3", ""))
+		time.Sleep(time.Minute)
+		g.g.Stop(t.Context())
+		g.g = held
+		current.wants(t)
+		held.Release()
+		time.Sleep(soon)
+		old.wants(t, "1", "2")
+		current.wants(t, "3")
+		for _, a := range append(old.all(), current.all()...) {
+			if a.attempt != 1 {
+				t.Errorf("%+v", a)
+			}
+		}
+
+		after := new(receiver)
+		next := g.q.Serve(Service{Destinations: []Destination{newDestination("a", after.deliver)}, Observer: g.o, Retention: s.Retention, Size: s.Size, Held: true})
+		g.keep(t, newEvent("4", ""))
+		time.Sleep(time.Minute)
+		g.g.Stop(t.Context())
+		g.g = next
+		g.stop(t)
+		start(t, s, newDestination("a", after.deliver))
+		time.Sleep(soon)
+		if got := after.all(); len(got) != 1 || got[0].attempt != 1 {
+			t.Errorf("%+v", got)
 		}
 	})
 }
@@ -285,6 +340,41 @@ func TestNames(t *testing.T) {
 				t.Errorf("%s came %d times", id, n)
 			}
 		}
+	})
+}
+
+// TestOrphansAreLogged shows that a backlog that nobody delivers is told of, once.
+func TestOrphansAreLogged(t *testing.T) {
+	bubble(t, func(t *testing.T, s Settings) {
+		core, logs := observer.New(zapcore.WarnLevel)
+		s.Logger = zap.New(core)
+		d := newDestination("a", new(receiver).deliver)
+		g := start(t, s, d)
+		if err := g.q.Pause(t.Context(), "a"); err != nil {
+			t.Fatal(err)
+		}
+		g.keep(t, newEvents(3)...)
+		want := func(n int) {
+			t.Helper()
+			time.Sleep(10 * time.Minute)
+			if logs.Len() != n {
+				t.Errorf("%d lines, want %d: %v", logs.Len(), n, logs.All())
+			}
+		}
+		g.reload(t, d)
+		want(0)
+		g.reload(t)
+		want(1)
+		g.reload(t)
+		want(1)
+		g.stop(t)
+		g = start(t, s)
+		want(2)
+		if got := fmt.Sprint(logs.All()[1].ContextMap()); got != "map[backlog:3 dead_letters:0 deliver:a]" {
+			t.Error(got)
+		}
+		g.reload(t, d)
+		want(2)
 	})
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/url"
 	"slices"
@@ -34,8 +33,8 @@ func share(t *testing.T, dsn string, n int, destinations ...Destination) []*gate
 	return gateways
 }
 
-// worker returns the gateway that works a destination, and the others.
-func worker1(t testing.TB, gateways []*gateway, name string) (one *gateway, others []*gateway) {
+// whoWorks returns the gateway that works a destination, and the others.
+func whoWorks(t testing.TB, gateways []*gateway, name string) (one *gateway, others []*gateway) {
 	t.Helper()
 	eventually(t, "that one works "+name, func() bool {
 		one, others = nil, nil
@@ -105,11 +104,11 @@ func TestTakeoverAtStop(t *testing.T) {
 			n++
 			gateways[n%len(gateways)].keep(t, newEvent(fmt.Sprint(n), ""))
 		}
-		one, others := worker1(t, gateways, "a")
+		one, others := whoWorks(t, gateways, "a")
 		begun := time.Now()
 		one.stop(t)
 		gateways = others
-		worker1(t, gateways, "a")
+		whoWorks(t, gateways, "a")
 		if took := time.Since(begun); took > 3*time.Second {
 			t.Errorf("it took %s", took)
 		}
@@ -255,7 +254,7 @@ func TestTakeoverAfterDeath(t *testing.T) {
 	line, through := newProxy(t, dsn)
 	first := start(t, quietly(postgresSettings(t, through)), d)
 	first.drain(t, "a")
-	worker1(t, []*gateway{first}, "a")
+	whoWorks(t, []*gateway{first}, "a")
 	second := start(t, postgresSettings(t, dsn), d)
 
 	n := 0
@@ -270,7 +269,7 @@ func TestTakeoverAfterDeath(t *testing.T) {
 	line.set(true)
 	begun := time.Now()
 	more(second, 300)
-	worker1(t, []*gateway{second}, "a")
+	whoWorks(t, []*gateway{second}, "a")
 	if took := time.Since(begun); took > leaseTime+2*time.Second {
 		t.Errorf("it took %s", took)
 	}
@@ -298,7 +297,7 @@ func TestTakeoverAfterDeath(t *testing.T) {
 	n++
 	second.stop(t)
 	more(first, 50)
-	worker1(t, []*gateway{first}, "a")
+	whoWorks(t, []*gateway{first}, "a")
 	first.drain(t, "a")
 	if len(p.delivered) != n {
 		t.Errorf("%d of %d were delivered", len(p.delivered), n)
@@ -619,7 +618,7 @@ func TestControlElsewhere(t *testing.T) {
 	gateways := share(t, sharedServer.database(t), 2, newDestination("a", r.deliver))
 	gateways[0].keep(t, newEvents(1)...)
 	gateways[0].drain(t, "a")
-	_, others := worker1(t, gateways, "a")
+	_, others := whoWorks(t, gateways, "a")
 	other := others[0]
 	other.wantReplayed(t, Selection{Keys: keys(newEvents(1)...)}, 1)
 	begun := time.Now()
@@ -678,10 +677,14 @@ func TestNamesOfOthers(t *testing.T) {
 	second := start(t, postgresSettings(t, dsn), d)
 	waitDeclared(t, second.g)
 	with.reload(t)
-	worker1(t, []*gateway{second}, "a")
+	whoWorks(t, []*gateway{second}, "a")
 	second.keep(t, newEvent("4", ""))
 	second.drain(t, "a")
+	r.respond(slow(500 * time.Millisecond))
+	second.keep(t, newEvent("under way", ""))
+	eventually(t, "an attempt", func() bool { return len(r.of("under way")) == 1 })
 	second.reload(t)
+	r.respond(answers(200))
 	if st := second.status(t, "a"); st.Configured {
 		t.Errorf("%+v", st)
 	}
@@ -689,9 +692,7 @@ func TestNamesOfOthers(t *testing.T) {
 	with.reload(t, d)
 	with.keep(t, newEvent("6", ""))
 	eventually(t, "delivery", func() bool { return len(r.of("6")) > 0 })
-	if got := r.ids(); !slices.Equal(got[len(got)-2:], []string{"4", "6"}) {
+	if got := r.ids(); !slices.Equal(got[len(got)-2:], []string{"under way", "6"}) {
 		t.Error(got)
 	}
 }
-
-var _ io.Closer = (*proxy)(nil)

@@ -17,6 +17,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -424,6 +425,7 @@ func (q *Queue) declare() {
 		destinations := destinationsOf(generations)
 		err := q.do(func(t *tx) error { return t.declare(destinations, q.had, q.holder, q.now()) })
 		if err == nil {
+			had := q.had
 			q.had = make(map[string]bool)
 			for _, d := range destinations {
 				q.had[d.Name] = true
@@ -432,7 +434,7 @@ func (q *Queue) declare() {
 				g.declare()
 			}
 			q.pokeAll()
-			if len(generations) == 1 { // those before have stopped
+			if had == nil || !maps.Equal(had, q.had) {
 				q.logOrphans()
 			}
 			return
@@ -452,6 +454,9 @@ func (g *Generation) Store(ctx context.Context, events []*Event) (accepted []boo
 		if err := g.waitUntilDeclared(ctx); err != nil {
 			return nil, err
 		}
+	}
+	for _, e := range events {
+		e.clean()
 	}
 	c := &change{events: events}
 	switch err := g.q.writer.do(ctx, c); {

@@ -182,7 +182,7 @@ func TestBadNeighbour(t *testing.T) {
 				return
 			}
 			e := newEvent("bad", "")
-			e.Type = "message\x00created"
+			e.Type = "message\xffcreated" // PostgreSQL has no such text
 			_, err := g.g.Store(context.Background(), []*Event{e})
 			bad <- err
 		}()
@@ -202,6 +202,19 @@ func TestBadNeighbour(t *testing.T) {
 		if n := g.number(t, `SELECT count(*) FROM webhooks_events`); n != 21 {
 			t.Errorf("there are %d events", n)
 		}
+	})
+}
+
+// TestNUL shows that a sender may choose any text.
+func TestNUL(t *testing.T) {
+	eachEngine(t, func(t *testing.T, s Settings) {
+		r := new(receiver)
+		g := start(t, s, ordered("a", r.deliver))
+		e := newEvent("i\x00d", "\x00")
+		e.Type = "\x00"
+		g.keep(t, e, newEvent("2", "\x00"))
+		g.drain(t, "a")
+		r.wants(t, "i\uFFFDd", "2")
 	})
 }
 
