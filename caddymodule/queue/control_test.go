@@ -380,6 +380,7 @@ func TestStatus(t *testing.T) {
 		if err := g.q.Pause(t.Context(), "a"); err != nil {
 			t.Fatal(err)
 		}
+		time.Sleep(soon) // whoever looks around just now may still read what comes
 		oldest = add("message.created", 7)
 		g.reload(t)
 		add("message.created", 100)
@@ -395,9 +396,7 @@ func TestStatus(t *testing.T) {
 		want(14, 5, oldest)
 		d.Types = types("contact.*")
 		g.reload(t, d)
-		st := g.status(t, "a")
-		// What was read with the filter before is on its way, and stays.
-		if st.Backlog < 4 || st.Backlog > 4+10 {
+		if st := g.status(t, "a"); st.Backlog != 4 {
 			t.Errorf("%+v", st)
 		}
 		if err := g.q.Resume(t.Context(), "a"); err != nil {
