@@ -112,8 +112,9 @@ func (w *worker) nextInLane(t target, d *delivery) {
 }
 
 // lanes loads the keys of an ordered destination that have exceptions.
-func (t *tx) lanes(name string, lanes map[string]*lane) error {
-	return t.rows(`SELECT partition_key, state, count(*) FROM webhooks_exceptions
+func (t *tx) lanes(name string) (map[string]*lane, error) {
+	lanes := make(map[string]*lane)
+	err := t.rows(`SELECT partition_key, state, count(*) FROM webhooks_exceptions
 		WHERE name = $1 AND state <> 'dead' AND replay = 0 AND partition_key <> '' GROUP BY partition_key, state`,
 		[]any{name}, func(rows *sql.Rows) error {
 			var key, state string
@@ -129,4 +130,5 @@ func (t *tx) lanes(name string, lanes map[string]*lane) error {
 			}
 			return nil
 		})
+	return lanes, err
 }

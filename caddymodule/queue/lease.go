@@ -158,7 +158,7 @@ func (t *tx) setGaps(r row) error {
 
 // acquire makes a gateway the one that works a destination, unless another one
 // does, which is errLost.
-func (t *tx) acquire(name, holder string, ordered bool, now time.Time) (row, error) {
+func (t *tx) acquire(name, holder string, now time.Time) (row, error) {
 	micros, err := t.micros(now)
 	if err != nil {
 		return row{}, err

@@ -266,18 +266,19 @@ func (w *worker) trouble(err error, now time.Time) time.Duration {
 
 // acquire tries to become the one that works the destination.
 func (w *worker) acquire(t target, now time.Time) bool {
-	var r row
-	var isOthers bool
-	lanes := make(map[string]*lane)
-	var known map[int64]bool
-	var resumed map[int64]int
+	var (
+		r        row
+		isOthers bool
+		known    map[int64]bool
+		resumed  map[int64]int
+		lanes    map[string]*lane
+	)
 	w.acquireAt = now.Add(time.Second)
 	err := w.q.do(func(tx *tx) (err error) {
-		clear(lanes)
 		if isOthers = w.isLeaving(); isOthers {
 			return nil
 		}
-		r, err = tx.acquire(w.name, w.q.holder, t.Ordered, now)
+		r, err = tx.acquire(w.name, w.q.holder, now)
 		// That is no failure, which would take that of all that is written with it.
 		if isOthers = errors.Is(err, errLost); isOthers {
 			return nil
@@ -291,7 +292,8 @@ func (w *worker) acquire(t target, now time.Time) bool {
 		if err := tx.settleStates(w.name, t.Ordered, now.UnixMicro()); err != nil || !t.Ordered {
 			return err
 		}
-		return tx.lanes(w.name, lanes)
+		lanes, err = tx.lanes(w.name)
+		return err
 	})
 	if err != nil || isOthers {
 		if err != nil && !errors.Is(err, ErrClosed) {
