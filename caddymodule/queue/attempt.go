@@ -15,7 +15,6 @@ type finished struct {
 	result Result
 	took   time.Duration
 	cut    bool // by a reload, a shutdown or a lost lease
-	lost   bool
 }
 
 func (w *worker) finishMore() {
@@ -74,9 +73,8 @@ func (w *worker) attempt(t target, d *delivery, revoked context.Context) {
 	begun := w.q.now()
 	result := deliver(ctx, t.Destination, &Delivery{Event: d.Event, Attempt: d.attempts, Replay: d.Replay}, w.q.log())
 	f := finished{d: d, result: result, took: w.q.now().Sub(begun)}
-	isSuccess := result.Err == nil && 200 <= result.Status && result.Status <= 299
-	f.cut = !isSuccess && (t.generation.ctx.Err() != nil || revoked.Err() != nil)
-	if !f.cut && !isSuccess && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+	f.cut = !result.isSuccess() && (t.generation.ctx.Err() != nil || revoked.Err() != nil)
+	if !f.cut && !result.isSuccess() && errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		f.result.Err = fmt.Errorf("no answer within %s", t.Timeout)
 	}
 	w.finished <- f

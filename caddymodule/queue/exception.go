@@ -3,8 +3,6 @@ package queue
 import (
 	"database/sql"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"time"
 )
@@ -55,8 +53,8 @@ func (t *tx) put(name string, all map[int64]exception) error {
 }
 
 // remove removes exceptions.
-func (t *tx) remove(name string, seqs map[int64]bool) error {
-	return t.each(slices.Collect(maps.Keys(seqs)), func(in string, args []any) error {
+func (t *tx) remove(name string, seqs []int64) error {
+	return t.each(seqs, func(in string, args []any) error {
 		return t.exec(`DELETE FROM webhooks_exceptions WHERE seq IN `+in+` AND name = `+t.store.placeholder(len(args)+1), append(args, name)...)
 	})
 }

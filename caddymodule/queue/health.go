@@ -1,8 +1,6 @@
 package queue
 
-import (
-	"time"
-)
+import "time"
 
 // succeeded notes that the destination works.
 func (w *worker) succeeded(now time.Time) {

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 )
@@ -146,12 +147,9 @@ func (r *row) keepSource(last int64) {
 }
 
 func (t *tx) setGaps(r row) error {
-	gaps, err := json.Marshal(slices.Clone(r.gaps))
+	gaps, err := json.Marshal(r.gaps)
 	if err != nil {
 		return err
-	}
-	if len(r.gaps) == 0 {
-		gaps = []byte("[]")
 	}
 	return t.exec(`UPDATE webhooks_destinations SET gaps = $1 WHERE name = $2`, string(gaps), r.name)
 }
@@ -194,7 +192,6 @@ func (t *tx) acquire(name, holder string, now time.Time) (row, error) {
 // more.
 func (t *tx) resume(name string, position int64, ordered bool) (known map[int64]bool, resumed map[int64]int, err error) {
 	known, resumed = make(map[int64]bool), make(map[int64]int)
-	var removed []int64
 	err = t.rows(`SELECT seq, attempts, replay, state, partition_key FROM webhooks_exceptions WHERE name = $1 AND seq > $2`, []any{name, position},
 		func(rows *sql.Rows) error {
 			var seq int64
@@ -209,19 +206,17 @@ func (t *tx) resume(name string, position int64, ordered bool) (known map[int64]
 				return nil
 			}
 			resumed[seq] = attempts
-			removed = append(removed, seq)
 			return nil
 		})
 	if err != nil {
 		return nil, nil, err
 	}
-	return known, resumed, t.each(removed, func(in string, args []any) error {
-		return t.exec(`DELETE FROM webhooks_exceptions WHERE seq IN `+in+` AND name = `+t.store.placeholder(len(args)+1), append(args, name)...)
-	})
+	return known, resumed, t.remove(name, slices.Collect(maps.Keys(resumed)))
 }
 
 // settleStates makes the states of a destination's exceptions fit for whoever
-// begins to work it: what was being tried, by a gateway that died, is due. When ordered, only the oldest of a key is not parked.
+// begins to work it: what was being tried, by a gateway that died, is due. When
+// ordered, only the oldest of a key is not parked.
 func (t *tx) settleStates(name string, ordered bool, now int64) error {
 	if err := t.exec(`UPDATE webhooks_exceptions SET state = 'retry', due = $1 WHERE name = $2 AND state = 'running'`, now, name); err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"errors"
 	"maps"
+	"slices"
 	"time"
 )
 
@@ -216,7 +217,7 @@ func (t *tx) progress(name string, lease int64, p *progress, until int64, now ti
 	} else if err != nil {
 		return err
 	}
-	if err := t.remove(name, p.remove); err != nil {
+	if err := t.remove(name, slices.Collect(maps.Keys(p.remove))); err != nil {
 		return err
 	}
 	if err := t.put(name, p.put); err != nil {

@@ -2,6 +2,7 @@ package queue
 
 import (
 	"database/sql"
+	"sort"
 	"sync"
 )
 
@@ -59,7 +60,8 @@ func (r *recent) after(pos, to int64, source string, limit int, bytes int64) (ev
 	if pos < r.from || to > r.to {
 		return nil, pos, false
 	}
-	for _, e := range r.events[r.search(pos):] {
+	first := sort.Search(len(r.events), func(i int) bool { return r.events[i].Seq > pos })
+	for _, e := range r.events[first:] {
 		if e.Seq > to {
 			break
 		}
@@ -99,17 +101,4 @@ func (q *Queue) after(pos, to int64, source string, limit int, bytes int64) (eve
 		return events, events[len(events)-1].Seq, nil
 	}
 	return events, to, nil
-}
-
-// search returns the index of the first event after a number.
-func (r *recent) search(pos int64) int {
-	low, high := 0, len(r.events)
-	for low < high {
-		if middle := (low + high) / 2; r.events[middle].Seq <= pos {
-			low = middle + 1
-		} else {
-			high = middle
-		}
-	}
-	return low
 }

@@ -26,11 +26,13 @@ func (b Backoff) delay(failures int, random func() float64) time.Duration {
 	return d/2 + time.Duration(float64(d/2)*random())
 }
 
+func (r Result) isSuccess() bool { return r.Err == nil && 200 <= r.Status && r.Status <= 299 }
+
 // decide says what an attempt leads to, and for Retrying, how long to wait.
 // attempt is its number, from 1.
 func decide(r Result, attempt, attempts int, backoff Backoff, now time.Time) (Outcome, time.Duration) {
 	switch {
-	case r.Err == nil && 200 <= r.Status && r.Status <= 299:
+	case r.isSuccess():
 		return Delivered, 0
 	case r.Status == http.StatusGone || 300 <= r.Status && r.Status <= 399:
 		return Dead, 0 // the destination is not there any more, and says so

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math/bits"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -178,9 +179,10 @@ func checkSQLite(ctx context.Context, uri string) error {
 	return nil
 }
 
-// postgresTimeouts end what a gateway that is cut off has left open at the
-// server, so that it holds up the others for seconds only; in milliseconds.
-var postgresTimeouts = map[string]string{
+// sessionParameters are what a session sets, unless the DSN does. The timeouts, in
+// milliseconds, end what a gateway that is cut off has left open at the server, so
+// that it holds up the others for seconds only.
+var sessionParameters = map[string]string{
 	"application_name":                    "caddy-webhooks",
 	"synchronous_commit":                  "on", // an answer promises it
 	"lock_timeout":                        "5000",
@@ -196,7 +198,7 @@ func openPostgres(dsn string) (*store, error) {
 		// Its text may hold parts of the DSN.
 		return nil, fmt.Errorf("%w: that is not a DSN, such as postgres://user@host/database", errSchema)
 	}
-	for name, value := range postgresTimeouts {
+	for name, value := range sessionParameters {
 		if _, ok := config.RuntimeParams[name]; !ok {
 			config.RuntimeParams[name] = value
 		}
@@ -425,21 +427,16 @@ func (t *tx) micros(own time.Time) (int64, error) {
 	return micros, err
 }
 
-// rowsAtOnce are how many rows an INSERT has: a few sizes only, so that the
-// statements are prepared once.
-var rowsAtOnce = []int{64, 32, 16, 8, 4, 2, 1}
+// atOnce returns how many of n rows, of which there are some, one statement takes:
+// the powers of two up to 64 only, so that few statements are prepared.
+func atOnce(n int) int { return min(64, 1<<(bits.Len(uint(n))-1)) }
 
 // insert inserts rows of a number of columns each, given one after the other.
 // The suffix may name $extra. If it ends in RETURNING seq, the numbers go to
 // returned.
 func (t *tx) insert(prefix string, columns int, suffix string, args []any, returned func(seq int64), extra ...any) error {
 	for len(args) > 0 {
-		n := 0
-		for _, n = range rowsAtOnce {
-			if n*columns <= len(args) {
-				break
-			}
-		}
+		n := atOnce(len(args) / columns)
 		rows := args[: n*columns : n*columns]
 		args = args[n*columns:]
 		if err := t.insertOnce(t.store.insertQuery(prefix, columns, n, suffix), append(rows, extra...), returned); err != nil {
@@ -453,12 +450,7 @@ func (t *tx) insert(prefix string, columns int, suffix string, args []any, retur
 // them.
 func (t *tx) each(numbers []int64, f func(in string, args []any) error) error {
 	for len(numbers) > 0 {
-		n := 0
-		for _, n = range rowsAtOnce {
-			if n <= len(numbers) {
-				break
-			}
-		}
+		n := atOnce(len(numbers))
 		args := make([]any, n)
 		list := make([]string, n)
 		for i := range args {

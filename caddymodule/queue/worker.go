@@ -323,9 +323,7 @@ func (w *worker) lose() {
 	w.q.log().Warn("another gateway may work this destination now", zap.String("deliver", w.name))
 	w.revoke()
 	for running := w.running; running > 0; running-- {
-		f := <-w.finished
-		f.lost = true
-		w.observe(f, HandedBack, time.Time{})
+		w.observe(<-w.finished, HandedBack, time.Time{})
 	}
 	w.lease, w.running = 0, 0
 	w.pending, w.writing = nil, new(progress) // whatever becomes of it
