@@ -312,13 +312,8 @@ func (s *serving) emit() {
 		case a := <-s.alerts:
 			s.events.Emit(s.ctx, a.name, a.data)
 		case <-s.stopped:
-			for {
-				select {
-				case a := <-s.alerts:
-					s.events.Emit(s.ctx, a.name, a.data)
-				default:
-					return
-				}
+			if len(s.alerts) == 0 {
+				return
 			}
 		}
 	}

@@ -108,13 +108,8 @@ func (w *writer) run() {
 		case c := <-w.changes:
 			w.write(w.group(c))
 		case <-w.stop:
-			for {
-				select {
-				case c := <-w.changes:
-					w.write(w.group(c))
-				default:
-					return
-				}
+			if len(w.changes) == 0 {
+				return
 			}
 		}
 	}
