@@ -15,7 +15,7 @@ import (
 // Status tells how far each destination is.
 func (q *Queue) Status(ctx context.Context) ([]DestinationStatus, error) {
 	if !q.isOpen() {
-		return nil, fmt.Errorf("%w: it is not open yet", ErrUnavailable)
+		return nil, errNotOpen
 	}
 	rows, err := q.store.destinations(ctx)
 	if err != nil {
@@ -215,7 +215,7 @@ func (q *Queue) inSteps(ctx context.Context, step func(t *tx) (int64, error)) (t
 // doWith is do for somebody who waits no longer than ctx.
 func (q *Queue) doWith(ctx context.Context, run func(t *tx) error) error {
 	if !q.isOpen() {
-		return fmt.Errorf("%w: it is not open yet", ErrUnavailable)
+		return errNotOpen
 	}
 	return unavailable(ctx, q.writer.do(ctx, &change{run: run}))
 }
@@ -223,7 +223,7 @@ func (q *Queue) doWith(ctx context.Context, run func(t *tx) error) error {
 // query is store.query for somebody who asks.
 func (q *Queue) query(ctx context.Context, query string, args []any, scan func(rows *sql.Rows) error) error {
 	if !q.isOpen() {
-		return fmt.Errorf("%w: it is not open yet", ErrUnavailable)
+		return errNotOpen
 	}
 	return unavailable(ctx, q.store.query(ctx, query, args, scan))
 }
@@ -316,7 +316,7 @@ func (q *Queue) replayKeys(ctx context.Context, s Selection) (int64, error) {
 // replayable returns the events of a key that are kept.
 func (q *Queue) replayable(ctx context.Context, key envelope.Key) (events []replayable, err error) {
 	for _, ofKey := range []string{lastOfKey, deadOfKey} {
-		err := q.query(ctx, `SELECT `+columnsOfReplay+` FROM webhooks_events WHERE seq IN `+ofKey+``, []any{key[:]},
+		err := q.query(ctx, `SELECT `+columnsOfReplay+` FROM webhooks_events WHERE seq IN `+ofKey, []any{key[:]},
 			func(rows *sql.Rows) error {
 				r, err := scanReplayable(rows)
 				events = append(events, r)

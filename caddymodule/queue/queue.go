@@ -45,6 +45,9 @@ var (
 	ErrConfigured = errors.New("it is part of the configuration")
 )
 
+// errNotOpen says that the database has not answered since the queue was opened.
+var errNotOpen = fmt.Errorf("%w: it is not open yet", ErrUnavailable)
+
 // Defaults of Settings and Destination.
 const (
 	DefaultRetention   = 7 * 24 * time.Hour
@@ -111,9 +114,10 @@ type Queue struct {
 	generations []*Generation // the last one is current
 	workers     map[string]*worker
 	leaving     []*worker
-	counting    sync.Mutex // guards counters
-	counters    map[string]*counter
 	closed      bool
+
+	counting sync.Mutex
+	counters map[string]*counter // by destination
 }
 
 // Open opens a queue. An error means that it cannot be used; a server that does
@@ -431,7 +435,7 @@ func (q *Queue) declare() {
 				q.had[d.Name] = true
 			}
 			for _, g := range generations {
-				g.declare()
+				g.noteDeclared()
 			}
 			q.pokeAll()
 			if had == nil || !maps.Equal(had, q.had) {
@@ -476,7 +480,7 @@ func (g *Generation) waitUntilDeclared(ctx context.Context) error {
 	case <-g.declared:
 		return nil
 	case <-timer.C:
-		return fmt.Errorf("%w: it is not open yet", ErrUnavailable)
+		return errNotOpen
 	case <-g.q.ctx.Done():
 		return ErrClosed
 	case <-ctx.Done():
@@ -492,8 +496,8 @@ func (g *Generation) Release() {
 	g.q.pokeAll()
 }
 
-// declare notes that the database knows the names.
-func (g *Generation) declare() {
+// noteDeclared notes that the database knows the names.
+func (g *Generation) noteDeclared() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if !g.isDeclared() {
@@ -628,7 +632,7 @@ func (q *Queue) Commits() int64 { return q.writer.commits.Load() }
 // Ready returns nil when the queue takes events.
 func (q *Queue) Ready(ctx context.Context) error {
 	if !q.isOpen() {
-		return fmt.Errorf("%w: it is not open yet", ErrUnavailable)
+		return errNotOpen
 	}
 	if q.writer.bytes.Load()+overhead > q.writer.limit.Load() {
 		return ErrFull

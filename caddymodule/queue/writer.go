@@ -39,10 +39,11 @@ type writer struct {
 	stopped chan struct{}
 
 	limit   atomic.Int64 // of bytes
-	bytes   atomic.Int64 // that the events take, as far as is known
-	head    atomic.Int64 // the last seq that is committed, as far as is known
 	commits atomic.Int64 // how many there were
-	noting  sync.Mutex   // guards the two together
+
+	noting sync.Mutex   // guards that these two belong together
+	bytes  atomic.Int64 // that the events take, as far as is known
+	head   atomic.Int64 // the last seq that is committed, as far as is known
 
 	recent recent
 
