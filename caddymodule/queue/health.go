@@ -36,8 +36,13 @@ func (w *worker) failed(t target, f finished, now time.Time) {
 	w.probeAt = now.Add(interval.delay(w.probes, func() float64 { return 1 }))
 }
 
-// unready takes back what was about to begin: it does not spend its attempt.
+// unready takes back what was about to begin: it does not spend its attempt, and a
+// crash does not either once that is written.
 func (w *worker) unready() {
+	if len(w.ready) == 0 {
+		return
+	}
+	w.touch(w.q.now())
 	for _, d := range w.ready {
 		d.attempts--
 		if d.row {

@@ -160,7 +160,7 @@ func (w *worker) wrote(err error) {
 			w.pausing.Store(true)
 		}
 		w.ready = append(w.ready, p.begin...)
-		if w.down && len(w.ready) > 1 { // since that was submitted
+		if w.paused || w.down && len(w.ready) > 1 { // since that was submitted
 			w.unready()
 		}
 		for _, x := range p.put {

@@ -340,8 +340,12 @@ func (w *worker) readPaused() error {
 		func(rows *sql.Rows) error { return rows.Scan(&w.paused) })
 	if err != nil {
 		w.pausing.Store(true)
+		return err
 	}
-	return err
+	if w.paused {
+		w.unready()
+	}
+	return nil
 }
 
 // limit follows the configured rate. A burst is what is due within 10 ms, so

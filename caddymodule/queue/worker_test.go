@@ -437,6 +437,79 @@ func TestPauseInTheMiddle(t *testing.T) {
 	})
 }
 
+// TestCrashWhilePaused shows that a pause takes back the attempts that were written
+// ahead: however much later the gateway dies, what has not begun has all of them.
+func TestCrashWhilePaused(t *testing.T) {
+	bubble(t, func(t *testing.T, s Settings) {
+		r := &receiver{answer: slow(10 * time.Second)}
+		d := newDestination("a", r.deliver)
+		d.Concurrency = 1
+		g := start(t, s, d)
+		g.keep(t, newEvents(10)...)
+		time.Sleep(5 * time.Second)
+		if err := g.q.Pause(t.Context(), "a"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour)
+		r.wants(t, "0")
+		after := resumedAfterCrash(t, g, d)
+		if len(after) != 9 {
+			t.Errorf("%v came", after)
+		}
+		for _, a := range after {
+			if a.attempt != 1 {
+				t.Errorf("%+v", a)
+			}
+		}
+	})
+}
+
+// TestPauseWhileAnAttemptIsWritten has the only attempt of an event be written, and
+// the worker know of the pause before it is.
+func TestPauseWhileAnAttemptIsWritten(t *testing.T) {
+	bubble(t, func(t *testing.T, s Settings) {
+		r := &receiver{answer: slow(10 * time.Second)}
+		d := newDestination("a", r.deliver)
+		d.Concurrency, d.Attempts = 1, 1
+		g := start(t, s, d)
+		g.keep(t, newEvents(2)...)
+		time.Sleep(9 * time.Second)
+		// A pause, but for telling the worker.
+		if err := g.q.do(func(tx *tx) error { return tx.exec(`UPDATE webhooks_destinations SET paused = 1`) }); err != nil {
+			t.Fatal(err)
+		}
+		release := g.hold(t)
+		time.Sleep(2 * time.Second) // the first attempt ends, the second is to be written
+		g.q.mu.Lock()
+		w := g.q.workers["a"]
+		g.q.mu.Unlock()
+		w.pausing.Store(true)
+		w.poke()
+		time.Sleep(soon)
+		release()
+		time.Sleep(time.Hour)
+		r.wants(t, "0")
+		if after := resumedAfterCrash(t, g, d); len(after) != 1 || after[0].id != "1" || after[0].attempt != 1 {
+			t.Errorf("%+v", after)
+		}
+	})
+}
+
+// resumedAfterCrash returns what a paused destination gets after a crash and a
+// resume.
+func resumedAfterCrash(t *testing.T, g *gateway, d Destination) []arrival {
+	t.Helper()
+	r := new(receiver)
+	d.Deliver = r.deliver
+	crashed := start(t, g.crash(t), d)
+	waitDeclared(t, crashed.g)
+	if err := crashed.q.Resume(t.Context(), "a"); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(soon)
+	return r.all()
+}
+
 // TestOthersDoNotWait shows that destinations that fail, hang or are paused hold
 // up neither another one nor those who store (Convoy #1926).
 func TestOthersDoNotWait(t *testing.T) {
