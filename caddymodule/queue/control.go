@@ -408,13 +408,14 @@ func (q *Queue) setPaused(ctx context.Context, name string, paused bool) error {
 	if err := q.known(ctx, name); err != nil {
 		return err
 	}
-	err := q.doWith(ctx, func(t *tx) error {
+	// Also when nobody waits any more: the worker must learn of what is committed.
+	err := q.doWith(context.WithoutCancel(ctx), func(t *tx) error {
 		return t.exec(`UPDATE webhooks_destinations SET paused = $1 WHERE name = $2`, asInt(paused), name)
 	})
 	q.mu.Lock()
 	w := q.workers[name]
 	q.mu.Unlock()
-	if err == nil && w != nil {
+	if w != nil { // also after an error, when it is not known what was written
 		w.pausing.Store(true)
 		w.poke()
 	}

@@ -510,6 +510,42 @@ func resumedAfterCrash(t *testing.T, g *gateway, d Destination) []arrival {
 	return r.all()
 }
 
+// TestPauseOfWhoIsGone shows that a pause and a resume hold although who asked did
+// not wait for the answer.
+func TestPauseOfWhoIsGone(t *testing.T) {
+	bubble(t, func(t *testing.T, s Settings) {
+		r := new(receiver)
+		g := start(t, s, newDestination("a", r.deliver))
+		impatiently := func(f func(context.Context, string) error) {
+			t.Helper()
+			ctx, cancel := context.WithCancel(t.Context())
+			release := g.hold(t)
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				_ = f(ctx, "a")
+			}()
+			time.Sleep(soon)
+			cancel()
+			time.Sleep(soon)
+			release()
+			<-done
+			time.Sleep(soon)
+		}
+		impatiently(g.q.Pause)
+		g.keep(t, newEvents(1)...)
+		time.Sleep(soon)
+		if st := g.status(t, "a"); !st.Paused || len(r.all()) != 0 {
+			t.Errorf("%+v, %v came", st, r.ids())
+		}
+		impatiently(g.q.Resume)
+		time.Sleep(soon)
+		if st := g.status(t, "a"); st.Paused || len(r.all()) != 1 {
+			t.Errorf("%+v, %v came", st, r.ids())
+		}
+	})
+}
+
 // TestOthersDoNotWait shows that destinations that fail, hang or are paused hold
 // up neither another one nor those who store (Convoy #1926).
 func TestOthersDoNotWait(t *testing.T) {
