@@ -19,7 +19,7 @@ func (q *Queue) Status(ctx context.Context) ([]DestinationStatus, error) {
 	}
 	rows, err := q.store.destinations(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
+		return nil, unavailable(ctx, err)
 	}
 	all := make([]DestinationStatus, len(rows))
 	byName := make(map[string]*DestinationStatus, len(rows))
@@ -27,7 +27,7 @@ func (q *Queue) Status(ctx context.Context) ([]DestinationStatus, error) {
 		all[i] = DestinationStatus{Deliver: r.name, Configured: !r.isOrphan(), Paused: r.paused}
 		byName[r.name] = &all[i]
 		if err := q.addLog(ctx, &all[i], r); err != nil {
-			return nil, err
+			return nil, unavailable(ctx, err)
 		}
 	}
 	return all, q.addExceptions(ctx, byName)

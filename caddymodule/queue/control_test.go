@@ -407,6 +407,24 @@ func TestStatus(t *testing.T) {
 	})
 }
 
+// TestStatusWithoutLog has the database fail when a part of the status is known.
+func TestStatusWithoutLog(t *testing.T) {
+	bubble(t, func(t *testing.T, s Settings) {
+		g := start(t, s, newDestination("a", new(receiver).deliver))
+		if err := g.q.Pause(t.Context(), "a"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(soon)
+		g.keep(t, newEvents(1)...)
+		time.Sleep(soon)
+		execute(t, s.File, `ALTER TABLE webhooks_events RENAME TO webhooks_gone`)
+		if _, err := g.q.Status(t.Context()); !errors.Is(err, ErrUnavailable) {
+			t.Error(err)
+		}
+		execute(t, s.File, `ALTER TABLE webhooks_gone RENAME TO webhooks_events`)
+	})
+}
+
 // TestStatusOfALongBacklog counts what is several parts long.
 func TestStatusOfALongBacklog(t *testing.T) {
 	bubble(t, func(t *testing.T, s Settings) {
