@@ -61,8 +61,24 @@ type worker struct {
 	pausing atomic.Bool // whether it is paused may have changed
 
 	acquireAt time.Time // when to try again to get the lease
+	retryAt   time.Time // when to try the database again that failed
 
-	// What follows is valid while lease is not 0.
+	tenure
+
+	limiter *rate.Limiter
+
+	// Of the destination's health, which a lost lease does not change.
+	streak    int
+	down      bool
+	downSince time.Time // when the first failure of the streak began
+	downAt    time.Time // when there were enough of them
+	probes    int
+	probeAt   time.Time
+}
+
+// tenure is what a worker has as long as it holds the lease. Without one it is the
+// zero value.
+type tenure struct {
 	lease    int64
 	renewed  time.Time // when what renewed the lease last was begun
 	renewing time.Time
@@ -89,17 +105,6 @@ type worker struct {
 	dirty    time.Time        // since when there is something, zero for nothing
 	pending  *change          // being written
 	writing  *progress        // what pending writes
-	pauseFor time.Time        // until when to leave the database alone
-
-	limiter *rate.Limiter
-
-	// Of the destination's health, which a lost lease does not change.
-	streak    int
-	down      bool
-	downSince time.Time // when the first failure of the streak began
-	downAt    time.Time // when there were enough of them
-	probes    int
-	probeAt   time.Time
 }
 
 // target is what a worker delivers to.
@@ -151,7 +156,6 @@ func newWorker(q *Queue, name string) *worker {
 		quit:     make(chan struct{}),
 		done:     make(chan struct{}),
 		limiter:  rate.NewLimiter(rate.Inf, 1),
-		writing:  new(progress),
 	}
 }
 
@@ -232,8 +236,8 @@ func (w *worker) step() time.Duration {
 		w.lose()
 		return 0
 	}
-	if now.Before(w.pauseFor) {
-		return w.pauseFor.Sub(now)
+	if now.Before(w.retryAt) {
+		return w.retryAt.Sub(now)
 	}
 	if w.lease == 0 && (!t.generation.isDeclared() || w.isLeaving()) {
 		return idleDelay
@@ -259,8 +263,8 @@ func (w *worker) step() time.Duration {
 }
 
 func (w *worker) trouble(err error, now time.Time) time.Duration {
-	w.q.log().Error("the queue cannot be read; trying again", zap.String("deliver", w.name), zap.Error(err))
-	w.pauseFor = now.Add(troubleDelay)
+	w.q.log().Error("the queue cannot be read or written; trying again", zap.String("deliver", w.name), zap.Error(err))
+	w.retryAt = now.Add(troubleDelay)
 	return troubleDelay
 }
 
@@ -302,19 +306,14 @@ func (w *worker) acquire(t target, now time.Time) bool {
 		w.setStatus(workerStatus{})
 		return false
 	}
-	w.lease, w.renewed = r.lease, now
-	w.paused = r.paused
+	w.tenure = tenure{
+		lease: r.lease, renewed: now,
+		gaps: r.gaps, paused: r.paused,
+		pos: r.position, maybe: max(r.begun, r.position), ran: r.position, settled: r.position,
+		open: make(map[int64]*delivery), writing: new(progress),
+		known: known, resumed: resumed, lanes: lanes,
+	}
 	w.revoked, w.revoke = context.WithCancel(context.Background())
-	w.gaps = r.gaps
-	w.pos, w.maybe = r.position, max(r.begun, r.position)
-	w.open = make(map[int64]*delivery)
-	w.bytes, w.settled, w.ran = 0, r.position, r.position
-	w.fresh, w.ready, w.running = nil, nil, 0
-	w.lanes, w.releases = lanes, nil
-	w.known, w.resumed = known, resumed
-	w.nextDue = time.Time{}
-	w.next, w.dirty = progress{}, time.Time{}
-	w.pending, w.writing = nil, new(progress)
 	return true
 }
 
@@ -325,8 +324,7 @@ func (w *worker) lose() {
 	for running := w.running; running > 0; running-- {
 		w.observe(<-w.finished, HandedBack, time.Time{})
 	}
-	w.lease, w.running = 0, 0
-	w.pending, w.writing = nil, new(progress) // whatever becomes of it
+	w.tenure = tenure{} // whatever becomes of what is being written
 	w.setStatus(workerStatus{})
 }
 
