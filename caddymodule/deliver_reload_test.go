@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -63,34 +62,11 @@ func TestDeliverReload(t *testing.T) {
 	goroutines, files := settledGoroutines(), openFiles(t)
 	g.load("again")
 
-	sender := &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
-	var stop atomic.Bool
-	var sent, reset atomic.Int64
-	var wg sync.WaitGroup
-	for i := range 8 {
-		wg.Go(func() {
-			for n := 0; !stop.Load(); n++ {
-				body, header, signature := notifly(secret, fmt.Sprintf("%d-%d", i, n))
-				for {
-					response, err := sender.Do(request(t, "/", body, header, signature))
-					if err != nil {
-						reset.Add(1) // see TestReload
-						continue
-					}
-					response.Body.Close()
-					if response.StatusCode != 200 {
-						t.Errorf("during a reload: %s", response.Status)
-					}
-					break
-				}
-				sent.Add(1)
-			}
-		})
-	}
-	wg.Go(func() { // somebody looks on all the while
-		for !stop.Load() {
+	l := startLoad(t, secret)
+	l.wg.Go(func() { // somebody looks on all the while
+		for !l.stop.Load() {
 			for _, path := range []string{"metrics", "webhooks/destinations", "webhooks/dead", "webhooks/ready"} {
-				if response, err := sender.Get("http://" + adminAddress + "/" + path); err == nil {
+				if response, err := l.client.Get("http://" + adminAddress + "/" + path); err == nil {
 					if response.Body.Close(); response.StatusCode != 200 {
 						t.Errorf("during a reload: %s: %s", path, response.Status)
 					}
@@ -107,8 +83,7 @@ func TestDeliverReload(t *testing.T) {
 		}[n%3]
 		g.load(fmt.Sprint(n))
 	}
-	stop.Store(true)
-	wg.Wait()
+	l.end()
 	g.site = plain
 	g.load("last")
 	waitDelivered(t, "app")
@@ -120,8 +95,8 @@ func TestDeliverReload(t *testing.T) {
 			acknowledged++
 		}
 	}
-	if int64(len(delivered)) != sent.Load()+1 {
-		t.Errorf("%d events were sent, %d arrived", sent.Load()+1, len(delivered))
+	if int64(len(delivered)) != l.sent.Load()+1 {
+		t.Errorf("%d events were sent, %d arrived", l.sent.Load()+1, len(delivered))
 	}
 	if acknowledged != len(delivered) {
 		t.Errorf("%d events were delivered again", acknowledged-len(delivered))
@@ -134,7 +109,7 @@ func TestDeliverReload(t *testing.T) {
 			t.Errorf("the log says %s", line)
 		}
 	}
-	t.Logf("%d events, %d reloads, %d connections reset", sent.Load(), *reloads, reset.Load())
+	t.Logf("%d events, %d reloads, %d connections reset", l.sent.Load(), *reloads, l.reset.Load())
 
 	loadNothing(t)
 	client.CloseIdleConnections()

@@ -25,21 +25,56 @@ func TestReload(t *testing.T) {
 	client.CloseIdleConnections()
 	goroutines := settledGoroutines()
 
-	// Each event is sent until it is answered. On Linux, Caddy's listeners share
-	// the port by SO_REUSEPORT, so a connection that waits to be accepted when the
-	// old one closes is reset; `respond` alone loses as many.
-	sender := &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
-	var stop atomic.Bool
-	var sent, reset atomic.Int64
-	var wg sync.WaitGroup
+	l := startLoad(t, secret)
+	for n := range *reloads {
+		g.load(fmt.Sprint(n))
+	}
+	l.end()
+	wantStatus(t, 200, "/", before, header, signature)
+
+	arrived := make(map[string]int)
+	for _, r := range app.requests() {
+		arrived[r.event(t).ID]++
+	}
+	if int64(len(arrived)) != l.sent.Load()+1 {
+		t.Errorf("%d events were sent, %d arrived", l.sent.Load()+1, len(arrived))
+	}
+	if arrived["before"] != 1 {
+		t.Error("an event from before the reloads was forwarded again")
+	}
+	// One whose connection broke may have been on its way already.
+	if repeated := int64(len(app.requests()) - len(arrived)); repeated > l.reset.Load() {
+		t.Errorf("%d events were forwarded twice, with %d broken connections", repeated, l.reset.Load())
+	}
+	t.Logf("%d events, %d reloads, %d connections reset, %d events forwarded twice",
+		l.sent.Load(), *reloads, l.reset.Load(), len(app.requests())-len(arrived))
+	client.CloseIdleConnections()
+	app.CloseClientConnections()
+	waitFor(t, func() bool { return runtime.NumGoroutine() <= goroutines })
+}
+
+// notiflyLoad is several senders of Notifly events, each of which is sent until it
+// is answered.
+type notiflyLoad struct {
+	client      *http.Client
+	wg          sync.WaitGroup
+	stop        atomic.Bool
+	sent, reset atomic.Int64 // events, connections
+}
+
+// startLoad starts them. On Linux, Caddy's listeners share the port by SO_REUSEPORT,
+// so a connection that waits to be accepted when the old one closes is reset;
+// `respond` alone loses as many.
+func startLoad(t *testing.T, secret string) *notiflyLoad {
+	l := &notiflyLoad{client: &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}}
 	for i := range 8 {
-		wg.Go(func() {
-			for n := 0; !stop.Load(); n++ {
+		l.wg.Go(func() {
+			for n := 0; !l.stop.Load(); n++ {
 				body, header, signature := notifly(secret, fmt.Sprintf("%d-%d", i, n))
 				for {
-					response, err := sender.Do(request(t, "/", body, header, signature))
+					response, err := l.client.Do(request(t, "/", body, header, signature))
 					if err != nil {
-						reset.Add(1)
+						l.reset.Add(1)
 						continue
 					}
 					response.Body.Close()
@@ -48,36 +83,17 @@ func TestReload(t *testing.T) {
 					}
 					break
 				}
-				sent.Add(1)
+				l.sent.Add(1)
 			}
 		})
 	}
-	for n := range *reloads {
-		g.load(fmt.Sprint(n))
-	}
-	stop.Store(true)
-	wg.Wait()
-	wantStatus(t, 200, "/", before, header, signature)
+	return l
+}
 
-	arrived := make(map[string]int)
-	for _, r := range app.requests() {
-		arrived[r.event(t).ID]++
-	}
-	if int64(len(arrived)) != sent.Load()+1 {
-		t.Errorf("%d events were sent, %d arrived", sent.Load()+1, len(arrived))
-	}
-	if arrived["before"] != 1 {
-		t.Error("an event from before the reloads was forwarded again")
-	}
-	// One whose connection broke may have been on its way already.
-	if repeated := int64(len(app.requests()) - len(arrived)); repeated > reset.Load() {
-		t.Errorf("%d events were forwarded twice, with %d broken connections", repeated, reset.Load())
-	}
-	t.Logf("%d events, %d reloads, %d connections reset, %d events forwarded twice",
-		sent.Load(), *reloads, reset.Load(), len(app.requests())-len(arrived))
-	client.CloseIdleConnections()
-	app.CloseClientConnections()
-	waitFor(t, func() bool { return runtime.NumGoroutine() <= goroutines })
+// end ends them, when what they send is answered.
+func (l *notiflyLoad) end() {
+	l.stop.Store(true)
+	l.wg.Wait()
 }
 
 // settledGoroutines counts the goroutines when their number stands still.
