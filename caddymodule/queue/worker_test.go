@@ -122,36 +122,46 @@ func TestEndings(t *testing.T) {
 	})
 }
 
+// crowd knows how many attempts go on at a time.
+type crowd struct{ running, most atomic.Int64 }
+
+// answers returns what an application answers that takes some time.
+func (c *crowd) answers(after time.Duration, status int) func(context.Context, *Delivery) Result {
+	return func(context.Context, *Delivery) Result {
+		c.most.Store(max(c.most.Load(), c.running.Add(1)))
+		time.Sleep(after)
+		c.running.Add(-1)
+		return Result{Status: status}
+	}
+}
+
+// peak returns how many there were at the most since it was asked last.
+func (c *crowd) peak() int64 { return c.most.Swap(0) }
+
 func TestConcurrency(t *testing.T) {
 	bubble(t, func(t *testing.T, s Settings) {
-		var now, most atomic.Int64
-		r := &receiver{answer: func(context.Context, *Delivery) Result {
-			most.Store(max(most.Load(), now.Add(1)))
-			time.Sleep(time.Second)
-			now.Add(-1)
-			return Result{Status: 200}
-		}}
+		c := new(crowd)
+		r := &receiver{answer: c.answers(time.Second, 200)}
 		d := newDestination("a", r.deliver)
 		d.Concurrency = 7
 		g := start(t, s, d)
 		begun := time.Now()
 		g.keep(t, newEvents(70)...)
-		eventually(t, "delivery", func() bool { return len(r.all()) == 70 && now.Load() == 0 })
-		if most.Load() != 7 {
-			t.Errorf("%d attempts at a time, want 7", most.Load())
+		eventually(t, "delivery", func() bool { return len(r.all()) == 70 && c.running.Load() == 0 })
+		if n := c.peak(); n != 7 {
+			t.Errorf("%d attempts at a time, want 7", n)
 		}
 		if took := time.Since(begun); took > 11*time.Second {
 			t.Errorf("it took %s", took)
 		}
 
 		// It changes with a reload.
-		most.Store(0)
 		d.Concurrency = 2
 		g.reload(t, d)
 		g.keep(t, newEvent("x", ""), newEvent("y", ""), newEvent("z", ""))
-		eventually(t, "delivery", func() bool { return len(r.all()) == 73 && now.Load() == 0 })
-		if most.Load() != 2 {
-			t.Errorf("%d attempts at a time, want 2", most.Load())
+		eventually(t, "delivery", func() bool { return len(r.all()) == 73 && c.running.Load() == 0 })
+		if n := c.peak(); n != 2 {
+			t.Errorf("%d attempts at a time, want 2", n)
 		}
 	})
 }
@@ -201,13 +211,8 @@ func TestRate(t *testing.T) {
 // time, and that the others keep their attempts.
 func TestProbing(t *testing.T) {
 	bubble(t, func(t *testing.T, s Settings) {
-		var running, most atomic.Int64
-		r := &receiver{answer: func(context.Context, *Delivery) Result {
-			most.Store(max(most.Load(), running.Add(1)))
-			time.Sleep(time.Second)
-			running.Add(-1)
-			return Result{Status: 502}
-		}}
+		c := new(crowd)
+		r := &receiver{answer: c.answers(time.Second, 502)}
 		d := newDestination("a", r.deliver)
 		d.Backoff = Backoff{5 * time.Second, 6 * time.Hour}
 		g := start(t, s, d)
@@ -226,11 +231,11 @@ func TestProbing(t *testing.T) {
 		if down := g.o.lines("down"); len(down) != 1 || down[0] != "a down after 10" {
 			t.Error(down)
 		}
-		most.Store(0)
+		c.peak()
 		time.Sleep(time.Hour)
 		got := r.all()[under:]
-		if most.Load() != 1 {
-			t.Errorf("%d attempts at a time", most.Load())
+		if n := c.peak(); n != 1 {
+			t.Errorf("%d attempts at a time", n)
 		}
 		failed := begun.Add(time.Second)
 		for i, a := range got {
@@ -1103,16 +1108,8 @@ func TestLargeEvents(t *testing.T) {
 	for _, status := range []int{200, 500} {
 		t.Run(fmt.Sprint(status), func(t *testing.T) {
 			bubble(t, func(t *testing.T, s Settings) {
-				var running, most atomic.Int64
-				answer := func(status int) func(context.Context, *Delivery) Result {
-					return func(context.Context, *Delivery) Result {
-						most.Store(max(most.Load(), running.Add(1)))
-						time.Sleep(10 * time.Second)
-						running.Add(-1)
-						return Result{Status: status}
-					}
-				}
-				r := &receiver{answer: answer(status)}
+				c := new(crowd)
+				r := &receiver{answer: c.answers(10*time.Second, status)}
 				d := newDestination("a", r.deliver)
 				d.Backoff = Backoff{20 * time.Minute, 20 * time.Minute}
 				g := start(t, s, d)
@@ -1122,12 +1119,12 @@ func TestLargeEvents(t *testing.T) {
 					g.keep(t, e)
 				}
 				time.Sleep(15 * time.Minute)
-				r.respond(answer(200))
+				r.respond(c.answers(10*time.Second, 200))
 				time.Sleep(30 * time.Minute)
 				if n := g.o.count(Delivered); n != 40 {
 					t.Errorf("%d were delivered", n)
 				}
-				if n := most.Load(); n < 8 || n > 10 {
+				if n := c.peak(); n < 8 || n > 10 {
 					t.Errorf("%d attempts at a time, want those of 8 MiB", n)
 				}
 			})
