@@ -353,12 +353,13 @@ func (q *Queue) replaySince(ctx context.Context, s Selection) (total int64, err 
 
 // replay has some events delivered again. What is parked or being tried is left
 // alone, and what waits for a retry is due now.
-func (q *Queue) replay(ctx context.Context, events []replayable, deliver string) (n int64, err error) {
+func (q *Queue) replay(ctx context.Context, events []replayable, deliver string) (int64, error) {
 	destinations, err := q.store.destinations(ctx)
 	if err != nil {
 		return 0, unavailable(ctx, err)
 	}
 	now := q.now().UnixMicro()
+	var n int64
 	err = q.doWith(ctx, func(t *tx) error {
 		n = 0
 		for i := range destinations {
@@ -385,7 +386,10 @@ func (q *Queue) replay(ctx context.Context, events []replayable, deliver string)
 		}
 		return nil
 	})
-	return n, err
+	if err != nil {
+		return 0, err // n may still be counted, when ctx has ended
+	}
+	return n, nil
 }
 
 // skips reports whether an event came in while no configuration had the name.

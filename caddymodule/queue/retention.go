@@ -165,22 +165,22 @@ func (q *Queue) remove(ctx context.Context, b batch, cutoff int64) (freed int64,
 	if len(old) == 0 {
 		return 0, done, nil
 	}
-	var last, bytes int64
+	var removed, last, bytes int64
 	err = q.doWith(ctx, func(t *tx) (err error) {
 		// First, as when events are stored: who writes both takes them in one order.
 		if err := t.exec(`UPDATE webhooks_queue SET bytes = bytes WHERE id = 1`); err != nil {
 			return err
 		}
-		if freed, err = t.removeEvents(old, q.now()); err != nil {
+		if removed, err = t.removeEvents(old, q.now()); err != nil {
 			return err
 		}
-		return t.row(`UPDATE webhooks_queue SET bytes = bytes - $1 WHERE id = 1 RETURNING last, bytes`, []any{freed}, &last, &bytes)
+		return t.row(`UPDATE webhooks_queue SET bytes = bytes - $1 WHERE id = 1 RETURNING last, bytes`, []any{removed}, &last, &bytes)
 	})
 	if err != nil {
-		return 0, done, err
+		return 0, done, err // removed may still be counted, when ctx has ended
 	}
 	q.writer.note(last, bytes)
-	return freed, done, nil
+	return removed, done, nil
 }
 
 // removeEvents removes events, but for those that have an exception by now, and
