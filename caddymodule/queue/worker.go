@@ -272,19 +272,19 @@ func (w *worker) trouble(err error, now time.Time) time.Duration {
 func (w *worker) acquire(t target, now time.Time) bool {
 	var (
 		r        row
-		isOthers bool
+		declined bool // it is another gateway's, or not wanted any more
 		known    map[int64]bool
 		resumed  map[int64]int
 		lanes    map[string]*lane
 	)
 	w.acquireAt = now.Add(time.Second)
 	err := w.q.do(func(tx *tx) (err error) {
-		if isOthers = w.isLeaving(); isOthers {
+		if declined = w.isLeaving(); declined {
 			return nil
 		}
 		r, err = tx.acquire(w.name, w.q.holder, now)
 		// That is no failure, which would take that of all that is written with it.
-		if isOthers = errors.Is(err, errLost); isOthers {
+		if declined = errors.Is(err, errLost); declined {
 			return nil
 		}
 		if err != nil {
@@ -299,7 +299,7 @@ func (w *worker) acquire(t target, now time.Time) bool {
 		lanes, err = tx.lanes(w.name)
 		return err
 	})
-	if err != nil || isOthers {
+	if err != nil || declined {
 		if err != nil && !errors.Is(err, ErrClosed) {
 			w.q.log().Error("a destination cannot be worked; trying again", zap.String("deliver", w.name), zap.Error(err))
 		}
