@@ -45,6 +45,16 @@ import (
 //		time   <path...> [as rfc3339|unix|unix_ms|<layout>]
 //		redact <path...>
 //
+//		subscriptions {                                 # its own API for its webhooks
+//			api    <url>
+//			path   <path>                               # $account stands for the account
+//			key    bearer | header <name>
+//			list   <member> | .                         # the array in the answer, or the answer
+//			get                                         # the list leaves out what a GET of one shows
+//			update patch|put
+//			field  id|name|url|events|inbox|token|header|basic_auth|active|error <member>
+//		}
+//
 //		field   <name> <path...> [as text|string|lower|value|rfc3339|unix|unix_ms|<layout>] [{
 //			<own word> [<canonical word>]
 //		}]
@@ -84,7 +94,7 @@ func (s *Spec) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			return err
 		}
 		if !ok {
-			return d.Errf("unknown word %q in provider %s: use docs, note, verify, handshake, reply, events, id, key, type, time, redact, field, list, members or when", word, s.Name)
+			return d.Errf("unknown word %q in provider %s: use docs, note, verify, handshake, reply, events, id, key, type, time, redact, subscriptions, field, list, members or when", word, s.Name)
 		}
 	}
 	return nil
@@ -103,6 +113,8 @@ var words = map[string]func(*Spec, *caddyfile.Dispenser) error{
 	"handshake": (*Spec).parseHandshake,
 	"type":      (*Spec).parseType,
 	"time":      (*Spec).parseTime,
+
+	"subscriptions": (*Spec).parseSubscriptions,
 }
 
 // parseOne parses exactly one argument.

@@ -12,6 +12,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/envelope"
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/subscription"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/verify"
 )
 
@@ -89,7 +90,7 @@ var (
 func (s *Spec) Compile() (*Provider, error) {
 	p := &Provider{spec: s, scope: newScope(), programs: make(map[string]*program)}
 	for _, step := range []func() error{
-		p.checkName, p.checkVerify, p.checkHandshakes, p.checkReply,
+		p.checkName, p.checkVerify, p.checkHandshakes, p.checkReply, p.checkSubscriptions,
 		p.compileEvents, p.compileType, p.compileID, p.compileTime,
 		p.compilePrograms, p.compileRedactions, p.scope.root.check,
 	} {
@@ -195,6 +196,22 @@ func (p *Provider) checkReply() error {
 		}
 	default:
 		return fmt.Errorf("unknown reply %q: use token or answer", p.spec.Reply)
+	}
+	return nil
+}
+
+func (p *Provider) checkSubscriptions() error {
+	api := p.spec.Subscriptions
+	if api == nil {
+		return nil
+	}
+	if err := api.Validate(); err != nil {
+		return fmt.Errorf("subscriptions: %w", err)
+	}
+	token := p.spec.Verify.Token
+	isInURL := func(place verify.Place) bool { return place.Query != "" }
+	if token != nil && !api.Has(subscription.FieldToken) && !slices.ContainsFunc(token.From, isInURL) {
+		return errors.New("subscriptions: its API cannot be told the token: it needs a `field token`, or in verify token a `from query`, for the URL")
 	}
 	return nil
 }

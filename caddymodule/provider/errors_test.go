@@ -3,6 +3,7 @@ package provider_test
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -32,6 +33,11 @@ const (
 	noBlock        = "a line of a map takes no block"
 	oneHeader      = " header` takes the name of one header; a member that is called header is written \\header"
 	timeWords      = "use rfc3339, unix, unix_ms, or a layout such as \"2006-01-02 15:04:05\", with -0700 for a zone"
+	wantsAPIField  = "`field` takes a word and what the provider calls it: field events <member>"
+	wantsAPIKey    = "`key` takes bearer, or header <name>"
+	apiFields      = "use id, name, url, events, inbox, token, header, basic_auth, active or error"
+	noURL          = "it is not a URL: one begins with https:// or http://, and names a host"
+	noToken        = "subscriptions: its API cannot be told the token: it needs a `field token`, or in verify token a `from query`, for the URL"
 	fieldWords     = "use text, string, lower or value; for a time " + timeWords
 )
 
@@ -40,8 +46,8 @@ const (
 func TestCaddyfileErrors(t *testing.T) {
 	for _, test := range []struct{ lines, want string }{
 		// The block.
-		{"colour red", `unknown word "colour" in provider acme: use docs, note, verify, handshake, reply, events, id, key, type, time, redact, field, list, members or when, at acme.caddyfile:2`},
-		{"id id {\nid\n}", `unknown word "{" in provider acme: use docs, note, verify, handshake, reply, events, id, key, type, time, redact, field, list, members or when, at acme.caddyfile:2`},
+		{"colour red", `unknown word "colour" in provider acme: use docs, note, verify, handshake, reply, events, id, key, type, time, redact, subscriptions, field, list, members or when, at acme.caddyfile:2`},
+		{"id id {\nid\n}", `unknown word "{" in provider acme: use docs, note, verify, handshake, reply, events, id, key, type, time, redact, subscriptions, field, list, members or when, at acme.caddyfile:2`},
 		{"docs a\ndocs b", "`docs` stands in provider acme twice; remove one, at acme.caddyfile:3"},
 		{"note a\nnote b", "`note` stands in provider acme twice; remove one, at acme.caddyfile:3"},
 		{"verify basic\nverify basic", "`verify` stands in provider acme twice; remove one, at acme.caddyfile:3"},
@@ -246,6 +252,50 @@ func TestCaddyfileErrors(t *testing.T) {
 		{"when a.b {\nlist c e {\nfield f f\n}\nfield c.d e\n}", "list c: it is an object or a field already, at acme.caddyfile:7"},
 		{"when a is b {\nwhen c {\nfield d e\nlist d e {\nfield f f\n}\n}\n}", "list d: it is an object or a field already, at acme.caddyfile:8"},
 
+		// subscriptions.
+		{"subscriptions x", "`subscriptions` takes a block only, not \"x\", at acme.caddyfile:2"},
+		{"subscriptions x {\n}", "`subscriptions` takes a block only, not \"x\", at acme.caddyfile:2"},
+		{subscriptions() + subscriptions(), "`subscriptions` stands in provider acme twice; remove one, at acme.caddyfile:12"},
+		{"subscriptions {\ndelete x\n}", `unknown word "delete" in subscriptions: use api, path, key, list, get, update or field, at acme.caddyfile:3`},
+		{"subscriptions {\nget {\n}\n}", `unknown word "{" in subscriptions: use api, path, key, list, get, update or field, at acme.caddyfile:3`},
+		{"subscriptions {\napi https://api.example.com\napi https://api.example.org\n}", "`api` stands in subscriptions twice; remove one, at acme.caddyfile:4"},
+		{"subscriptions {\npath /a\npath /b\n}", "`path` stands in subscriptions twice; remove one, at acme.caddyfile:4"},
+		{"subscriptions {\nkey bearer\nkey header X-Key\n}", "`key` stands in subscriptions twice; remove one, at acme.caddyfile:4"},
+		{"subscriptions {\nlist .\nlist data\n}", "`list` stands in subscriptions twice; remove one, at acme.caddyfile:4"},
+		{"subscriptions {\nget\nget\n}", "`get` stands in subscriptions twice; remove one, at acme.caddyfile:4"},
+		{"subscriptions {\nupdate put\nupdate put\n}", "`update` stands in subscriptions twice; remove one, at acme.caddyfile:4"},
+		{"subscriptions {\nfield id id\nfield url url\nfield id key\n}", "`field id` stands in subscriptions twice; remove one, at acme.caddyfile:5"},
+		{"subscriptions {\napi\n}", "`api` takes one argument, not 0, at acme.caddyfile:3"},
+		{"subscriptions {\npath /a /b\n}", "`path` takes one argument, not 2, at acme.caddyfile:3"},
+		{"subscriptions {\nlist \"\"\n}", "`list` takes one argument that is not empty, at acme.caddyfile:3"},
+		{"subscriptions {\nupdate\n}", "`update` takes one argument, not 0, at acme.caddyfile:3"},
+		{"subscriptions {\nget one\n}", "`get` takes no argument, at acme.caddyfile:3"},
+		{"subscriptions {\nkey\n}", wantsAPIKey + ", at acme.caddyfile:3"},
+		{"subscriptions {\nkey bearer x\n}", wantsAPIKey + ", at acme.caddyfile:3"},
+		{"subscriptions {\nkey header\n}", wantsAPIKey + ", at acme.caddyfile:3"},
+		{"subscriptions {\nkey header X-A X-B\n}", wantsAPIKey + ", at acme.caddyfile:3"},
+		{"subscriptions {\nkey query key\n}", wantsAPIKey + ", at acme.caddyfile:3"},
+		{"subscriptions {\nfield\n}", wantsAPIField + ", at acme.caddyfile:3"},
+		{"subscriptions {\nfield id\n}", wantsAPIField + ", at acme.caddyfile:3"},
+		{"subscriptions {\nfield id a b\n}", wantsAPIField + ", at acme.caddyfile:3"},
+		{"subscriptions {\nfield colour c\n}", `unknown field "colour": ` + apiFields + ", at acme.caddyfile:3"},
+		{"subscriptions {\nfield \"\" c\n}", `unknown field "": ` + apiFields + ", at acme.caddyfile:3"},
+		// What subscription.API.Validate says has the line of the block's end.
+		{"subscriptions", "subscriptions: api: " + noURL + ", at acme.caddyfile:2"},
+		{subscriptions("api ftp://api.example.com"), "subscriptions: api: " + noURL + ", at acme.caddyfile:11"},
+		{subscriptions("path webhooks"), `subscriptions: path "webhooks": it begins with a slash, and $account is all that may vary, at acme.caddyfile:11`},
+		{subscriptions("path /$tenant/webhooks"), `subscriptions: path "/$tenant/webhooks": it begins with a slash, and $account is all that may vary, at acme.caddyfile:11`},
+		{subscriptions("key"), "subscriptions: it needs a `key`: bearer, or header <name>, at acme.caddyfile:10"},
+		{subscriptions("key header \"\""), "subscriptions: it needs a `key`: bearer, or header <name>, at acme.caddyfile:11"},
+		{subscriptions("key header X:Key"), `subscriptions: key: header "X:Key" is not the name of one, at acme.caddyfile:11`},
+		{subscriptions("list"), "subscriptions: it needs a `list`: the member that holds the array, or . for the answer itself, at acme.caddyfile:10"},
+		{subscriptions("update"), "subscriptions: it needs an `update`: patch or put, at acme.caddyfile:10"},
+		{subscriptions("update post"), "subscriptions: it needs an `update`: patch or put, at acme.caddyfile:11"},
+		{subscriptions("field id"), "subscriptions: it needs a `field id`: what the provider calls it, at acme.caddyfile:10"},
+		{subscriptions("field name"), "subscriptions: it needs a `field name`: what the provider calls it, at acme.caddyfile:10"},
+		{subscriptions("field url"), "subscriptions: it needs a `field url`: what the provider calls it, at acme.caddyfile:10"},
+		{subscriptions("field events \"\""), "subscriptions: field events: what does the provider call it?, at acme.caddyfile:12"},
+
 		// Paths.
 		{`field a ""`, `field a: path "": empty, at acme.caddyfile:2`},
 		{"field a `b\\`", `field a: path "b\\": ends with a backslash, at acme.caddyfile:2`},
@@ -276,6 +326,33 @@ func TestCaddyfileErrors(t *testing.T) {
 			}
 		})
 	}
+}
+
+// subscriptions returns a `subscriptions` block that is right, apart from one
+// line: `<word> ...` stands for the line that begins like it, or is one more, and
+// `<word>` alone leaves that out.
+func subscriptions(other ...string) string {
+	lines := []string{
+		"api https://api.example.com", "path /webhooks", "key bearer", "list .", "update put",
+		"field id id", "field name name", "field url url",
+	}
+	if len(other) > 0 {
+		words := strings.Fields(other[0])
+		begin, rest := words[0], words[1:]
+		if begin == "field" {
+			begin, rest = begin+" "+words[1], words[2:]
+		}
+		i := slices.IndexFunc(lines, func(line string) bool { return strings.HasPrefix(line, begin+" ") })
+		switch {
+		case i < 0:
+			lines = append(lines, other[0])
+		case len(rest) == 0:
+			lines = slices.Delete(lines, i, i+1)
+		default:
+			lines[i] = other[0]
+		}
+	}
+	return "subscriptions {\n" + strings.Join(lines, "\n") + "\n}\n"
 }
 
 // manyFields are more fields than an object may have.
@@ -345,6 +422,10 @@ func TestCompileErrors(t *testing.T) {
 		{basics + "key id", "key id: it needs an `id` that says where the id stands"},
 		{basics + "key type", "key type: the type alone would make all events of one type the same"},
 		{stamp + "type always message.created\nid id\nkey id type", "key type: all events have the same type"},
+
+		// subscriptions: how is the provider to be told the token?
+		{"verify token {\nfrom bearer\nfrom header X-Token\nfrom body token\n}\n" + typeIs + subscriptions(), noToken},
+		{"verify token {\nfrom bearer\n}\n" + typeIs + subscriptions("field basic_auth auth"), noToken},
 
 		// Fields, which know only here what else is in `data`.
 		{basics + "field a.b c\nfield a c", "field a: it is an object or a list already"},
@@ -437,6 +518,16 @@ func TestJSONErrors(t *testing.T) {
 		{`"verify":{"basic":true},"type":{"header":"X_Event"}`, "type: header \"X_Event\" does not arrive: by default Caddy drops headers with `_` or `.` in their name"},
 		{`"verify":{"basic":true},"type":{"path":["t"],"map":[{"from":"a","to":"a.b"},{"from":"b","to":"a.b"},{"from":"a","to":"a.c"}]}`, `type: "a" stands in the map twice; remove one`},
 		{needed + `"key":["hash","type","hash"]`, "key hash stands there twice; remove one"},
+
+		{needed + `"subscriptions":{}`, "subscriptions: api: " + noURL},
+		{needed + `"subscriptions":{"api":"https://api.example.com?a=b"}`, "subscriptions: api: it has a query, behind a ?; it is only where the API is, such as https://api.example.com"},
+		{needed + `"subscriptions":{"api":"https://api.example.com","path":"/a?b"}`, `subscriptions: path "/a?b": it begins with a slash, and $account is all that may vary`},
+		{needed + `"subscriptions":{"api":"https://api.example.com","path":"/a","key":{"bearer":true,"header":"X-Key"}}`, "subscriptions: it needs a `key`: bearer, or header <name>"},
+		{needed + `"subscriptions":{"api":"https://api.example.com","path":"/a","key":{"bearer":true},"list":".","update":"PUT"}`, "subscriptions: it needs an `update`: patch or put"},
+		{needed + `"subscriptions":{"api":"https://api.example.com","path":"/a","key":{"bearer":true},"list":".","update":"put"}`, "subscriptions: it needs a `field id`: what the provider calls it"},
+		{needed + `"subscriptions":{"api":"https://api.example.com","path":"/a","key":{"bearer":true},"list":".","update":"put","field":{"id":"id","name":"name","url":"url","zeal":"z","colour":"c"}}`, `subscriptions: unknown field "colour": ` + apiFields},
+		{needed + `"subscriptions":{"api":"https://api.example.com","path":"/a","key":{"bearer":true},"list":".","update":"put","field":{"id":"id","name":"name","url":"url","inbox":"","token":""}}`, "subscriptions: field inbox: what does the provider call it?"},
+		{`"verify":{"token":{"from":[{"body":"t"}]}},"type":{"path":["t"]},"subscriptions":{"api":"https://api.example.com","path":"/a","key":{"bearer":true},"list":".","update":"put","field":{"id":"id","name":"name","url":"url"}}`, noToken},
 
 		{needed + `"redact":["a","b."]`, `redact "b.": ` + noName},
 		{needed + `"redact":[""]`, `redact "": empty`},

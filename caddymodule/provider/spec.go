@@ -7,6 +7,7 @@
 package provider
 
 import (
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/subscription"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/verify"
 )
 
@@ -52,6 +53,10 @@ type Spec struct {
 
 	// Time is where the time of the event stands.
 	Time *Time `json:"time,omitempty"`
+
+	// Subscriptions describes the provider's own API for its webhooks, if it has
+	// one.
+	Subscriptions *subscription.API `json:"subscriptions,omitempty"`
 
 	// Redact lists paths in an event that must not leave the gateway.
 	Redact []string `json:"redact,omitempty"`

@@ -91,12 +91,13 @@ func TestEveryWord(t *testing.T) {
 		handshake empty reply when as answer
 		events id type always time redact hash
 		field text string lower value list require members is . .key
+		subscriptions api path get update patch put name url inbox basic_auth active error
 	`) {
 		if !seen[word] {
 			t.Errorf("no golden file has %s", word)
 		}
 	}
-	for _, part := range []string{"$body", "$timestamp", "$method", "$uri", "$header("} {
+	for _, part := range []string{"$body", "$timestamp", "$method", "$uri", "$header(", "$account"} {
 		if !strings.Contains(blocks.String(), part) {
 			t.Errorf("no golden file has %s", part)
 		}

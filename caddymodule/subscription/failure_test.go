@@ -1,0 +1,393 @@
+package subscription_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+	"unicode"
+
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/subscription"
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/subscription/apitest"
+)
+
+// apiCall is a call that an `apply` makes, and what there is before.
+type apiCall struct {
+	name, api string
+	method    string
+	id        string // "" for the path of all
+	does      string // in the sentence
+	before    func(*side)
+}
+
+func (c apiCall) changes() bool { return c.method != http.MethodGet }
+
+// apiCalls are all of them, of each API.
+var apiCalls = []apiCall{
+	{"list", "ndoto", http.MethodGet, "", "list subscriptions", func(*side) {}},
+	{"create", "ndoto", http.MethodPost, "", "create a subscription", func(*side) {}},
+	{"update", "ndoto", http.MethodPatch, "7", "update subscription 7", func(s *side) { s.add(7, s.otherWords) }},
+	{"delete", "ndoto", http.MethodDelete, "8", "delete subscription 8", func(s *side) { s.add(7, s.words); s.add(8, s.otherWords) }},
+
+	{"list", "chatbot", http.MethodGet, "", "list subscriptions", func(*side) {}},
+	{"get", "chatbot", http.MethodGet, "7", "read subscription 7", func(s *side) { s.add("7", s.otherWords) }},
+	{"create", "chatbot", http.MethodPost, "", "create a subscription", func(*side) {}},
+	{"update", "chatbot", http.MethodPut, "7", "update subscription 7", func(s *side) { s.add("7", s.otherWords) }},
+	{"delete", "chatbot", http.MethodDelete, "8", "delete subscription 8", func(s *side) { s.add("7", s.words); s.add("8", s.otherWords) }},
+}
+
+// asked is the failure of a call, and what is said of it.
+type asked struct {
+	name    string
+	failure apitest.Failure
+
+	// want is what follows "cannot <does>: ". In it {api}, {path} and {timeout}
+	// stand for what they are called, {again} for what to do when nothing is known
+	// of the outcome, {account} for what is said of the account if the API has one.
+	want string
+
+	// of has what is said instead of some calls, by their names; "" is no error.
+	of map[string]string
+}
+
+// Sentences of several calls.
+const (
+	gone     = "it is not there (404); run the command again, which looks what is"
+	notShown = "the provider says that it was done, but does not show it; look with `plan`"
+)
+
+// silent is for an answer to a change that says nothing: it is taken for done
+// until the provider shows that it is not.
+func silent(of map[string]string) map[string]string {
+	for _, name := range []string{"create", "update", "delete"} {
+		of[name] = notShown
+	}
+	return of
+}
+
+func failures(elsewhere string) []asked {
+	reason := func(text string) string { return `{"message":"` + text + `"}` }
+	return []asked{
+		{"401", apitest.Failure{Status: 401, Body: reason("the token is wrong")}, "{api} does not accept the API token (401); check `key`", nil},
+		{"403", apitest.Failure{Status: 403}, "{api} does not let this API token do it (403); check `key`{account}", nil},
+		{
+			"404", apitest.Failure{Status: 404, Body: "<html>Not found</html>"}, "{api} has nothing at {path} (404); check `api`{account}",
+			map[string]string{"get": gone, "update": gone, "delete": notShown},
+		},
+		{"422", apitest.Failure{Status: 422, Body: reason("url is taken")}, "{api} does not accept it (422: url is taken)", nil},
+		{"422 without a reason", apitest.Failure{Status: 422}, "{api} does not accept it (422)", nil},
+		{"422 with several", apitest.Failure{Status: 422, Body: `{"errors":{"message":"not\nthat"},"error":["url","is\ttaken"],"code":7}`}, "{api} does not accept it (422: url, is taken, not that)", nil},
+		{"422 with a credential", apitest.Failure{Status: 422, Body: reason("not " + strings.Join(secrets, ", not "))}, "{api} does not accept it (422: " + notShownText + ")", nil},
+		{"422 with an escaped credential", apitest.Failure{Status: 422, Body: reason(url.QueryEscape(token) + " or " + url.PathEscape(password))}, "{api} does not accept it (422: " + notShownText + ")", nil},
+		{"422 with a part of a credential", apitest.Failure{Status: 422, Body: reason("not " + apiKey[:12] + "..., not that")}, "{api} does not accept it (422: " + notShownText + ")", nil},
+		{"422 with the end of a credential", apitest.Failure{Status: 422, Body: reason("not ..." + headerValue[len(headerValue)-12:])}, "{api} does not accept it (422: " + notShownText + ")", nil},
+		{"422 with a URL", apitest.Failure{Status: 422, Body: reason("GET https://hooks.example.com/in?token=" + token[:7] + "&tenant=a answers 500")}, "{api} does not accept it (422: GET https://hooks.example.com/in?… answers 500)", nil},
+		{"422 with a credential in a URL", apitest.Failure{Status: 422, Body: reason("GET https://hooks.example.com/in?token=" + tokenInURL + " answers 500")}, "{api} does not accept it (422: " + notShownText + ")", nil},
+		{"429 with seconds", apitest.Failure{Status: 429, Header: map[string]string{"Retry-After": "30"}}, "{api} asks for a pause (429); try again in 30 s", nil},
+		{"429 with a date", apitest.Failure{Status: 429, Header: map[string]string{"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}}, "{api} asks for a pause (429); try again after 2026-10-21 07:28:00 UTC", nil},
+		{"429 with neither", apitest.Failure{Status: 429, Body: reason("slowly")}, "{api} asks for a pause (429); try again later", nil},
+		{"429 with garbage", apitest.Failure{Status: 429, Header: map[string]string{"Retry-After": "soon, " + apiKey}}, "{api} asks for a pause (429); try again later", nil},
+		{"500", apitest.Failure{Status: 500, Body: reason("the database is away")}, "{api} has a fault of its own (500: the database is away); {later}", nil},
+		{"503 with a page", apitest.Failure{Status: 503, Body: "<html><h1>" + apiKey + "</h1></html>"}, "{api} has a fault of its own (503); {later}", nil},
+		{"a time-out", apitest.Failure{}, "{api} did not answer within {timeout}; {again}", nil},
+		{"a broken connection", apitest.Failure{Break: true}, "{api} cannot be reached, or broke off (EOF); {again}", nil},
+		{"a broken answer", apitest.Failure{Status: 200, Header: map[string]string{"Content-Length": "9"}, Body: "[]"}, "{api} cannot be reached, or broke off (unexpected EOF); {again}", nil},
+		{"a page", apitest.Failure{Status: 200, Body: "\n<!DOCTYPE html><title>Sign in</title>"}, "{api} answers with a web page instead of JSON; check `api`, which is not the address of the dashboard{; again}", nil},
+		{"a text", apitest.Failure{Status: 200, Body: "OK " + apiKey}, "{api} answers with something that is not JSON; check `api`, which is not the address of the dashboard{; again}", nil},
+		{
+			"nothing", apitest.Failure{Status: 200, Body: "\n"}, "{api} answers with something that is not JSON; check `api`, which is not the address of the dashboard",
+			silent(map[string]string{}),
+		},
+		{
+			"204", apitest.Failure{Status: 204}, "{api} answers with something that is not JSON; check `api`, which is not the address of the dashboard",
+			silent(map[string]string{}),
+		},
+		{
+			"an object of another shape", apitest.Failure{Status: 200, Body: `{"result":[{"key":7}]}`}, "{api} answers with something else than a list; check `api`",
+			silent(map[string]string{"get": "{api} answers with a subscription without an id; check `api`"}),
+		},
+		{
+			"a list of another shape", apitest.Failure{Status: 200, Body: `["` + apiKey + `"]`}, "{api} answers with a subscription that is not an object; check `api`",
+			silent(map[string]string{
+				"ndoto list": "{api} answers with something else than an object with payload; check `api`",
+				"get":        "{api} answers with a subscription that is not an object; check `api`",
+			}),
+		},
+		{"a redirect of a GET", apitest.Failure{Status: 302, Header: map[string]string{"Location": elsewhere}}, "{api} answers with a redirect (302), which is not followed; set `api` to where the API is", nil},
+		{"a redirect of any method", apitest.Failure{Status: 307, Header: map[string]string{"Location": elsewhere}}, "{api} answers with a redirect (307), which is not followed; set `api` to where the API is", nil},
+		{"a long answer", apitest.Failure{Status: 200, Body: "[" + strings.Repeat(" ", longest-1) + "]"}, "{api} answers with more than 1 MiB; check `api`, which is not the address of the dashboard{; again}", nil},
+	}
+}
+
+// TestFailures makes each call of each API fail in each way, before its effect
+// and after it. What is said is one sentence without a credential; nobody else
+// gets a request; and doing the same again ends with exactly one webhook, as it
+// is wanted.
+func TestFailures(t *testing.T) {
+	var requests atomic.Int32
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { requests.Add(1) }))
+	t.Cleanup(func() { // after the parallel ones
+		elsewhere.Close()
+		if n := requests.Load(); n > 0 {
+			t.Errorf("another host got %d requests", n)
+		}
+	})
+	for _, test := range failures(elsewhere.URL + "/webhooks") {
+		for _, call := range apiCalls {
+			name := test.name + "/" + call.api + "/" + call.name
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				testFailure(t, test, call)
+			})
+			if call.changes() {
+				test.failure.AfterEffect = true
+				t.Run(name+"/after its effect", func(t *testing.T) {
+					t.Parallel()
+					testFailure(t, test, call)
+				})
+				test.failure.AfterEffect = false
+			}
+		}
+	}
+}
+
+func testFailure(t *testing.T, test asked, call apiCall) {
+	s := both[call.api](t)
+	call.before(s)
+	reached := make(chan struct{}, 1)
+	failure := test.failure
+	failure.Method, failure.Path, failure.Reached = call.method, s.path(call.id), reached
+	failure.Times = 9 // net/http makes a GET again whose connection breaks
+	s.Fail(failure)
+
+	err := s.failing(t, call, failure)
+	<-reached // a call that times out may have its effect later
+	s.Mend()
+	want := s.expectation(test, call)
+	if failure.AfterEffect && want == notShown {
+		want = "" // it was done
+	}
+	got := ""
+	if err != nil {
+		got = strings.ReplaceAll(err.Error(), s.API.URL, "{api}")
+	}
+	if got != want {
+		t.Errorf("got:\n%s\nwant:\n%s", got, want)
+	}
+	if strings.ContainsFunc(got, unicode.IsControl) {
+		t.Errorf("it is not one line: %q", got)
+	}
+	checkSafe(t, got)
+
+	plan, err := s.apply()
+	if err != nil {
+		t.Fatalf("again: %v", err)
+	}
+	if failure.AfterEffect && len(plan.Changes) > 0 {
+		t.Errorf("what had its effect is done again: %s", inJSON(t, plan))
+	}
+	s.checkDone(t)
+	if n := len(s.Webhooks()); n != 1 {
+		t.Errorf("%d webhooks", n)
+	}
+}
+
+// failing applies. Only a call that times out has a short time, so that a slow
+// machine does not fail another one.
+func (s *side) failing(t *testing.T, call apiCall, failure apitest.Failure) error {
+	t.Helper()
+	timesOut := failure.Status == 0 && !failure.Break
+	short := func() {
+		if timesOut {
+			s.Client.HTTP.Timeout = shortTimeout
+		}
+	}
+	defer func() { s.Client.HTTP.Timeout = timeout }()
+	switch {
+	case call.changes():
+		plan, err := s.Plan(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		short()
+		return s.carryOut(plan)
+	case call.id != "":
+		// The list goes before it.
+		transport := s.Client.HTTP.Transport
+		s.Client.HTTP.Transport = roundTrip(func(r *http.Request) (*http.Response, error) {
+			response, err := transport.RoundTrip(r)
+			short()
+			return response, err
+		})
+	default:
+		short()
+	}
+	_, err := s.apply()
+	return err
+}
+
+// longest is the longest answer that is read.
+const longest = 1 << 20
+
+const shortTimeout = 150 * time.Millisecond
+
+// expectation is what is said of a failure.
+func (s *side) expectation(test asked, call apiCall) string {
+	want := test.want
+	for _, name := range []string{call.name, call.api + " " + call.name} {
+		if other, ok := test.of[name]; ok {
+			want = other
+		}
+	}
+	if want == notShown {
+		return want
+	}
+	again, later, also := "check `api`, or try again", "try again later", ""
+	if call.changes() {
+		again = "whether it was done is not known: run the command again, it looks first"
+		later, also = again, "; "+again
+	}
+	account := ""
+	if call.api == "ndoto" {
+		account = " and `account`"
+	}
+	return "cannot " + call.does + ": " + strings.NewReplacer(
+		"{again}", again, "{; again}", also, "{later}", later, "{account}", account,
+		"{path}", s.path(""), "{timeout}", shortTimeout.String(),
+	).Replace(want)
+}
+
+// TestFailureOfDelete makes the calls of a `delete` fail; doing it again ends
+// with none of ours, and with what is somebody else's.
+func TestFailureOfDelete(t *testing.T) {
+	ctx := context.Background()
+	for name, start := range both {
+		for _, after := range []bool{false, true} {
+			s := start(t)
+			s.add("7", s.words)
+			s.add("8", s.otherWords)
+			s.Add(map[string]any{"id": "9", "name": "Zap", "url": "https://else.example.com/"})
+			s.Fail(apitest.Failure{Method: http.MethodDelete, Path: s.path("7"), Status: 503, AfterEffect: after})
+			remove := func() error {
+				plan, err := s.Delete(ctx, "")
+				for _, change := range plan.Changes {
+					if err == nil {
+						err = s.Do(ctx, change)
+					}
+				}
+				return err
+			}
+			checkError(t, remove(), "cannot delete subscription 7: "+s.API.URL+" has a fault of its own (503); whether it was done is not known: run the command again, it looks first")
+			if err := remove(); err != nil {
+				t.Errorf("%s: again: %v", name, err)
+			}
+			if id := s.only(t)["id"]; id != "9" {
+				t.Errorf("%s: %v is there", name, id)
+			}
+		}
+	}
+}
+
+// TestFailureOfCheck shows what is said when everything was done, and looking
+// fails.
+func TestFailureOfCheck(t *testing.T) {
+	for name, start := range both {
+		t.Run(name, func(t *testing.T) {
+			s := start(t)
+			plan, err := s.Plan(context.Background())
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.Fail(apitest.Failure{Method: http.MethodGet, Path: s.path(""), Status: 500})
+			checkError(t, s.carryOut(plan), "done, but it is not known what came of it: cannot list subscriptions: "+s.API.URL+" has a fault of its own (500); try again later")
+			if plan := s.mustApply(t); len(plan.Changes) > 0 {
+				t.Errorf("it does it again: %s", inJSON(t, plan))
+			}
+		})
+	}
+}
+
+// TestGoneMeanwhile shows what happens when what a plan is about is gone before
+// it is done.
+func TestGoneMeanwhile(t *testing.T) {
+	ctx := context.Background()
+	for name, start := range both {
+		t.Run(name, func(t *testing.T) {
+			s := start(t)
+			s.add("7", s.otherWords)
+			plan, err := s.Plan(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Client.Delete(ctx, "7"); err != nil {
+				t.Fatal(err)
+			}
+			checkError(t, s.carryOut(plan), "cannot update subscription 7: "+gone)
+			s.mustApply(t)
+		})
+	}
+}
+
+// TestNotReached pins what is said when there is no server, and when the caller
+// gives up.
+func TestNotReached(t *testing.T) {
+	server := httptest.NewServer(nil)
+	at := server.URL
+	server.Close()
+	client := &subscription.Client{API: description(t, "chatbot"), URL: at, Key: apiKey, HTTP: subscription.NewHTTPClient(timeout)}
+	_, err := client.List(context.Background())
+	if err == nil {
+		t.Fatal("no error")
+	}
+	begin, end := "cannot list subscriptions: "+at+" cannot be reached, or broke off (dial tcp ", "; check `api`, or try again"
+	if got := err.Error(); !strings.HasPrefix(got, begin) || !strings.HasSuffix(got, end) || strings.ContainsFunc(got, unicode.IsControl) {
+		t.Errorf("got %q, want %s … %s", got, begin, end)
+	}
+
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	err = client.Delete(ctx, "7")
+	checkError(t, err, "cannot delete subscription 7: "+at+" cannot be reached, or broke off (context canceled); whether it was done is not known: run the command again, it looks first")
+}
+
+// TestOddURL pins what is said of an API whose URL cannot be called; JSON can say
+// such things.
+func TestOddURL(t *testing.T) {
+	client := &subscription.Client{API: description(t, "chatbot"), URL: "http://[::1/" + apiKey, Key: apiKey, HTTP: subscription.NewHTTPClient(timeout)}
+	_, err := client.List(context.Background())
+	checkError(t, err, "cannot list subscriptions: the URL of the API cannot be called; check `api` and `account`")
+}
+
+// TestLongestAnswer shows that an answer of just that length is read.
+func TestLongestAnswer(t *testing.T) {
+	s := newChatBot(t)
+	s.Fail(apitest.Failure{Method: http.MethodGet, Status: 200, Body: "[" + strings.Repeat(" ", longest-2) + "]"})
+	if list, err := s.Client.List(context.Background()); err != nil || len(list) != 0 {
+		t.Errorf("got %v, %v", list, err)
+	}
+}
+
+// TestFailureOfLook shows that nothing is done one by one without looking first.
+func TestFailureOfLook(t *testing.T) {
+	ctx := context.Background()
+	s := newNdoto(t)
+	s.Client.Key = otherToken
+	want := "cannot list subscriptions: " + s.API.URL + " does not accept the API token (401); check `key`"
+	_, err := s.Create(ctx)
+	checkError(t, err, want)
+	_, err = s.Update(ctx, "7")
+	checkError(t, err, want)
+	_, err = s.Delete(ctx, "7")
+	checkError(t, err, want)
+	_, err = s.Get(ctx, "7")
+	checkError(t, err, want)
+	_, _, err = s.List(ctx)
+	checkError(t, err, want)
+	if calls := s.Calls(); len(calls) > 0 {
+		t.Errorf("it calls %v", calls)
+	}
+}

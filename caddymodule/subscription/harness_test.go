@@ -1,0 +1,367 @@
+package subscription_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/provider"
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/subscription"
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/subscription/apitest"
+)
+
+// Credentials, with characters that are escaped in a URL, and without parts in
+// common.
+const (
+	apiKey      = "Kq7/aXi+kZy=oJf&aWc%unt"
+	token       = "Tz3/tOk+eNo=fGt&hEw%ebh"
+	otherToken  = "Uw9/oVh+eRt=kMe&nBo%fUr"
+	headerValue = "Hv5/vEl+uQo=hDe&aPd%erY"
+	otherValue  = "Jw6/sEc+oNd=lVa&uGe%oTf"
+	username    = "Bu8/uZe+rNa=mKf&tXe%auT"
+	password    = "Cp2/pYs+sWo=rHd&oLf%bSi"
+)
+
+// The tokens as they stand in a URL.
+const (
+	tokenInURL      = "Tz3%2FtOk%2BeNo%3DfGt%26hEw%25ebh"
+	otherTokenInURL = "Uw9%2FoVh%2BeRt%3DkMe%26nBo%25fUr"
+)
+
+var secrets = []string{apiKey, token, otherToken, headerValue, otherValue, username, password}
+
+// timeout is that of a call which does not time out.
+const timeout = 30 * time.Second
+
+// side is an API, and what a block wants there.
+type side struct {
+	*apitest.API
+	*subscription.Target
+
+	hook *hook // what ChatBot.com sends to
+
+	words, otherWords map[string]any // members of what is wanted, and of what is not
+}
+
+// description returns the description of a built-in provider's API.
+func description(t testing.TB, name string) *subscription.API {
+	t.Helper()
+	p, ok := provider.Get(name)
+	if !ok || p.Spec().Subscriptions == nil {
+		t.Fatalf("%s has no API", name)
+	}
+	return p.Spec().Subscriptions
+}
+
+// newNdoto starts Ndoto's API, without a webhook.
+func newNdoto(t testing.TB) *side { return newNdotoThat(t, true) }
+
+// newNdotoThat does that for an API whose list has the inbox or not.
+func newNdotoThat(t testing.TB, tellsInbox bool) *side {
+	api := apitest.Ndoto(t, apiKey, "17", tellsInbox)
+	s := &side{API: api, Target: &subscription.Target{
+		Client:   newClient(t, api, "ndoto"),
+		Provider: "ndoto",
+		Want: subscription.Subscription{
+			Name:   "caddy-webhooks",
+			Events: []string{"message_created", "contact_created"},
+		},
+	}}
+	s.Client.Account = "17"
+	s.present(token)
+	s.words = map[string]any{"subscriptions": []any{"message_created", "contact_created"}}
+	s.otherWords = map[string]any{"subscriptions": []any{"message_created", "message_updated"}}
+	return s
+}
+
+// present makes Ndoto's URL carry a token, as the gateway does.
+func (s *side) present(token string) {
+	s.Want.Token = token
+	s.Want.URL = "https://hooks.example.com/ndoto?token=" + url.QueryEscape(token)
+}
+
+// newChatBot starts ChatBot.com's API, without a webhook.
+func newChatBot(t testing.TB) *side {
+	api := apitest.ChatBot(t, apiKey)
+	hook := newHook(t)
+	s := &side{API: api, hook: hook, Target: &subscription.Target{
+		Client:   newClient(t, api, "chatbot"),
+		Provider: "chatbot",
+		Want: subscription.Subscription{
+			Name:      "caddy-webhooks",
+			URL:       hook.URL + "/chatbot",
+			Token:     token,
+			Headers:   []subscription.Header{{Name: "X-Proof", Value: headerValue}},
+			BasicAuth: subscription.BasicAuth{Username: username, Password: password},
+		},
+		Challenge: &subscription.Challenge{Parameter: "challenge", Token: "token"},
+	}}
+	members := func(token string) map[string]any {
+		return map[string]any{
+			"token":   token,
+			"headers": []any{map[string]any{"name": "X-Proof", "value": headerValue}},
+			"auth":    map[string]any{"username": username, "password": password},
+		}
+	}
+	s.words, s.otherWords = members(token), members(otherToken)
+	return s
+}
+
+func newClient(t testing.TB, api *apitest.API, name string) *subscription.Client {
+	client := subscription.NewHTTPClient(timeout)
+	// Its own: the end of another test's server closes those of the default.
+	transport := new(http.Transport)
+	t.Cleanup(transport.CloseIdleConnections)
+	client.Transport = transport
+	return &subscription.Client{
+		API: description(t, name), URL: api.URL, Key: apiKey, Hidden: secrets[1:],
+		HTTP: client,
+	}
+}
+
+// both are the two APIs, for what holds for each.
+var both = map[string]func(testing.TB) *side{"ndoto": newNdoto, "chatbot": newChatBot}
+
+// add adds a webhook to what the provider has: ours, with the members that are
+// wanted or others.
+func (s *side) add(id any, members map[string]any) {
+	webhook := map[string]any{"id": id, "name": s.Want.Name, "url": s.Want.URL, "active": true, "error": map[string]any{}}
+	for name, value := range members {
+		webhook[name] = value
+	}
+	s.Add(webhook)
+}
+
+// apply does what `apply` does: it looks, makes each change, and looks again.
+func (s *side) apply() (subscription.Plan, error) {
+	plan, err := s.Plan(context.Background())
+	if err != nil {
+		return plan, err
+	}
+	return plan, s.carryOut(plan)
+}
+
+func (s *side) carryOut(plan subscription.Plan) error {
+	for _, change := range plan.Changes {
+		if err := s.Do(context.Background(), change); err != nil {
+			return err
+		}
+	}
+	if len(plan.Changes) == 0 {
+		return nil
+	}
+	_, err := s.Check(context.Background(), plan)
+	return err
+}
+
+// mustApply does that, and checks that nothing is left to do.
+func (s *side) mustApply(t *testing.T) subscription.Plan {
+	t.Helper()
+	plan, err := s.apply()
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkSafe(t, inJSON(t, plan))
+	s.checkDone(t)
+	return plan
+}
+
+// checkDone checks that the provider has exactly one webhook of ours, with all
+// that is wanted, and that a plan finds nothing to do and calls nothing but GET.
+func (s *side) checkDone(t *testing.T) {
+	t.Helper()
+	var ours []map[string]any
+	for _, webhook := range s.Webhooks() {
+		if webhook["name"] == s.Want.Name && webhook["url"] == s.Want.URL {
+			ours = append(ours, webhook)
+		}
+	}
+	if len(ours) != 1 {
+		t.Fatalf("%d webhooks are ours: %v", len(ours), ours)
+	}
+	for name, want := range s.words {
+		if got := ours[0][name]; !reflect.DeepEqual(got, want) {
+			t.Errorf("%s is %v, want %v", name, got, want)
+		}
+	}
+	s.Calls()
+	plan, err := s.Plan(context.Background())
+	if err != nil || len(plan.Changes) > 0 {
+		t.Errorf("a second plan: %s, %v", inJSON(t, plan), err)
+	}
+	if plan.ID == "" {
+		t.Error("a plan names no subscription")
+	}
+	calls := s.Calls()
+	for _, call := range calls {
+		if call.Method != http.MethodGet {
+			t.Errorf("a plan calls %s %s", call.Method, call.Path)
+		}
+	}
+	if len(calls) == 0 {
+		t.Error("a plan calls nothing")
+	}
+}
+
+// members returns the only webhook that there is.
+func (s *side) only(t *testing.T) map[string]any {
+	t.Helper()
+	webhooks := s.Webhooks()
+	if len(webhooks) != 1 {
+		t.Fatalf("%d webhooks: %v", len(webhooks), webhooks)
+	}
+	return webhooks[0]
+}
+
+// path is that of all webhooks, or of one.
+func (s *side) path(id string) string {
+	path := strings.ReplaceAll(s.Client.API.Path, "$account", s.Client.Account)
+	if id != "" {
+		path += "/" + id
+	}
+	return path
+}
+
+// checkPlan compares a plan's changes, each as `<action> <id> [<differences>]`,
+// and its notes.
+func checkPlan(t *testing.T, plan subscription.Plan, changes, notes []string) {
+	t.Helper()
+	var got []string
+	for _, change := range plan.Changes {
+		got = append(got, changeText(change))
+	}
+	if !slices.Equal(got, changes) {
+		t.Errorf("changes:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(changes, "\n"))
+	}
+	if !slices.Equal(plan.Notes, notes) {
+		t.Errorf("notes:\n%s\nwant:\n%s", strings.Join(plan.Notes, "\n"), strings.Join(notes, "\n"))
+	}
+	checkSafe(t, inJSON(t, plan))
+}
+
+func changeText(change subscription.Change) string {
+	return strings.TrimSpace(fmt.Sprintf("%s %s", change.Action, change.ID)) + differencesText(change.Differences)
+}
+
+// differencesText writes differences as `[+field value ~field]`.
+func differencesText(differences []subscription.Difference) string {
+	signs := map[string]string{subscription.Add: "+", subscription.Remove: "-", subscription.Replace: "~"}
+	var texts []string
+	for _, d := range differences {
+		texts = append(texts, strings.TrimSpace(signs[d.Change]+d.Field+" "+d.Value))
+	}
+	if len(texts) == 0 {
+		return ""
+	}
+	return " [" + strings.Join(texts, ", ") + "]"
+}
+
+// checkSafe checks that a text holds no credential, however it is written, and no
+// part of one that tells something.
+func checkSafe(t *testing.T, text string) {
+	t.Helper()
+	for _, secret := range secrets {
+		if part := repeated(text, secret); part != "" {
+			t.Errorf("%q is a part of %q and stands in: %s", part, secret, text)
+		}
+	}
+}
+
+// repeated returns a part of a credential, as eight letters and digits of it,
+// that a text holds.
+func repeated(text, secret string) string {
+	text = lettersAndDigits(text)
+	for _, form := range []string{secret, url.QueryEscape(secret), url.PathEscape(secret)} {
+		form = lettersAndDigits(form)
+		for i := 0; i+8 <= len(form); i++ {
+			if part := form[i : i+8]; strings.Contains(text, part) {
+				return part
+			}
+		}
+	}
+	return ""
+}
+
+func lettersAndDigits(s string) string {
+	return strings.Map(func(r rune) rune {
+		if 'a' <= r && r <= 'z' || '0' <= r && r <= '9' {
+			return r
+		}
+		return -1
+	}, strings.ToLower(s))
+}
+
+func inJSON(t testing.TB, value any) string {
+	t.Helper()
+	var b strings.Builder
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(value); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// hook answers ChatBot.com's challenge as the gateway does.
+type hook struct {
+	*httptest.Server
+
+	mu      sync.Mutex
+	token   string
+	answer  http.HandlerFunc // instead, nil for none
+	queries []url.Values
+}
+
+func newHook(t testing.TB) *hook {
+	h := &hook{token: token}
+	h.Server = httptest.NewServer(h)
+	t.Cleanup(h.Close)
+	return h
+}
+
+func (h *hook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	query := r.URL.Query()
+	h.queries = append(h.queries, query)
+	switch {
+	case h.answer != nil:
+		h.answer(w, r)
+	case query.Get("token") != h.token:
+		w.WriteHeader(http.StatusUnauthorized)
+	default:
+		_, _ = w.Write([]byte(query.Get("challenge")))
+	}
+}
+
+// expect makes the hook take another token.
+func (h *hook) expect(token string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.token = token
+}
+
+// say makes the hook answer something else.
+func (h *hook) say(answer http.HandlerFunc) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.answer = answer
+}
+
+// called returns the queries since the last time.
+func (h *hook) called() []url.Values {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	queries := h.queries
+	h.queries = nil
+	return queries
+}

@@ -1,0 +1,312 @@
+package subscription
+
+import (
+	"encoding/json"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+// everyField is an API that knows every field, by a name of its own.
+func everyField() *API {
+	api := &API{API: "https://api.example.com", Path: "/webhooks", Key: Key{Bearer: true}, List: "data", Update: Put, Fields: map[string]string{}}
+	for _, f := range fields {
+		api.Fields[f.word] = "its_" + f.word
+	}
+	return api
+}
+
+// toldOf lists the fields that an answer told.
+func toldOf(s Subscription) string {
+	var told []string
+	for _, f := range fields {
+		if s.told[f.word] {
+			told = append(told, f.word)
+		}
+	}
+	return strings.Join(told, " ")
+}
+
+// TestRead shows what is read from a provider's answer, also from an odd one:
+// what is not as it should be is not told, unless nobody could say what is what.
+func TestRead(t *testing.T) {
+	const rest = `,"its_name":"a","its_url":"https://hooks.example.com/"}`
+	plain := Subscription{ID: "7", Name: "a", URL: "https://hooks.example.com/"}
+	with := func(change func(*Subscription)) Subscription {
+		s := plain
+		change(&s)
+		return s
+	}
+	for _, test := range []struct {
+		name, answer string
+		want         Subscription
+		told, err    string
+	}{
+		{"a number as its id", `{"its_id":7` + rest, plain, "id name url", ""},
+		{"a text as its id", `{"its_id":"7"` + rest, plain, "id name url", ""},
+		{"a long number", `{"its_id":12345678901234567890123` + rest, with(func(s *Subscription) { s.ID = "12345678901234567890123" }), "id name url", ""},
+		{"a UUID", `{"its_id":"123e4567-e89b-12d3-a456-426614174000"` + rest, with(func(s *Subscription) { s.ID = "123e4567-e89b-12d3-a456-426614174000" }), "id name url", ""},
+		{"signs in its id", `{"its_id":"a.b:c~d_e-f"` + rest, with(func(s *Subscription) { s.ID = "a.b:c~d_e-f" }), "id name url", ""},
+		{"unknown members", `{"its_id":7,"id":8,"name":"b","":"c"` + rest, plain, "id name url", ""},
+		{"null members", `{"its_id":"7","its_name":null,"its_url":null,"its_events":null,"its_inbox":null,"its_token":null,"its_header":null,"its_basic_auth":null,"its_active":null,"its_error":null}`, Subscription{ID: "7"}, "id name url events inbox token header basic_auth error", ""},
+		{"all members", `{"its_id":"7","its_name":"a","its_url":"b","its_events":["c","d"],"its_inbox":4,"its_token":"e","its_header":[{"name":"f","value":"g","more":1}],"its_basic_auth":{"username":"h","password":"i"},"its_active":true,"its_error":"j"}`,
+			Subscription{ID: "7", Name: "a", URL: "b", Events: []string{"c", "d"}, Inbox: "4", Token: "e", Headers: []Header{{"f", "g"}}, BasicAuth: BasicAuth{"h", "i"}, Active: true, Error: "j"},
+			"id name url events inbox token header basic_auth active error", ""},
+		{"empty members", `{"its_events":[],"its_inbox":"","its_token":"","its_header":[],"its_basic_auth":{},"its_active":false,"its_error":"","its_id":7` + rest,
+			with(func(s *Subscription) { s.Events, s.Headers = []string{}, []Header{} }), "id name url events inbox token header basic_auth active error", ""},
+		{"an inbox as text", `{"its_id":7,"its_inbox":"4"` + rest, with(func(s *Subscription) { s.Inbox = "4" }), "id name url inbox", ""},
+		{"a number as its name", `{"its_id":7,"its_name":1.50,"its_url":""}`, Subscription{ID: "7", Name: "1.50"}, "id name url", ""},
+		{"an error with date and message", `{"its_id":7,"its_error":{"date":"2017-12-04","message":"timeout"}` + rest, with(func(s *Subscription) { s.Error = "timeout (2017-12-04)" }), "id name url error", ""},
+		{"an error with a message", `{"its_id":7,"its_error":{"message":"timeout"}` + rest, with(func(s *Subscription) { s.Error = "timeout" }), "id name url error", ""},
+		{"an error with a date", `{"its_id":7,"its_error":{"date":"2017-12-04"}` + rest, plain, "id name url error", ""},
+		{"an empty error", `{"its_id":7,"its_error":{}` + rest, plain, "id name url error", ""},
+
+		{"odd events", `{"its_id":7,"its_events":"message_created"` + rest, plain, "id name url", ""},
+		{"an odd inbox", `{"its_id":7,"its_inbox":{"id":4}` + rest, plain, "id name url", ""},
+		{"an odd token", `{"its_id":7,"its_token":["a"]` + rest, plain, "id name url", ""},
+		{"odd headers", `{"its_id":7,"its_header":{"X-A":"b"}` + rest, plain, "id name url", ""},
+		{"an odd state", `{"its_id":7,"its_active":"yes"` + rest, plain, "id name url", ""},
+		{"an odd error", `{"its_id":7,"its_error":[1]` + rest, plain, "id name url", ""},
+
+		{"no id", `{"a":7` + rest, plain, "", "a subscription without an id"},
+		{"null as its id", `{"its_id":null` + rest, plain, "", "a subscription without an id"},
+		{"an empty id", `{"its_id":""` + rest, plain, "", "a subscription without an id"},
+		{"an odd id", `{"its_id":{"a":7}` + rest, plain, "", "a subscription whose id is something else"},
+		{"an odd name", `{"its_id":7,"its_name":{},"its_url":""}`, plain, "", "a subscription whose name is something else"},
+		{"an odd URL", `{"its_id":7,"its_name":"a","its_url":false}`, plain, "", "a subscription whose url is something else"},
+		{"a path as its id", `{"its_id":"7/../8"` + rest, plain, "", "a subscription without an id"},
+		{"a slash", `{"its_id":"/"` + rest, plain, "", "a subscription without an id"},
+		{"a dot", `{"its_id":"."` + rest, plain, "", "a subscription without an id"},
+		{"two dots", `{"its_id":".."` + rest, plain, "", "a subscription without an id"},
+		{"a query", `{"its_id":"7?a"` + rest, plain, "", "a subscription without an id"},
+		{"an escape", `{"its_id":"%2e%2e"` + rest, plain, "", "a subscription without an id"},
+		{"a line", `{"its_id":"7\n"` + rest, plain, "", "a subscription without an id"},
+		{"a control character", `{"its_id":"\u001b[2J"` + rest, plain, "", "a subscription without an id"},
+		{"a space", `{"its_id":"7 8"` + rest, plain, "", "a subscription without an id"},
+		{"other letters", `{"its_id":"é"` + rest, plain, "", "a subscription without an id"},
+		{"a very long id", `{"its_id":"` + strings.Repeat("7", 201) + `"` + rest, plain, "", "a subscription without an id"},
+		{"null", `null`, plain, "", "a subscription that is not an object"},
+		{"a text", `"7"`, plain, "", "a subscription that is not an object"},
+		{"an array", `[7]`, plain, "", "a subscription that is not an object"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got, err := everyField().read(json.RawMessage(test.answer))
+			if test.err != "" {
+				if err == nil || err.Error() != test.err {
+					t.Errorf("got %v, want %s", err, test.err)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if told := toldOf(got); told != test.told {
+				t.Errorf("told: %s, want %s", told, test.told)
+			}
+			got.told = nil
+			if !reflect.DeepEqual(got, test.want) {
+				t.Errorf("got %+v, want %+v", got, test.want)
+			}
+		})
+	}
+}
+
+// TestReadUnknown shows that what an API is not said to have is not read.
+func TestReadUnknown(t *testing.T) {
+	api := &API{Fields: map[string]string{"id": "id", "name": "name", "url": "url"}}
+	s, err := api.read(json.RawMessage(`{"id":7,"":"a","token":"b"}`))
+	if err != nil || toldOf(s) != "id" || s.Token != "" {
+		t.Errorf("got %+v, %v", s, err)
+	}
+}
+
+// TestReadList shows what a list is, and pins what is said of anything else.
+func TestReadList(t *testing.T) {
+	member, answer := &API{List: "data", Fields: everyField().Fields}, &API{List: ListIsAnswer, Fields: everyField().Fields}
+	for _, test := range []struct {
+		api     *API
+		answer  string
+		n       int
+		wantErr string
+	}{
+		{member, `{"data":[]}`, 0, ""},
+		{member, ` {"data":[{"its_id":7},{"its_id":8}],"next":null} `, 2, ""},
+		{member, `{}`, 0, "something else than a list"},
+		{member, `{"data":null}`, 0, "something else than a list"},
+		{member, `{"data":{}}`, 0, "something else than a list"},
+		{member, `null`, 0, "something else than a list"},
+		{member, `[]`, 0, "something else than an object with data"},
+		{member, `"data"`, 0, "something else than an object with data"},
+		{member, `{"data":[{"its_id":7},{}]}`, 0, "a subscription without an id"},
+		{answer, `[]`, 0, ""},
+		{answer, "[{\"its_id\":\"a\"}]\n", 1, ""},
+		{answer, `{"data":[]}`, 0, "something else than a list"},
+		{answer, `null`, 0, "something else than a list"},
+		{answer, `[[]]`, 0, "a subscription that is not an object"},
+	} {
+		list, err := test.api.readList([]byte(test.answer))
+		got := ""
+		if err != nil {
+			got = err.Error()
+		}
+		if len(list) != test.n || got != test.wantErr {
+			t.Errorf("%s: %d and %q, want %d and %q", test.answer, len(list), got, test.n, test.wantErr)
+		}
+	}
+}
+
+// TestTellAlike shows that a field which only some of a list have is empty in
+// the others, and that none is told which nobody has.
+func TestTellAlike(t *testing.T) {
+	list, err := everyField().readList([]byte(`{"data":[{"its_id":7,"its_inbox":4},{"its_id":8,"its_name":"a","its_active":true}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := toldOf(list[0]), "id name inbox"; got != want {
+		t.Errorf("the first tells %s, want %s", got, want)
+	}
+	if got, want := toldOf(list[1]), "id name inbox active"; got != want {
+		t.Errorf("the second tells %s, want %s", got, want)
+	}
+}
+
+// TestWrite pins what is sent: all there is, or some fields, and what there is
+// not in the form that says so.
+func TestWrite(t *testing.T) {
+	full := &Subscription{
+		ID: "7", Name: "a", URL: "b", Events: []string{"c"}, Inbox: "4", Token: "d", Headers: []Header{{"e", "f"}},
+		BasicAuth: BasicAuth{"g", "h"}, Active: true, Error: "i",
+	}
+	empty := &Subscription{Name: "a", URL: "b"}
+	all := make([]string, len(fields))
+	for i, f := range fields {
+		all[i] = f.word
+	}
+	some := everyField()
+	some.Fields = map[string]string{"id": "id", "name": "name", "url": "url"}
+	for _, test := range []struct {
+		name    string
+		members map[string]any
+		want    string
+	}{
+		{"all", everyField().writeAll(full), `{"its_basic_auth":{"username":"g","password":"h"},"its_events":["c"],"its_header":[{"name":"e","value":"f"}],"its_inbox":4,"its_name":"a","its_token":"d","its_url":"b"}`},
+		{"all by their words", everyField().write(full, all), `{"its_basic_auth":{"username":"g","password":"h"},"its_events":["c"],"its_header":[{"name":"e","value":"f"}],"its_inbox":4,"its_name":"a","its_token":"d","its_url":"b"}`},
+		{"all of nothing", everyField().writeAll(empty), `{"its_basic_auth":{},"its_events":null,"its_header":[],"its_name":"a","its_token":"","its_url":"b"}`},
+		{"nothing by its words", everyField().write(empty, []string{"inbox", "header", "basic_auth", "token"}), `{"its_basic_auth":{},"its_header":[],"its_inbox":null,"its_token":""}`},
+		{"one", everyField().write(full, []string{"events"}), `{"its_events":["c"]}`},
+		{"none", everyField().write(full, nil), `{}`},
+		{"what only the provider sets", everyField().write(full, []string{"id", "active", "error"}), `{}`},
+		{"what the API knows", some.writeAll(full), `{"name":"a","url":"b"}`},
+		{"of these what the API knows", some.write(full, []string{"name", "token"}), `{"name":"a"}`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got, err := json.Marshal(test.members)
+			if err != nil || string(got) != test.want {
+				t.Errorf("got %s, %v, want %s", got, err, test.want)
+			}
+		})
+	}
+}
+
+// TestRetryWhen shows what a Retry-After header says.
+func TestRetryWhen(t *testing.T) {
+	for header, want := range map[string]string{
+		"":                                  "later",
+		"0":                                 "in 0 s",
+		"30":                                "in 30 s",
+		" 30\t":                             "in 30 s",
+		"999999999":                         "in 999999999 s",
+		"1000000000":                        "later",
+		"-1":                                "later",
+		"+1":                                "later",
+		"1.5":                               "later",
+		"30 s":                              "later",
+		"soon":                              "later",
+		"3\x1b[2J":                          "later",
+		"２":                                 "later",
+		"Wed, 21 Oct 2026 07:28:00 GMT":     "after 2026-10-21 07:28:00 UTC",
+		"Wednesday, 21-Oct-26 07:28:00 GMT": "after 2026-10-21 07:28:00 UTC",
+		"Wed Oct 21 07:28:00 2026":          "after 2026-10-21 07:28:00 UTC",
+		"2026-10-21T07:28:00Z":              "later",
+	} {
+		if got := retryWhen(header); got != want {
+			t.Errorf("%q: %s, want %s", header, got, want)
+		}
+	}
+}
+
+// TestReason shows where an answer says why.
+func TestReason(t *testing.T) {
+	for answer, want := range map[string]string{
+		``:                                    "",
+		`<html>no</html>`:                     "",
+		`null`:                                "",
+		`7`:                                   "",
+		`"no"`:                                ": no",
+		`["no","never"]`:                      ": no, never",
+		`{"message":"no"}`:                    ": no",
+		`{"message":""}`:                      "",
+		`{"message":7,"code":"a"}`:            "",
+		`{"error":"no","message":"never"}`:    ": never, no",
+		`{"error":{"message":"no","code":7}}`: ": no",
+		`{"errors":[{"detail":"no"},{"details":["never"]}]}`:        ": no, never",
+		`{"status":{"code":422,"type":"error","description":"no"}}`: ": no",
+		`{"message":"\u0000\n"}`:                                    "",
+	} {
+		if got := new(Client).reason([]byte(answer)); got != want {
+			t.Errorf("%s: %q, want %q", answer, got, want)
+		}
+	}
+}
+
+// TestDifferences pins in which order and how the differences of each kind of
+// value are said; some must not be shown.
+func TestDifferences(t *testing.T) {
+	api := everyField()
+	want := Subscription{
+		Name: "a", URL: "https://hooks.example.com/", Events: []string{"b"}, Inbox: "4", Token: "c",
+		Headers: []Header{{"X-A", "d"}}, BasicAuth: BasicAuth{"e", "f"},
+	}
+	read := func(answer string) Subscription {
+		t.Helper()
+		s, err := api.read(json.RawMessage(answer))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	for _, test := range []struct {
+		name, answer string
+		want         []Difference
+	}{
+		{"nothing told", `{"its_id":7}`, nil},
+		{"all as wanted", `{"its_id":7,"its_name":"a","its_url":"https://hooks.example.com/","its_events":["b"],"its_inbox":4,"its_token":"c","its_header":[{"name":"x-a","value":"d"}],"its_basic_auth":{"username":"e","password":"f"},"its_active":false,"its_error":"g"}`, nil},
+		{"nothing there", `{"its_id":7,"its_name":null,"its_url":"","its_events":null,"its_inbox":null,"its_token":null,"its_header":null,"its_basic_auth":null}`, []Difference{
+			{Add, "name", "a"}, {Add, "url", "https://hooks.example.com/"}, {Add, "events", "b"}, {Add, "inbox", "4"},
+			{Add, "token", ""}, {Add, "header", "X-A"}, {Add, "basic_auth", ""},
+		}},
+		{"all else", `{"its_id":7,"its_name":"z","its_url":"https://else.example.com/?y=x","its_events":["w"],"its_inbox":5,"its_token":"v","its_header":[{"name":"X-A","value":"u"},{"name":"X-B","value":"t"}],"its_basic_auth":{"username":"s"}}`, []Difference{
+			{Add, "name", "a"}, {Remove, "name", "z"},
+			{Add, "url", "https://hooks.example.com/"}, {Remove, "url", "https://else.example.com/?y=…"},
+			{Add, "events", "b"}, {Remove, "events", "w"},
+			{Add, "inbox", "4"}, {Remove, "inbox", "5"},
+			{Replace, "token", ""},
+			{Remove, "header", "X-B"}, {Replace, "header", "X-A"},
+			{Replace, "basic_auth", ""},
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := read(test.answer)
+			if got := s.differences(api, &want); !reflect.DeepEqual(got, test.want) {
+				t.Errorf("got %v, want %v", got, test.want)
+			}
+		})
+	}
+
+	// The other way round, what is not wanted is removed.
+	s := read(`{"its_id":7,"its_name":"a","its_url":"https://hooks.example.com/?k=v","its_token":"c","its_header":[{"name":"X-A","value":"d"}],"its_basic_auth":{"password":"f"}}`)
+	got := s.differences(api, &Subscription{Name: "a", URL: "https://hooks.example.com/"})
+	if want := []Difference{{Replace, "url", "https://hooks.example.com/"}, {Remove, "token", ""}, {Remove, "header", "X-A"}, {Remove, "basic_auth", ""}}; !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
