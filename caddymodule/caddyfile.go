@@ -59,14 +59,21 @@ func parseDirective(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 	return handler, checkSource(h, completed)
 }
 
-// linesOf returns what an error is about, at its first line: a `deliver`, or the
-// block as a whole.
+// linesOf returns what an error is about, at its first line: a `deliver`, a
+// `subscribe`, or the block as a whole.
 func linesOf(h httpcaddyfile.Helper, err error) *caddyfile.Dispenser {
-	var about *deliverError
+	var about interface{ firstLine() *caddyfile.Dispenser }
 	if errors.As(err, &about) {
-		return about.deliver.firstLine()
+		return about.firstLine()
 	}
 	return h.Dispenser
+}
+
+// restarted returns a block at its first line, for errors.
+func restarted(block *caddyfile.Dispenser) *caddyfile.Dispenser {
+	block.Reset()
+	block.Next()
+	return block
 }
 
 // clone returns a copy that shares nothing that complete changes.
@@ -155,6 +162,8 @@ func (known placedHandlers) claimDelivers(placed *placedHandler) error {
 //		sign       <secret...>
 //
 //		deliver <name> { ... }    # zero or more, see parseDeliver
+//
+//		subscribe { ... }         # see parseSubscribe
 //	}
 //
 // The routes of a `to` need more than d: the directive's own parser makes them.
@@ -168,15 +177,15 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	seen := make(map[string]bool)
 	for d.NextBlock(0) {
 		word := d.Val()
-		if word == "deliver" {
-			if err := h.parseDeliver(d.NewFromNextSegment()); err != nil {
+		if parse, ok := subblocks[word]; ok {
+			if err := parse(h, d.NewFromNextSegment()); err != nil {
 				return err
 			}
 			continue
 		}
 		parse, ok := subdirectives[word]
 		if !ok {
-			return d.Errf("unknown subdirective %q of webhooks: use secret, token, basic_auth, header, unverified, tolerance, max_body, source, dedup, format, sign or deliver", word)
+			return d.Errf("unknown subdirective %q of webhooks: use secret, token, basic_auth, header, unverified, tolerance, max_body, source, dedup, format, sign, deliver or subscribe", word)
 		}
 		if seen[word] && word != "header" {
 			return d.Errf("`%s` stands in this block twice; put all of it on one line", word)
@@ -190,6 +199,12 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		}
 	}
 	return nil
+}
+
+// subblocks parses each subdirective that has a block.
+var subblocks = map[string]func(h *Handler, block *caddyfile.Dispenser) error{
+	"deliver":   (*Handler).parseDeliver,
+	"subscribe": (*Handler).parseSubscribe,
 }
 
 // subdirectives parses each subdirective from its arguments.
@@ -236,8 +251,11 @@ var subdirectives = map[string]func(h *Handler, d *caddyfile.Dispenser, args []s
 }
 
 func parseText(d *caddyfile.Dispenser, word string, args []string, to *string) error {
-	if len(args) != 1 || args[0] == "" {
+	if len(args) != 1 {
 		return d.Errf("`%s` takes one argument, not %d", word, len(args))
+	}
+	if args[0] == "" {
+		return d.Errf("`%s` takes one argument that is not empty", word)
 	}
 	*to = args[0]
 	return nil

@@ -126,6 +126,8 @@ func (e *deliverError) Error() string { return e.deliver.String() + ": " + e.err
 
 func (e *deliverError) Unwrap() error { return e.err }
 
+func (e *deliverError) firstLine() *caddyfile.Dispenser { return e.deliver.firstLine() }
+
 // completeDeliver checks the destinations and fills in their defaults.
 func (h *Handler) completeDeliver(p *provider.Provider) error {
 	if len(h.Delivers) > 0 && p.Spec().Reply == provider.ReplyAnswer {
@@ -263,7 +265,9 @@ var adaptedGroup = regexp.MustCompile(`"group":"group\d+"`)
 // settingsOf returns the settings of a handler by their names in JSON, for
 // comparison. It is too late once a route is provisioned: that empties it.
 func settingsOf(h *Handler) (map[string]any, error) {
-	text, err := json.Marshal(h)
+	serving := *h
+	serving.Subscribe = nil // changes nothing in how it serves
+	text, err := json.Marshal(serving)
 	if err != nil {
 		return nil, err
 	}

@@ -158,11 +158,7 @@ func parseTo(deliver *Deliver, d *caddyfile.Dispenser) error {
 }
 
 // firstLine returns the block at its first line, for errors.
-func (d *Deliver) firstLine() *caddyfile.Dispenser {
-	d.block.Reset()
-	d.block.Next()
-	return d.block
-}
+func (d *Deliver) firstLine() *caddyfile.Dispenser { return restarted(d.block) }
 
 // insideTo marks, in the state of a block, that it is a `to` or stands in one.
 const insideTo = "webhooks.to"

@@ -117,6 +117,11 @@ type Handler struct {
 	// for its answer.
 	Delivers []*Deliver `json:"deliver,omitempty"`
 
+	// What the provider is to be told, if it has an API for that, by
+	// `caddy webhooks subscriptions`. It changes nothing in how this handler
+	// serves.
+	Subscribe *Subscribe `json:"subscribe,omitempty"`
+
 	app      *App
 	provider *provider.Provider
 	verifier verify.Verifier
@@ -246,7 +251,7 @@ func (h *Handler) Cleanup() error {
 // defaults. The Caddyfile's parser calls it too, so that an error has a line.
 func (h *Handler) complete(p *provider.Provider) error {
 	for _, step := range []func(*provider.Provider) error{
-		h.completeProof, h.completeInput, h.completeOutput, h.completeDeliver, h.completeDedup,
+		h.completeProof, h.completeInput, h.completeOutput, h.completeDeliver, h.completeDedup, h.completeSubscribe,
 	} {
 		if err := step(p); err != nil {
 			return fmt.Errorf("webhooks %s: %w", h.Provider, err)
@@ -424,7 +429,7 @@ func (h *Handler) provisionProof() error {
 // provisionChallenge makes what proves the GET of a challenge.
 func (h *Handler) provisionChallenge(tokens []string) error {
 	handshakes := h.provider.Spec().Handshakes
-	i := slices.IndexFunc(handshakes, func(s verify.Handshake) bool { return s.Query != "" })
+	i := slices.IndexFunc(handshakes, isChallenge)
 	if i < 0 {
 		return nil
 	}

@@ -1,0 +1,80 @@
+package caddymodule_test
+
+import "testing"
+
+// subscribeJSON is a handler with what its provider is to be told; more are
+// further settings.
+func subscribeJSON(provider, subscribe, more string) string {
+	return `{"handler":"webhooks","provider":"` + provider + `","token":["{env.SECRET}"],"subscribe":` + subscribe + more + `}`
+}
+
+// TestSubscribeJSON shows that what a provider is to be told is checked in JSON
+// as it is in a Caddyfile, where no word can be empty.
+func TestSubscribeJSON(t *testing.T) {
+	t.Setenv("SECRET", "x")
+	const (
+		in      = `"url":"https://hooks.example.com/in"`
+		key     = `"key":"{env.UNSET}"`
+		account = `"account":"1"`
+	)
+	for _, c := range []struct{ provider, subscribe, more, want string }{
+		{"ndoto", `null`, "", ""},
+		{"ndoto", `{` + in + `,` + key + `,` + account + `}`, "", ""},
+		{"ndoto", `{` + in + `,` + key + `,` + account + `,"events":[],"inbox":"","name":"","api":""}`, "", ""},
+		{"chatbot", `{` + in + `,` + key + `}`, `,"header":[{"name":"X-Static","value":"{env.SECRET}"}]`, ""},
+		{"chatbot", `{` + in + `,` + key + `,"account":"","events":[]}`, "", ""},
+
+		{"ndoto", `{}`, "", "webhooks ndoto: subscribe: it needs `url`"},
+		{"ndoto", `{"url":"",` + key + `,` + account + `}`, "", "subscribe: it needs `url`"},
+		{"ndoto", `{` + in + `,"key":"",` + account + `}`, "", "subscribe: it needs `key`"},
+		{"ndoto", `{` + in + `,` + key + `,"account":""}`, "", "subscribe: it needs `account`"},
+		{"ndoto", `{` + in + `,` + key + `,` + account + `,"events":[""]}`, "", "subscribe: `events`: ndoto has no \"\"; use conversation_created, "},
+		{"ndoto", `{` + in + `,` + key + `,` + account + `,"inbox":"-1"}`, "", "subscribe: `inbox`: it is not the number of an inbox"},
+		{"ndoto", `{` + in + `,` + key + `,` + account + `,"inbox":2}`, "", "cannot unmarshal"},
+		{"ndoto", `{` + in + `,` + key + `,` + account + `,"surprise":1}`, "", `unknown field "surprise"`},
+		{"ndoto", `{"url":"/in",` + key + `,` + account + `}`, "", "subscribe: `url`: it is not a URL"},
+		{"ndoto", `{"url":"https://hooks.example.com/in#",` + key + `,` + account + `}`, "", "subscribe: `url`: it has a fragment"},
+		{"ndoto", `{"url":"https://hooks.example.com/in?token",` + key + `,` + account + `}`, "", "subscribe: `url` has a \"token\" in its query"},
+		{"ndoto", `{` + in + `,` + key + `,` + account + `,"api":"https://api.example.com/?"}`, "", "subscribe: `api`: it has a query"},
+		{"ndoto", `{` + in + `,` + key + `,` + account + `}`, `,"header":[{"name":"X-Static","value":"{env.SECRET}"}]`, "subscribe: ndoto cannot be told to send what `header`"},
+		{"chatbot", `{` + in + `,` + key + `,` + account + `}`, "", "subscribe: the API of chatbot knows no `account`"},
+		{"wotnot", `{` + in + `,` + key + `}`, "", "subscribe: no API of wotnot is known here"},
+	} {
+		wantLoad(t, routesJSON(subscribeJSON(c.provider, c.subscribe, c.more)), c.want)
+	}
+}
+
+// TestSubscriptionsJSON shows that the API of a provider of one's own is checked
+// in JSON as it is in a Caddyfile, where each word has the right number of
+// arguments.
+func TestSubscriptionsJSON(t *testing.T) {
+	const (
+		at     = `"api":"https://api.example.com","path":"/hooks"`
+		key    = `"key":{"bearer":true}`
+		rest   = `"list":"hooks","update":"put"`
+		fields = `"field":{"id":"id","name":"name","url":"url","token":"token"}`
+	)
+	for subscriptions, want := range map[string]string{
+		`null`: "",
+		`{` + at + `,` + key + `,` + rest + `,` + fields + `}`: "",
+		`{}`: "subscriptions: api: it is not a URL",
+		`{"api":"https://api.example.com?a=b","path":"/hooks",` + key + `,` + rest + `,` + fields + `}`:                "subscriptions: api: it has a query",
+		`{"api":"https://api.example.com",` + key + `,` + rest + `,` + fields + `}`:                                    `subscriptions: path "": it begins with a slash`,
+		`{"api":"https://api.example.com","path":"/$id",` + key + `,` + rest + `,` + fields + `}`:                      `subscriptions: path "/$id"`,
+		`{` + at + `,` + rest + `,` + fields + `}`:                                                                     "subscriptions: it needs a `key`",
+		`{` + at + `,"key":{"bearer":true,"header":"X-Key"},` + rest + `,` + fields + `}`:                              "subscriptions: it needs a `key`",
+		`{` + at + `,"key":{"header":"X Key"},` + rest + `,` + fields + `}`:                                            `subscriptions: key: header "X Key"`,
+		`{` + at + `,` + key + `,"update":"put",` + fields + `}`:                                                       "subscriptions: it needs a `list`",
+		`{` + at + `,` + key + `,"list":".",` + fields + `}`:                                                           "subscriptions: it needs an `update`",
+		`{` + at + `,` + key + `,"list":".","update":"post",` + fields + `}`:                                           "subscriptions: it needs an `update`",
+		`{` + at + `,` + key + `,` + rest + `}`:                                                                        "subscriptions: it needs a `field id`",
+		`{` + at + `,` + key + `,` + rest + `,"field":{"id":"id","name":"","url":"url","token":"token"}}`:              "subscriptions: it needs a `field name`",
+		`{` + at + `,` + key + `,` + rest + `,"field":{"id":"id","name":"name","url":"url","token":"t","inbox":""}}`:   "subscriptions: field inbox: what does the provider call it?",
+		`{` + at + `,` + key + `,` + rest + `,"field":{"id":"id","name":"name","url":"url","token":"t","colour":"c"}}`: `subscriptions: unknown field "colour": use id, `,
+		`{` + at + `,` + key + `,` + rest + `,"field":{"id":"id","name":"name","url":"url"}}`:                          "subscriptions: its API cannot be told the token",
+		`{` + at + `,` + key + `,` + rest + `,` + fields + `,"surprise":1}`:                                            `unknown field "surprise"`,
+	} {
+		wantLoad(t, `{"apps":{"webhooks":{"provider":[{"name":"acme","verify":{"token":{"from":[{"header":"X-Token"}]}},`+
+			`"id":{"path":["id"]},"type":{"path":["type"]},"subscriptions":`+subscriptions+`}]}}}`, want)
+	}
+}
