@@ -33,6 +33,8 @@ Shows, tries and explains what the webhooks directive does.
   caddy webhooks send notifly --to URL  a signed sample, to try a config
   caddy webhooks explain notifly --body FILE
                                         what becomes of a payload, offline
+  caddy webhooks subscriptions plan     what would change at the providers, by
+                                        their own APIs; apply makes it so
   caddy webhooks dead                   what a destination did not take, and why
   caddy webhooks replay --dead          to deliver it again
   caddy webhooks pause|resume|forget NAME
@@ -40,6 +42,7 @@ Shows, tries and explains what the webhooks directive does.
 		CobraFunc: func(cmd *cobra.Command) {
 			cmd.AddCommand(demoCommand(), providersCommand(), sendCommand(), explainCommand())
 			cmd.AddCommand(deadCommand(), replayCommand(), pauseCommand(), resumeCommand(), forgetCommand())
+			cmd.AddCommand(subscriptionsCommand())
 		},
 	})
 }

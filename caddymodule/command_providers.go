@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/provider"
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/subscription"
 )
 
 func providersCommand() *cobra.Command {
@@ -75,6 +76,7 @@ func showProvider(w io.Writer, p *provider.Provider) error {
 	row("provider", spec.Name)
 	row("docs", spec.Docs)
 	row("enter there", spec.Note)
+	row("or subscribe", subscribeWordsText(p))
 	row("needs", needsText(p))
 	row("proof", proofText(p))
 	row("handshake", handshakeText(p))
@@ -91,6 +93,25 @@ func showProvider(w io.Writer, p *provider.Provider) error {
 	}
 	fmt.Fprintf(table, "(any other)\t%s.<its type>\n", spec.Name)
 	return table.Flush()
+}
+
+// subscribeWordsText names the words of a `subscribe` for the provider, "" if it
+// has no API.
+func subscribeWordsText(p *provider.Provider) string {
+	api := p.Spec().Subscriptions
+	if api == nil {
+		return ""
+	}
+	words := []string{"url", "key"}
+	if api.HasAccounts() {
+		words = append(words, "account")
+	}
+	for _, word := range []string{subscription.FieldEvents, subscription.FieldInbox, subscription.FieldName} {
+		if api.Has(word) {
+			words = append(words, word)
+		}
+	}
+	return strings.Join(append(words, "api"), ", ")
 }
 
 func proofText(p *provider.Provider) string {

@@ -28,6 +28,14 @@ var binary = sync.OnceValues(func() (string, error) {
 // well.
 func run(t *testing.T, stdin string, args ...string) (stdout, stderr string, ok bool) {
 	t.Helper()
+	stdout, stderr, status := runStatus(t, stdin, args...)
+	return stdout, stderr, status == 0
+}
+
+// runStatus is run with the exit status, which is -1 for a process that a signal
+// has ended.
+func runStatus(t *testing.T, stdin string, args ...string) (stdout, stderr string, status int) {
+	t.Helper()
 	path, err := binary()
 	if err != nil {
 		t.Fatal(err)
@@ -36,9 +44,11 @@ func run(t *testing.T, stdin string, args ...string) (stdout, stderr string, ok 
 	var out, errs bytes.Buffer
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(stdin), &out, &errs
 	cmd.Env = append(os.Environ(), "XDG_CONFIG_HOME="+t.TempDir(), "XDG_DATA_HOME="+t.TempDir())
-	err = cmd.Run()
+	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
+		t.Fatal(err)
+	}
 	noteText("output of "+strings.Join(args[:1], ""), out.String()+errs.String())
-	return out.String(), errs.String(), err == nil
+	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
 }
 
 func TestDemo(t *testing.T) {

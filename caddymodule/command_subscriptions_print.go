@@ -1,0 +1,243 @@
+package caddymodule
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/subscription"
+)
+
+// print prints what became of a run: with text, or as JSON.
+func (r *subscriptionsRun) print(text func() error) error {
+	if !r.isJSON {
+		return text()
+	}
+	r.printed = true
+	var answer bytes.Buffer
+	encoder := json.NewEncoder(&answer)
+	encoder.SetEscapeHTML(false)
+	err := encoder.Encode(struct {
+		Subscriptions []*providerSide `json:"subscriptions"`
+		ByHand        []byHand        `json:"by_hand"`
+		Error         string          `json:"error,omitempty"`
+	}{append([]*providerSide{}, r.sides...), append([]byHand{}, r.byHands...), r.failure})
+	if err != nil {
+		return err
+	}
+	return printJSON(r.out, answer.Bytes())
+}
+
+// printPlans prints the plans as a diff.
+func (r *subscriptionsRun) printPlans() error {
+	for _, s := range r.sides {
+		if s.Error != "" {
+			continue
+		}
+		r.printHead(s)
+		switch {
+		case len(s.Changes) == 0 && s.ID != "":
+			r.line("  = %s is as it should be", s.ID)
+		case len(s.Changes) == 0:
+			r.line("  nothing to do")
+		}
+		for _, change := range s.Changes {
+			r.printChange(change)
+		}
+		r.printNotes(s)
+		r.printChallenge(s)
+	}
+	r.printByHand()
+	return nil
+}
+
+func (r *subscriptionsRun) printHead(s *providerSide) {
+	r.line("%s: %s at %s", s.place, quoted(s.Name), s.URL)
+}
+
+// signs stand before the lines of a diff.
+var signs = map[string]string{
+	subscription.ActionCreate: "+", subscription.ActionUpdate: "~", subscription.ActionDelete: "-",
+	subscription.Add: "+", subscription.Replace: "~", subscription.Remove: "-",
+}
+
+func (r *subscriptionsRun) printChange(change subscription.Change) {
+	switch change.Action {
+	case subscription.ActionCreate:
+		r.line("  + create")
+	case subscription.ActionUpdate:
+		r.line("  ~ update %s", change.ID)
+	default:
+		r.line("  - delete %s, %s at %s", change.ID, quoted(change.Name), change.URL)
+	}
+	if change.Action == subscription.ActionUpdate && len(change.Differences) == 0 {
+		r.line("      with what it has already")
+	}
+	r.printDifferences(change.Differences)
+}
+
+func (r *subscriptionsRun) printDifferences(differences []subscription.Difference) {
+	width := 0
+	for _, d := range differences {
+		width = max(width, len(d.Field))
+	}
+	for _, d := range differences {
+		value := d.Value
+		switch {
+		case value == "":
+			value = "(not shown)"
+		case d.Change == subscription.Replace && d.Field == subscription.FieldURL:
+			value += " (its query changes)"
+		case d.Change == subscription.Replace:
+			value += " (its value changes)"
+		}
+		r.line("      %s %-*s  %s", signs[d.Change], width, d.Field, value)
+	}
+}
+
+// printNotes prints the notes that were not printed yet.
+func (r *subscriptionsRun) printNotes(s *providerSide) {
+	for _, note := range s.Notes {
+		if !slices.Contains(s.noted, note) {
+			s.noted = append(s.noted, note)
+			r.line("  ! %s", note)
+		}
+	}
+}
+
+// printByHand prints what to enter at the other providers.
+func (r *subscriptionsRun) printByHand() {
+	for _, manual := range r.byHands {
+		r.line("%s: by hand, enter there: %s", manual.Provider, manual.Enter)
+	}
+}
+
+// done are the words for what was done.
+var done = map[string]string{
+	subscription.ActionCreate: "created", subscription.ActionUpdate: "updated", subscription.ActionDelete: "deleted",
+}
+
+// printDone prints what was done.
+func (r *subscriptionsRun) printDone() error {
+	for _, s := range r.sides {
+		for _, change := range s.Changes[:s.Done] {
+			r.line("%s: %s %s", s.title, done[change.Action], cmp.Or(change.ID, s.ID, "it"))
+		}
+		r.printChallenge(s)
+		r.printNotes(s)
+	}
+	return nil
+}
+
+// printChallenge says that the URL answers the provider's challenge, if it does.
+func (r *subscriptionsRun) printChallenge(s *providerSide) {
+	if s.Challenge {
+		r.line("%s: the handshake is answered: %s gives %s's challenge back", s.title, s.URL, s.Provider)
+	}
+}
+
+// printList prints a table for each block.
+func (r *subscriptionsRun) printList() error {
+	for _, s := range r.sides {
+		if s.Error != "" {
+			continue
+		}
+		r.line("%s:", s.title)
+		if len(s.Found) == 0 {
+			r.line("  none")
+			continue
+		}
+		table := tabwriter.NewWriter(r.text, 0, 0, 2, ' ', 0)
+		fmt.Fprintln(table, "  ID\tOURS\tNAME\tURL\tEVENTS\tSTATE")
+		for _, f := range s.Found {
+			fmt.Fprintf(table, "  %s\t%s\t%s\t%s\t%s\t%s\n", f.ID, yesNo(f.Ours), cell(f.Name), printable(f.URL), f.eventsText(), f.stateText())
+		}
+		if err := table.Flush(); err != nil {
+			return err
+		}
+	}
+	r.printByHand()
+	return nil
+}
+
+func yesNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
+
+func (f foundSubscription) eventsText() string {
+	if f.Events == nil {
+		return "-"
+	}
+	return fmt.Sprint(len(f.Events))
+}
+
+// setText says whether there is what must not be shown, "" if that is not known.
+func setText(isSet *bool) string {
+	switch {
+	case isSet == nil:
+		return ""
+	case *isSet:
+		return "(not shown)"
+	}
+	return "none"
+}
+
+// stateText says whether the provider sends, and what went wrong last.
+func (f foundSubscription) stateText() string {
+	var states []string
+	if f.Active != nil && !*f.Active {
+		states = append(states, "not active")
+	}
+	if len(f.Differs) > 0 {
+		states = append(states, "differs, see plan")
+	}
+	if f.Error != "" {
+		states = append(states, "error: "+printable(f.Error))
+	}
+	return cmp.Or(strings.Join(states, "; "), "ok")
+}
+
+// printGot prints all that may be shown of one subscription.
+func (r *subscriptionsRun) printGot() error {
+	for _, s := range r.sides {
+		for _, f := range s.Found {
+			r.line("%s:", s.title)
+			table := tabwriter.NewWriter(r.text, 0, 0, 2, ' ', 0)
+			row := func(name, text string) {
+				if text != "" {
+					fmt.Fprintf(table, "  %s\t%s\n", name, printable(text))
+				}
+			}
+			row("id", f.ID)
+			row("name", f.Name)
+			row("url", f.URL)
+			row("events", strings.Join(f.Events, " "))
+			row("inbox", f.Inbox)
+			row("token", setText(f.Token))
+			row("header", strings.Join(f.Header, " "))
+			row("basic_auth", setText(f.BasicAuth))
+			row("ours", yesNo(f.Ours))
+			row("state", f.stateText())
+			if err := table.Flush(); err != nil {
+				return err
+			}
+			r.printDifferences(f.Differs)
+		}
+	}
+	return nil
+}
+
+// quoted is a name as it is shown.
+func quoted(name string) string { return fmt.Sprintf("%q", cell(name)) }
+
+// line prints one line, which holds nothing that could steer a terminal.
+func (r *subscriptionsRun) line(format string, args ...any) {
+	fmt.Fprintln(r.text, printable(fmt.Sprintf(format, args...)))
+}
