@@ -443,30 +443,42 @@ func TestPauseInTheMiddle(t *testing.T) {
 }
 
 // TestCrashWhilePaused shows that a pause takes back the attempts that were written
-// ahead: however much later the gateway dies, what has not begun has all of them.
+// ahead: whether the gateway dies while an attempt still goes on or much later, what
+// has not begun has all of them.
 func TestCrashWhilePaused(t *testing.T) {
-	bubble(t, func(t *testing.T, s Settings) {
-		r := &receiver{answer: slow(10 * time.Second)}
-		d := newDestination("a", r.deliver)
-		d.Concurrency = 1
-		g := start(t, s, d)
-		g.keep(t, newEvents(10)...)
-		time.Sleep(5 * time.Second)
-		if err := g.q.Pause(t.Context(), "a"); err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(time.Hour)
-		r.wants(t, "0")
-		after := resumedAfterCrash(t, g, d)
-		if len(after) != 9 {
-			t.Errorf("%v came", after)
-		}
-		for _, a := range after {
-			if a.attempt != 1 {
-				t.Errorf("%+v", a)
-			}
-		}
-	})
+	for _, c := range []struct {
+		wait time.Duration
+		come int // after the crash
+	}{
+		{2 * time.Second, 10}, // no attempt has ended since the pause, which could take them back as well
+		{time.Hour, 9},
+	} {
+		t.Run(c.wait.String(), func(t *testing.T) {
+			bubble(t, func(t *testing.T, s Settings) {
+				r := &receiver{answer: slow(10 * time.Second)}
+				d := newDestination("a", r.deliver)
+				d.Concurrency = 1
+				g := start(t, s, d)
+				g.keep(t, newEvents(10)...)
+				time.Sleep(5 * time.Second)
+				if err := g.q.Pause(t.Context(), "a"); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(c.wait)
+				r.wants(t, "0")
+				after := resumedAfterCrash(t, g, d)
+				if len(after) != c.come {
+					t.Errorf("%d came, want %d: %+v", len(after), c.come, after)
+				}
+				for _, a := range after {
+					// The first one has begun, and comes again only if it has not ended.
+					if want := map[bool]int{false: 1, true: 2}[a.id == "0"]; a.attempt != want {
+						t.Errorf("%+v, want attempt %d", a, want)
+					}
+				}
+			})
+		})
+	}
 }
 
 // TestPauseWhileAnAttemptIsWritten has the only attempt of an event be written, and
@@ -545,6 +557,40 @@ func TestPauseOfWhoIsGone(t *testing.T) {
 		}
 		impatiently(g.q.Resume)
 		time.Sleep(soon)
+		if st := g.status(t, "a"); st.Paused || len(r.all()) != 1 {
+			t.Errorf("%+v, %v came", st, r.ids())
+		}
+	})
+}
+
+// TestPauseWhoseAnswerIsLost has a pause and a resume be committed, and who asked be
+// told that they failed: the worker does what the database says.
+func TestPauseWhoseAnswerIsLost(t *testing.T) {
+	bubble(t, func(t *testing.T, s Settings) {
+		r := new(receiver)
+		g := start(t, s, newDestination("a", r.deliver))
+		time.Sleep(soon) // the worker has its destination
+		unanswered := func(f func(context.Context, string) error) {
+			t.Helper()
+			release := g.hold(t)
+			done := make(chan error)
+			go func() { done <- f(t.Context(), "a") }()
+			time.Sleep(soon)
+			// Written with it, so that the COMMIT that is to end both fails.
+			g.q.writer.submit(t.Context(), &change{run: func(tx *tx) error { return tx.exec(`COMMIT`) }})
+			release()
+			if err := <-done; !errors.Is(err, errCommit) {
+				t.Fatal(err)
+			}
+			time.Sleep(soon)
+		}
+		unanswered(g.q.Pause)
+		g.keep(t, newEvents(1)...)
+		time.Sleep(soon)
+		if st := g.status(t, "a"); !st.Paused || len(r.all()) != 0 {
+			t.Errorf("%+v, %v came", st, r.ids())
+		}
+		unanswered(g.q.Resume)
 		if st := g.status(t, "a"); st.Paused || len(r.all()) != 1 {
 			t.Errorf("%+v, %v came", st, r.ids())
 		}
