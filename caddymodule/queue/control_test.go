@@ -152,6 +152,46 @@ func TestReplayOfWhatIsPending(t *testing.T) {
 	})
 }
 
+// TestReplayOfWhoIsGone has who asked leave when the deliveries are counted, but not
+// committed: there is no count that could be taken for what was done.
+func TestReplayOfWhoIsGone(t *testing.T) {
+	bubble(t, func(t *testing.T, s Settings) {
+		r := new(receiver)
+		g := start(t, s, newDestination("a", r.deliver))
+		e := newEvent("1", "")
+		g.keep(t, e)
+		time.Sleep(soon)
+		release := g.hold(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		type answer struct {
+			n   int64
+			err error
+		}
+		done := make(chan answer)
+		go func() {
+			n, err := g.q.Replay(ctx, Selection{Keys: keys(e)})
+			done <- answer{n, err}
+		}()
+		time.Sleep(soon)
+		// Written with it, so that it is not committed before released is closed.
+		counted, released := make(chan struct{}), make(chan struct{})
+		g.q.writer.submit(t.Context(), &change{run: func(*tx) error {
+			close(counted)
+			<-released
+			return nil
+		}})
+		release()
+		<-counted
+		cancel()
+		if a := <-done; a.n != 0 || !errors.Is(a.err, context.Canceled) {
+			t.Errorf("%d were replayed, %v", a.n, a.err)
+		}
+		close(released)
+		time.Sleep(idleDelay + soon) // the worker may have looked for it too early
+		r.wants(t, "1", "1")
+	})
+}
+
 // TestReplayWhilePaused keeps a replay until there is a resume.
 func TestReplayWhilePaused(t *testing.T) {
 	bubble(t, func(t *testing.T, s Settings) {
