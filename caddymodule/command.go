@@ -69,13 +69,19 @@ func ownProviders(fl caddycmd.Flags) (map[string]*provider.Provider, error) {
 func providersIn(config []byte) (map[string]*provider.Provider, error) {
 	var apps struct {
 		Apps struct {
-			Webhooks App `json:"webhooks"`
+			Webhooks json.RawMessage `json:"webhooks"`
 		} `json:"apps"`
 	}
 	if err := json.Unmarshal(config, &apps); err != nil {
 		return nil, err
 	}
-	return compileProviders(apps.Apps.Webhooks.Providers)
+	var app App
+	if apps.Apps.Webhooks != nil {
+		if err := caddy.StrictUnmarshalJSON(apps.Apps.Webhooks, &app); err != nil {
+			return nil, fmt.Errorf("the webhooks app: %w", err)
+		}
+	}
+	return compileProviders(app.Providers)
 }
 
 // addCredentialFlags adds the flags that say how a sample proves itself.

@@ -2,9 +2,9 @@ package caddymodule
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
@@ -56,9 +56,9 @@ Nothing else is touched, unless its id is given.`,
 type subscriptionAction struct {
 	name, short, long string
 
-	hasID   bool // takes the id of a subscription
-	changes bool // asks before it does something
-	run     func(r *subscriptionsRun) (status int, err error)
+	hasID bool // takes the id of a subscription
+	asks  bool // before it changes something
+	run   func(r *subscriptionsRun) (status int, err error)
 }
 
 var subscriptionActions = []subscriptionAction{
@@ -68,8 +68,8 @@ var subscriptionActions = []subscriptionAction{
 		run:  (*subscriptionsRun).plan,
 	},
 	{
-		name: "apply", short: "Makes the providers send what the configuration says", changes: true,
-		long: "It makes the changes that plan shows, looks what came of them, and tries whether the URL\nanswers the provider's challenge, if that has one.",
+		name: "apply", short: "Makes the providers send what the configuration says", asks: true,
+		long: "It makes the changes that plan shows, and checks the result. Before that it tries whether the\nURL accepts what is to be registered, and answers the provider's challenge, if that has one.",
 		run:  (*subscriptionsRun).apply,
 	},
 	{
@@ -83,17 +83,17 @@ var subscriptionActions = []subscriptionAction{
 		run:  (*subscriptionsRun).get,
 	},
 	{
-		name: "create", short: "Creates the subscription of each block, which must not be there", changes: true,
+		name: "create", short: "Creates the subscription of each block, which must not be there", asks: true,
 		long: "  caddy webhooks subscriptions create ndoto",
 		run:  (*subscriptionsRun).create,
 	},
 	{
-		name: "update", short: "Sends the subscription of each block to the provider again, or takes over another one", hasID: true, changes: true,
+		name: "update", short: "Sends the subscription of each block to the provider again, or takes over another one", hasID: true, asks: true,
 		long: "With an id, the block takes over that subscription, whoever made it: it gets the name, the\nURL and all else that the block says.\n\n  caddy webhooks subscriptions update ndoto\n  caddy webhooks subscriptions update ndoto 7",
 		run:  (*subscriptionsRun).update,
 	},
 	{
-		name: "delete", short: "Deletes the subscription of each block, or another one", hasID: true, changes: true,
+		name: "delete", short: "Deletes the subscription of each block, or another one", hasID: true, asks: true,
 		long: "Without a provider, it deletes those of all blocks; with an id, that one, whoever made it.\n\n  caddy webhooks subscriptions delete ndoto\n  caddy webhooks subscriptions delete ndoto 7",
 		run:  (*subscriptionsRun).remove,
 	},
@@ -104,22 +104,22 @@ func (a subscriptionAction) command() *cobra.Command {
 	if a.hasID {
 		cmd.Use, cmd.Args = a.name+" [<provider> [<id>]]", cobra.MaximumNArgs(2)
 	}
-	if a.changes {
+	if a.asks {
 		cmd.Flags().BoolP("yes", "y", false, "Do not ask before something is changed")
 	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		cmd.SilenceErrors = true // status 2 of plan is not an error
+		cmd.SilenceErrors = true // cobra would print the exit status 2 of plan as an error
 		return caddycmd.WrapCommandFuncForCobra(func(fl caddycmd.Flags) (int, error) {
 			r := &subscriptionsRun{
-				ctx: cmd.Context(), in: cmd.InOrStdin(), out: cmd.OutOrStdout(), notes: cmd.ErrOrStderr(),
+				ctx: cmd.Context(), in: cmd.InOrStdin(), out: cmd.OutOrStdout(), stderr: cmd.ErrOrStderr(),
 				text: cmd.OutOrStdout(), flags: fl, isJSON: fl.Bool("json"),
 			}
 			if r.isJSON {
-				r.text = r.notes
+				r.text = r.stderr
 			}
 			status, err := r.run(a, args)
 			if err != nil {
-				return exitError(sayAllButLast(err))
+				return exitError(lastOf(err))
 			}
 			return status, nil
 		})(cmd, args)
@@ -133,46 +133,75 @@ func (r *subscriptionsRun) run(a subscriptionAction, args []string) (status int,
 		status, err = a.run(r)
 	}
 	if err != nil && r.isJSON && !r.printed {
-		r.failure = err.Error()
-		return status, errors.Join(r.print(nil), err)
+		r.failure, r.unread = err.Error(), nil
+		err = failed(r.print(nil), err)
 	}
 	return status, err
 }
 
-// sayAllButLast logs each of several errors on a line of its own, but the last,
-// which it returns: that one is logged by who gets it.
-func sayAllButLast(err error) error {
-	for {
-		several, ok := err.(interface{ Unwrap() []error })
-		if !ok {
-			return err
-		}
-		all := several.Unwrap()
-		last := len(all) - 1
-		for _, one := range all[:last] {
-			caddy.Log().Error(sayAllButLast(one).Error())
-		}
-		err = all[last]
+// failures are several errors, each a sentence of its own.
+type failures []error
+
+func (f failures) Error() string {
+	texts := make([]string, len(f))
+	for i, err := range f {
+		texts[i] = err.Error()
 	}
+	return strings.Join(texts, "\n")
+}
+
+// failed returns all errors that there are, nil for none.
+func failed(errs ...error) error {
+	var all failures
+	for _, err := range errs {
+		if several, ok := err.(failures); ok {
+			all = append(all, several...)
+		} else if err != nil {
+			all = append(all, err)
+		}
+	}
+	if all == nil {
+		return nil
+	}
+	return all
+}
+
+// lastOf logs each of several errors on a line of its own, but the last, which
+// it returns: that one is logged by who gets it.
+func lastOf(err error) error {
+	several, ok := err.(failures)
+	if !ok {
+		return err
+	}
+	last := len(several) - 1
+	for _, one := range several[:last] {
+		caddy.Log().Error(one.Error())
+	}
+	return several[last]
 }
 
 // subscriptionsRun is one run of a command.
 type subscriptionsRun struct {
-	ctx        context.Context
-	in         io.Reader
-	out, notes io.Writer
-	text       io.Writer // of what people read
-	flags      caddycmd.Flags
-	isJSON     bool
-	printed    bool   // JSON was
-	failure    string // why nothing was done
+	ctx         context.Context
+	in          io.Reader
+	out, stderr io.Writer
+	text        io.Writer // of what people read
+	flags       caddycmd.Flags
+	isJSON      bool
+	printed     bool   // JSON was
+	failure     string // why nothing was done
 
 	id      string // of a subscription, "" for that of the block
 	sides   []*providerSide
 	byHands []byHand
+	unread  failures               // what is wrong with blocks
+	others  []*subscription.Target // of blocks that are not meant
+
+	othersUnknown bool // of some of these
 }
 
-// providerSide is what one block wants at its provider, and what became of it.
+// providerSide is one block with a `subscribe`: its target, and what is reported
+// of it.
 type providerSide struct {
 	Provider string `json:"provider"`
 	Account  string `json:"account,omitempty"`
@@ -183,7 +212,10 @@ type providerSide struct {
 	// Done is how many of the changes were made.
 	Done int `json:"done,omitempty"`
 
-	// Challenge says that the URL answers the provider's challenge.
+	// Accepted says that the URL accepts what the provider proves itself with.
+	Accepted bool `json:"accepted,omitempty"`
+
+	// Challenge says that it answers the provider's challenge, too.
 	Challenge bool `json:"challenge_answered,omitempty"`
 
 	// Found is what the provider has.
@@ -195,7 +227,9 @@ type providerSide struct {
 	place  string // the provider and the account
 	title  string // the place, and more if that of another block is the same
 	target *subscription.Target
-	noted  []string // the notes that were printed
+
+	tried        string // a note on how the URL was tried
+	printedNotes []string
 }
 
 // foundSubscription is what the provider has, without what must not be shown.

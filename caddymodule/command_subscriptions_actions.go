@@ -13,7 +13,7 @@ import (
 // each does something for each block, keeps what went wrong, and goes on with
 // the others. It returns all that went wrong.
 func (r *subscriptionsRun) each(do func(s *providerSide) error) error {
-	var all []error
+	var all failures
 	for _, s := range r.sides {
 		if s.Error != "" {
 			continue // it has been said
@@ -23,7 +23,7 @@ func (r *subscriptionsRun) each(do func(s *providerSide) error) error {
 			all = append(all, fmt.Errorf("%s: %w", s.title, err))
 		}
 	}
-	return errors.Join(all...)
+	return failed(all)
 }
 
 func (r *subscriptionsRun) plan() (int, error) {
@@ -31,8 +31,8 @@ func (r *subscriptionsRun) plan() (int, error) {
 		s.Plan, err = s.target.Plan(r.ctx)
 		return err
 	})
-	if printErr := r.print(r.printPlans); printErr != nil || err != nil {
-		return 0, errors.Join(printErr, err)
+	if err := failed(r.print(r.printPlans), r.unread, err); err != nil {
+		return 0, err
 	}
 	if n := r.changes(); n > 0 {
 		if !r.isJSON {
@@ -76,32 +76,41 @@ func (r *subscriptionsRun) needsSide() error {
 		r.byHands = nil
 		return nil
 	}
-	return errors.New("no block has a `subscribe`; `plan` says what to enter at the provider by hand")
+	if r.unread != nil {
+		return r.unread
+	}
+	names := make([]string, len(r.byHands))
+	for i, manual := range r.byHands {
+		names[i] = manual.Provider
+	}
+	return fmt.Errorf("there is no `subscribe` for %s; `plan` says what to enter there by hand", strings.Join(names, ", "))
 }
 
 // areBeside reports whether an id means the same for two blocks.
 func areBeside(a, b *providerSide) bool { return a.target.IsBeside(b.target) }
 
 // pick keeps the block at whose provider a given id is; of several that are
-// alike, the first.
+// alike, the one whose own it is, or the first.
 func (r *subscriptionsRun) pick(areAlike func(a, b *providerSide) bool) error {
 	if err := r.needsSide(); err != nil || r.id == "" {
 		return err
 	}
 	var picked []*providerSide
 	for _, s := range r.sides {
-		_, err := s.target.Get(r.ctx, r.id)
+		isThere, isOurs, err := s.target.Has(r.ctx, r.id)
 		switch {
-		case err == nil && len(picked) > 0 && areAlike(picked[0], s):
-		case err == nil:
-			picked = append(picked, s)
-		case !errors.Is(err, subscription.ErrNoID):
+		case err != nil:
 			return fmt.Errorf("%s: %w", s.title, err)
+		case isOurs:
+			r.sides = []*providerSide{s}
+			return nil
+		case isThere && (len(picked) == 0 || !areAlike(picked[0], s)):
+			picked = append(picked, s)
 		}
 	}
 	switch len(picked) {
 	case 0:
-		return fmt.Errorf("%s: %w", r.sides[0].Provider, subscription.ErrNoID)
+		return fmt.Errorf("%s: there is no subscription %s; `list` shows which there are", r.sides[0].Provider, r.id)
 	case 1:
 		r.sides = picked
 		return nil
@@ -115,12 +124,14 @@ func (r *subscriptionsRun) change(plan func(t *subscription.Target) (subscriptio
 		s.Plan, err = plan(s.target)
 		return err
 	})
-	if err != nil {
-		return 0, r.nothingChanged(err)
+	if err == nil && r.unread == nil {
+		err = r.each(r.try)
+	}
+	if r.unread != nil || err != nil {
+		return 0, r.nothingChanged(failed(r.unread, err))
 	}
 	if r.changes() == 0 {
-		err := r.each(r.try)
-		return 0, errors.Join(r.print(r.printPlans), err)
+		return 0, r.print(r.printPlans)
 	}
 	if !r.isJSON || !r.flags.Bool("yes") {
 		if err := r.printPlans(); err != nil {
@@ -131,16 +142,16 @@ func (r *subscriptionsRun) change(plan func(t *subscription.Target) (subscriptio
 		return 0, err
 	}
 	err = r.each(r.carryOut)
-	return 0, errors.Join(r.print(r.printDone), err)
+	return 0, failed(r.print(r.printDone), err)
 }
 
 // nothingChanged says that nothing was, also where it could have been.
 func (r *subscriptionsRun) nothingChanged(err error) error {
-	if slices.ContainsFunc(r.sides, func(s *providerSide) bool { return s.Error == "" }) {
-		r.failure = "nothing was changed, for the other blocks neither; name a provider, or a block with --url, to go on without this one"
-		err = errors.Join(err, errors.New(r.failure))
+	if slices.ContainsFunc(r.sides, func(s *providerSide) bool { return s.Error == "" && len(s.Changes) > 0 }) {
+		r.failure = "nothing was changed, for the other blocks either; name a provider, or a block with --url, to go on without this one"
+		err = failed(err, errors.New(r.failure))
 	}
-	return errors.Join(r.print(func() error { return nil }), err)
+	return failed(r.print(r.printPlans), err)
 }
 
 // changes returns how many changes the plans have.
@@ -157,14 +168,17 @@ func (r *subscriptionsRun) confirm() error {
 	if r.flags.Bool("yes") {
 		return nil
 	}
-	fmt.Fprint(r.notes, "Make these changes? [y/N] ")
-	answer, _ := bufio.NewReader(r.in).ReadString('\n')
+	fmt.Fprint(r.stderr, "Make these changes? [y/N] ")
+	answer, err := bufio.NewReader(r.in).ReadString('\n')
 	switch strings.ToLower(strings.TrimSpace(answer)) {
 	case "y", "yes":
 		return nil
 	}
-	fmt.Fprintln(r.notes)
-	return errors.New("nothing was changed: answer y, or say --yes where nobody can answer")
+	if err != nil && answer == "" {
+		fmt.Fprintln(r.stderr)
+		return errors.New("nothing was changed: say --yes where nobody can answer")
+	}
+	return errors.New("nothing was changed")
 }
 
 // carryOut makes the changes of one plan, and looks what came of them.
@@ -180,30 +194,31 @@ func (r *subscriptionsRun) carryOut(s *providerSide) error {
 	}
 	after, err := s.target.Check(r.ctx, s.Plan)
 	s.ID, s.Notes = after.ID, after.Notes
-	if err != nil {
-		return err
+	if s.tried != "" {
+		s.Notes = append(s.Notes, s.tried)
 	}
-	return r.try(s)
+	return err
 }
 
-// isGone reports whether a plan was to delete, and leaves nothing of ours.
-func (s *providerSide) isGone() bool { return s.ID == "" && s.onlyDeletes() }
-
-func (s *providerSide) onlyDeletes() bool {
+// isGone reports whether a plan deletes, and leaves nothing to look after.
+func (s *providerSide) isGone() bool {
 	isOther := func(c subscription.Change) bool { return c.Action != subscription.ActionDelete }
-	return !slices.ContainsFunc(s.Changes, isOther)
+	return s.ID == "" && !slices.ContainsFunc(s.Changes, isOther)
 }
 
-// try makes sure that the URL answers the provider's challenge, if it has one.
+// try makes sure that the URL accepts what is registered, or is to be.
 func (r *subscriptionsRun) try(s *providerSide) error {
-	if s.target.Challenge == nil || s.ID == "" {
+	if s.isGone() {
 		return nil
 	}
 	note, err := s.target.Try(r.ctx)
 	if note != "" {
+		s.tried = note
 		s.Notes = append(s.Notes, note)
 	}
-	s.Challenge = note == "" && err == nil
+	isGood := note == "" && err == nil
+	s.Accepted = isGood && s.target.Present != nil
+	s.Challenge = isGood && s.target.Challenge != nil
 	return err
 }
 
@@ -222,7 +237,7 @@ func (r *subscriptionsRun) list() (int, error) {
 		}
 		return nil
 	})
-	return 0, errors.Join(r.print(r.printList), err)
+	return 0, failed(r.print(r.printList), r.unread, err)
 }
 
 func (r *subscriptionsRun) get() (int, error) {
@@ -236,7 +251,7 @@ func (r *subscriptionsRun) get() (int, error) {
 		}
 		return err
 	})
-	return 0, errors.Join(r.print(r.printGot), err)
+	return 0, failed(r.print(r.printGot), r.unread, err)
 }
 
 // found returns what may be shown of a subscription.

@@ -1,13 +1,14 @@
 package caddymodule
 
 import (
-	"encoding/json"
+	"cmp"
 	"errors"
 	"fmt"
 	"reflect"
 	"slices"
 	"strings"
 
+	"github.com/caddyserver/caddy/v2"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/tidwall/gjson"
 
@@ -17,6 +18,9 @@ import (
 
 // read reads the configuration and keeps the blocks that are meant.
 func (r *subscriptionsRun) read(args []string) error {
+	if slices.Contains(args, "") {
+		return errors.New("an argument is empty; leave it out, or give a provider and an id")
+	}
 	if len(args) == 2 {
 		r.id = args[1]
 	}
@@ -47,6 +51,9 @@ func (r *subscriptionsRun) read(args []string) error {
 		}
 	}
 	if len(r.sides) == 0 && len(r.byHands) == 0 {
+		if r.unread != nil {
+			return r.unread
+		}
 		return r.nothingMeant(args, file, own)
 	}
 	r.nameSides()
@@ -63,10 +70,12 @@ func (r *subscriptionsRun) nameSides() {
 			s.place += ", account " + s.Account
 		}
 		titles[s.place]++
+		s.target.OthersUnknown = r.othersUnknown || r.unread != nil
 		for _, other := range r.sides {
-			if other != s && s.target.IsBeside(other.target) {
-				s.target.Others = append(s.target.Others, other.target.Want)
-			}
+			s.target.Meet(other.target)
+		}
+		for _, other := range r.others {
+			s.target.Meet(other)
 		}
 	}
 	for _, s := range r.sides {
@@ -86,7 +95,14 @@ func (r *subscriptionsRun) nothingMeant(args []string, file string, own map[stri
 	}
 	what := strings.Join(append([]string{"webhooks"}, args[:min(len(args), 1)]...), " ")
 	if u := r.flags.String("url"); u != "" {
-		return fmt.Errorf("%s has no block `%s` with a `subscribe` whose `url` is %s", file, what, subscription.ShownURL(u))
+		var there []string
+		for _, other := range r.others {
+			if shown := subscription.ShownURL(other.Want.URL); !slices.Contains(there, shown) {
+				there = append(there, shown)
+			}
+		}
+		return fmt.Errorf("%s has no block `%s` with a `subscribe` whose `url` is %s; there is %s",
+			file, what, subscription.ShownURL(u), cmp.Or(strings.Join(there, ", "), "none"))
 	}
 	return fmt.Errorf("%s has no block `%s`", file, what)
 }
@@ -106,12 +122,18 @@ func (r *subscriptionsRun) add(h *Handler, own map[string]*provider.Provider) er
 		}
 		return nil
 	}
-	if isMeant, err := r.means(h); err != nil || !isMeant {
-		return err
-	}
+	isMeant := r.means(h)
 	target, err := h.target(p, r.flags.Duration("timeout"))
-	if err != nil {
-		return fmt.Errorf("webhooks %s: %w", h.Provider, err)
+	switch {
+	case err != nil && isMeant:
+		r.unread = append(r.unread, fmt.Errorf("webhooks %s: %w", h.Provider, err))
+		return nil
+	case err != nil:
+		r.othersUnknown = true
+		return nil
+	case !isMeant:
+		r.others = append(r.others, target)
+		return nil
 	}
 	for _, other := range r.sides {
 		if !other.target.Overlaps(target) {
@@ -133,16 +155,13 @@ func (r *subscriptionsRun) add(h *Handler, own map[string]*provider.Provider) er
 
 // means reports whether a block is the one of --url, if that is given: what the
 // others need is not asked for then.
-func (r *subscriptionsRun) means(h *Handler) (bool, error) {
+func (r *subscriptionsRun) means(h *Handler) bool {
 	u := r.flags.String("url")
 	if u == "" {
-		return true, nil
+		return true
 	}
 	own, err := resolve("url", h.Subscribe.URL)
-	if err != nil {
-		return false, fmt.Errorf("webhooks %s: subscribe: %w", h.Provider, err)
-	}
-	return subscription.IsSamePlace(u, own), nil
+	return err == nil && subscription.IsSamePlace(u, own)
 }
 
 func (r *subscriptionsRun) addByHand(p *provider.Provider) {
@@ -162,9 +181,15 @@ func handlersIn(config []byte) ([]*Handler, error) {
 	var walk func(value gjson.Result) error
 	walk = func(value gjson.Result) (err error) {
 		if value.IsObject() && value.Get("handler").String() == "webhooks" {
-			h := new(Handler)
-			handlers = append(handlers, h)
-			return json.Unmarshal([]byte(value.Raw), h)
+			var h struct {
+				Handler
+				Module string `json:"handler"` // which Caddy takes out
+			}
+			if err := caddy.StrictUnmarshalJSON([]byte(value.Raw), &h); err != nil {
+				return fmt.Errorf("a webhooks handler: %w", err)
+			}
+			handlers = append(handlers, &h.Handler)
+			return nil
 		}
 		if value.IsObject() || value.IsArray() {
 			value.ForEach(func(_, member gjson.Result) bool {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -18,6 +19,11 @@ func (r *subscriptionsRun) print(text func() error) error {
 		return text()
 	}
 	r.printed = true
+	var why failures
+	why = append(why, r.unread...)
+	if r.failure != "" {
+		why = append(why, errors.New(r.failure))
+	}
 	var answer bytes.Buffer
 	encoder := json.NewEncoder(&answer)
 	encoder.SetEscapeHTML(false)
@@ -25,7 +31,7 @@ func (r *subscriptionsRun) print(text func() error) error {
 		Subscriptions []*providerSide `json:"subscriptions"`
 		ByHand        []byHand        `json:"by_hand"`
 		Error         string          `json:"error,omitempty"`
-	}{append([]*providerSide{}, r.sides...), append([]byHand{}, r.byHands...), r.failure})
+	}{append([]*providerSide{}, r.sides...), append([]byHand{}, r.byHands...), why.Error()})
 	if err != nil {
 		return err
 	}
@@ -35,11 +41,13 @@ func (r *subscriptionsRun) print(text func() error) error {
 // printPlans prints the plans as a diff.
 func (r *subscriptionsRun) printPlans() error {
 	for _, s := range r.sides {
-		if s.Error != "" {
-			continue
+		if s.Changes == nil {
+			continue // nobody knows
 		}
 		r.printHead(s)
 		switch {
+		case len(s.Changes) == 0 && len(s.Untold) > 0:
+			r.line("  = %s is as it should be, as far as the provider tells; it does not tell: %s", s.ID, strings.Join(s.Untold, ", "))
 		case len(s.Changes) == 0 && s.ID != "":
 			r.line("  = %s is as it should be", s.ID)
 		case len(s.Changes) == 0:
@@ -48,8 +56,13 @@ func (r *subscriptionsRun) printPlans() error {
 		for _, change := range s.Changes {
 			r.printChange(change)
 		}
+		if len(s.Changes) > 0 && len(s.Untold) > 0 {
+			r.line("  ! not compared, since the provider does not tell it: %s", strings.Join(s.Untold, ", "))
+		}
 		r.printNotes(s)
-		r.printChallenge(s)
+		if len(s.Changes) == 0 {
+			r.printTried(s)
+		}
 	}
 	r.printByHand()
 	return nil
@@ -90,20 +103,22 @@ func (r *subscriptionsRun) printDifferences(differences []subscription.Differenc
 		switch {
 		case value == "":
 			value = "(not shown)"
-		case d.Change == subscription.Replace && d.Field == subscription.FieldURL:
+		case d.Op == subscription.Replace && d.Field == subscription.FieldURL:
 			value += " (its query changes)"
-		case d.Change == subscription.Replace:
+		case d.Op == subscription.Replace && d.Field == subscription.FieldHeader:
 			value += " (its value changes)"
+		case d.Op == subscription.Replace:
+			value += " (what it was is not told)"
 		}
-		r.line("      %s %-*s  %s", signs[d.Change], width, d.Field, value)
+		r.line("      %s %-*s  %s", signs[d.Op], width, d.Field, value)
 	}
 }
 
 // printNotes prints the notes that were not printed yet.
 func (r *subscriptionsRun) printNotes(s *providerSide) {
 	for _, note := range s.Notes {
-		if !slices.Contains(s.noted, note) {
-			s.noted = append(s.noted, note)
+		if !slices.Contains(s.printedNotes, note) {
+			s.printedNotes = append(s.printedNotes, note)
 			r.line("  ! %s", note)
 		}
 	}
@@ -127,16 +142,23 @@ func (r *subscriptionsRun) printDone() error {
 		for _, change := range s.Changes[:s.Done] {
 			r.line("%s: %s %s", s.title, done[change.Action], cmp.Or(change.ID, s.ID, "it"))
 		}
-		r.printChallenge(s)
+		if s.Error == "" {
+			r.printTried(s)
+		}
 		r.printNotes(s)
 	}
 	return nil
 }
 
-// printChallenge says that the URL answers the provider's challenge, if it does.
-func (r *subscriptionsRun) printChallenge(s *providerSide) {
-	if s.Challenge {
+// printTried says that the URL accepts what is registered, if it does.
+func (r *subscriptionsRun) printTried(s *providerSide) {
+	switch {
+	case s.Challenge && s.Accepted:
+		r.line("%s: the handshake is answered: %s gives %s's challenge back, and accepts what is registered", s.title, s.URL, s.Provider)
+	case s.Challenge:
 		r.line("%s: the handshake is answered: %s gives %s's challenge back", s.title, s.URL, s.Provider)
+	case s.Accepted:
+		r.line("%s: %s accepts what is registered", s.title, s.URL)
 	}
 }
 

@@ -489,7 +489,7 @@ func resolve(word, value string) (string, error) {
 	isPlaceholder = isPlaceholder && strings.LastIndexAny(name, "{}") == 0
 	switch {
 	case isPlaceholder && strings.HasPrefix(name, "{env."):
-		return "", fmt.Errorf("`%s`: %s is not set, or empty; set that variable in the environment of Caddy", word, value)
+		return "", fmt.Errorf("`%s`: %s is not set, or empty; set that variable in the environment of this process", word, value)
 	case isPlaceholder && strings.HasPrefix(name, "{file."):
 		return "", fmt.Errorf("`%s`: %s cannot be read, or is empty; write the file, and let Caddy read it", word, value)
 	}

@@ -106,8 +106,8 @@ func TestReadmeConfigs(t *testing.T) {
 			t.Errorf("%v in\n%s", err, config)
 		}
 	}
-	if n != 6 {
-		t.Errorf("%d configurations were tried, want 6", n)
+	if n != 7 {
+		t.Errorf("%d configurations were tried, want 7", n)
 	}
 }
 

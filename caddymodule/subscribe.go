@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -313,14 +314,32 @@ func (h *Handler) target(p *provider.Provider, timeout time.Duration) (*subscrip
 			Hidden: append(tokens, want.Credentials()...),
 			HTTP:   subscription.NewHTTPClient(timeout),
 		},
-		Provider: h.Provider,
-		Want:     want,
+		Provider:   h.Provider,
+		Want:       want,
+		TakesEmpty: slices.ContainsFunc(p.Spec().Handshakes, func(s verify.Handshake) bool { return s.Empty }),
 	}
+	target.Present = h.presenter(p, want.Token)
 	handshakes := p.Spec().Handshakes
 	if i := slices.IndexFunc(handshakes, isChallenge); i >= 0 {
 		target.Challenge = &subscription.Challenge{Parameter: handshakes[i].Query, Token: handshakes[i].Token}
 	}
 	return target, nil
+}
+
+// presenter returns what puts the token into a request as the provider does, nil
+// if a request without an event cannot be proved: a signature is over its body.
+func (h *Handler) presenter(p *provider.Provider, token string) func(r *http.Request) {
+	nothing := func(*http.Request) {}
+	v := p.Spec().Verify
+	switch {
+	case h.Unverified || v.Basic:
+		return nothing
+	case v.Token == nil || v.Token.From[0].Body != "":
+		return nil
+	case !p.Spec().Subscriptions.Has(subscription.FieldToken):
+		return nothing // it is in the URL
+	}
+	return func(r *http.Request) { v.Token.From[0].Present(r, token) }
 }
 
 // isChallenge reports whether a handshake is a GET with a challenge.

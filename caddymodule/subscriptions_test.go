@@ -46,9 +46,17 @@ const bothSides = `
 		}
 	}`
 
-// siteURL is where the gateway is reached from outside, where nobody has to
-// reach it.
+// twoOfEach is bothSides, and once more: two blocks of Ndoto in one account that
+// are reached under different URLs, and two of ChatBot.com that are one.
+var twoOfEach = bothSides + edited(bothSides, "/ndoto ndoto", "/2 ndoto", "{env.SITE}/ndoto", "{env.SITE}/2",
+	"/chatbot chatbot", "/3 chatbot")
+
+// siteURL is where the gateway is reached from outside, for commands that do not
+// try that: plan, list, get and delete.
 const siteURL = "https://hooks.example.com"
+
+// nobodyURL is where nobody listens.
+const nobodyURL = "http://127.0.0.1:1"
 
 // ofBefore is a token or header value that a provider has from before, and that
 // is not to be shown either.
@@ -84,9 +92,9 @@ func newSubscriptions(t *testing.T, site, config string) *subscriptions {
 
 // newSubscribed is newSubscriptions, where the providers have what bothSides
 // wants.
-func newSubscribed(t *testing.T) *subscriptions {
+func newSubscribed(t *testing.T, site string) *subscriptions {
 	t.Helper()
-	s := newSubscriptions(t, siteURL, bothSides)
+	s := newSubscriptions(t, site, bothSides)
 	s.ndoto.Add(ndotoWebhook(7))
 	s.chatbot.Add(chatbotWebhook("a1"))
 	return s
@@ -163,12 +171,16 @@ func (s *subscriptions) answer(stdin string, args ...string) ran {
 	return runSubscriptions(s.t, stdin, append(args, "--config", s.file)...)
 }
 
+// question is what is asked before something is changed.
+const question = "Make these changes? [y/N] "
+
 func runSubscriptions(t *testing.T, stdin string, args ...string) ran {
 	t.Helper()
 	r := ran{t: t, command: strings.Join(args, " ")}
 	r.stdout, r.errs, r.status = runStatus(t, stdin, append([]string{"subscriptions"}, args...)...)
 	for line := range strings.Lines(r.errs) {
 		var logged struct{ Level, Msg string }
+		line = strings.TrimPrefix(line, question) // no terminal echoes the end of the answer's line
 		if json.Unmarshal([]byte(line), &logged) == nil && logged.Level == "error" {
 			r.failures = append(r.failures, logged.Msg)
 		}
@@ -338,8 +350,9 @@ func TestSubscriptionsWholeWay(t *testing.T) {
 	answered := handshakes(t)
 	s.run("apply", "--yes").want(0,
 		"ndoto, account 1: created 1\n", "chatbot: created 58ee2e085d033800059a0001\n",
-		"chatbot: the handshake is answered: http://localhost:9080/chatbot gives chatbot's challenge back\n")
-	// One challenge is ChatBot.com's, the other that of the command.
+		"chatbot: the handshake is answered: http://localhost:9080/chatbot gives chatbot's challenge back, and accepts what is registered\n",
+		"ndoto, account 1: http://localhost:9080/ndoto?token=… accepts what is registered\n")
+	// One challenge is that of the command, the other ChatBot.com's.
 	if n := handshakes(t) - answered; n != 2 {
 		t.Errorf("the gateway answered %d challenges, want 2", n)
 	}
@@ -364,7 +377,7 @@ func TestSubscriptionsWholeWay(t *testing.T) {
 		"~ update 1\n", "+ events  contact_updated\n", "- events  contact_created\n",
 		"~ update 58ee2e085d033800059a0001\n", "+ header  X-Other\n", "- header  X-Static\n")
 	s.wantNoChanges()
-	s.run("apply", "--yes").want(0, "ndoto, account 1: updated 1\n", "chatbot: updated 58ee2e085d033800059a0001\n", "the handshake is answered")
+	s.run("apply", "--yes").want(0, "ndoto, account 1: updated 1\n", "chatbot: updated 58ee2e085d033800059a0001\n", "the handshake is answered", "ndoto?token=… accepts what is registered")
 	patch := wantChanges(t, s.ndoto, http.MethodPatch)[0]
 	wantBody(t, patch, map[string]any{"subscriptions": []string{"message_created", "contact_updated"}})
 	if patch.Path != "/api/v1/accounts/1/webhooks/1" {
@@ -416,7 +429,7 @@ func chatbotBody(header string) map[string]any {
 func TestSubscriptionsGolden(t *testing.T) {
 	for _, c := range []struct {
 		name     string
-		site     string // of the gateway; default: where nobody is
+		site     string // of the gateway; default: siteURL, which is not tried
 		config   string // default: bothSides
 		inbox    string // "not told" for an Ndoto that does not
 		prepare  func(t *testing.T, s *subscriptions)
@@ -428,6 +441,7 @@ func TestSubscriptionsGolden(t *testing.T) {
 		},
 		{
 			name: "nothing_to_do",
+			site: gatewayURL,
 			prepare: func(t *testing.T, s *subscriptions) {
 				s.ndoto.Add(ndotoWebhook(7))
 				s.chatbot.Add(chatbotWebhook("a1"))
@@ -493,12 +507,13 @@ func TestSubscriptionsGolden(t *testing.T) {
 		},
 		{
 			name:   "inbox_not_told",
+			site:   gatewayURL,
 			config: edited(bothSides, "account 1", "account 1\n\t\t\tinbox 12"),
 			inbox:  "not told",
 			prepare: func(t *testing.T, s *subscriptions) {
 				s.ndoto.Add(ndotoWebhook(7))
 			},
-			commands: []string{"plan ndoto", "plan ndoto --json", "apply ndoto"},
+			commands: []string{"plan ndoto", "plan ndoto --json", "apply ndoto", "update ndoto --yes", "get ndoto"},
 		},
 		{
 			name:     "by_hand",
@@ -532,12 +547,42 @@ func TestSubscriptionsGolden(t *testing.T) {
 		},
 		{
 			name: "failures",
+			site: gatewayURL,
 			prepare: func(t *testing.T, s *subscriptions) {
 				s.ndoto.Add(ndotoWebhook(7, "subscriptions", []string{"message_created"}))
 				s.chatbot.Add(chatbotWebhook("a1", "token", ofBefore))
-				s.ndoto.Key = "another"
+				secretIn(t, "NDOTO_KEY") // another than Ndoto's
 			},
 			commands: []string{"plan", "plan --json", "list", "list --json", "apply --yes", "apply --yes --json"},
+		},
+		{
+			name:   "unset",
+			site:   gatewayURL,
+			config: edited(bothSides, "{env.NDOTO_KEY}", "{env.WEBHOOKS_TEST_UNSET}"),
+			prepare: func(t *testing.T, s *subscriptions) {
+				s.chatbot.Add(chatbotWebhook("a1", "token", ofBefore))
+			},
+			commands: []string{
+				"plan", "plan --json", "list", "list --json", "get", "apply --yes", "apply --yes --json",
+				"create", "delete --yes", "plan ndoto", "apply ndoto --json", "apply chatbot --yes",
+			},
+		},
+		{
+			name: "refused",
+			site: gatewayURL,
+			prepare: func(t *testing.T, s *subscriptions) {
+				s.ndoto.Add(ndotoWebhook(7))
+				secretIn(t, "NDOTO_TOKEN") // the gateway has the one before
+			},
+			commands: []string{"plan", "apply", "apply --yes --json", "update ndoto --yes", "delete ndoto --yes"},
+		},
+		{
+			name: "unreachable",
+			site: nobodyURL,
+			prepare: func(t *testing.T, s *subscriptions) {
+				s.chatbot.Add(chatbotWebhook("a1"))
+			},
+			commands: []string{"plan", "apply", "apply --yes", "apply --yes", "apply --yes --json", "update chatbot --yes"},
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -713,15 +758,16 @@ func TestSubscriptionsOneByOne(t *testing.T) {
 	s.run("get", "chatbot").want(0, "id          58ee2e085d033800059a0001", "ours        yes")
 	s.run("get", "chatbot", "b1").want(0, "id          b1", "ours        no")
 	s.run("get", "ndoto", "70").want(0, "id      70", "ours    no")
-	s.run("get", "ndoto", "71").wantFailures("ndoto: no subscription has this id; `list` shows which there are")
-	s.run("delete", "ndoto", "71", "--yes").wantFailures("ndoto: no subscription has this id; `list` shows which there are")
-	s.run("get", "ndoto", "../../2/webhooks").wantFailures("no subscription has this id")
+	for _, command := range []string{"get ndoto 71", "delete ndoto 71 --yes", "update ndoto 71 --yes"} {
+		s.run(strings.Fields(command)...).wantFailures("ndoto: there is no subscription 71; `list` shows which there are")
+	}
+	s.run("get", "ndoto", "../../2/webhooks").wantFailures("ndoto: there is no subscription ../../2/webhooks; `list` shows which there are")
 
 	// What is there already is sent again, all of it also to Ndoto.
 	s.run("update", "ndoto", "--yes").want(0, "~ update 1\n", "with what it has already\n", "ndoto, account 1: updated 1\n")
 	patch := wantChanges(t, s.ndoto, http.MethodPatch)[0]
 	all := []string{"name", "subscriptions", "url"}
-	if sent := slices.Sorted(maps.Keys(patch.Body)); !slices.Equal(slices.DeleteFunc(sent, func(member string) bool { return member == "inbox_id" }), all) {
+	if sent := slices.Sorted(maps.Keys(patch.Body)); !slices.Equal(sent, all) {
 		t.Errorf("update sends %v, want %v", sent, all)
 	}
 	wantChanges(t, s.chatbot)
@@ -755,14 +801,23 @@ func TestSubscriptionsOneByOne(t *testing.T) {
 func TestSubscriptionsConfirmation(t *testing.T) {
 	for _, command := range []string{"apply", "create", "update", "delete"} {
 		t.Run(command, func(t *testing.T) {
-			s := newSubscriptions(t, siteURL, bothSides)
+			s := newSubscriptions(t, gatewayURL, bothSides)
+			start(t, bothSides)
 			if command != "create" {
 				s.ndoto.Add(ndotoWebhook(7, "subscriptions", []string{"message_created"}))
 			}
 			before := fmt.Sprint(s.ndoto.Webhooks())
-			for _, answer := range []string{"", "n\n", "\n", "yesterday\ny\n"} {
-				r := s.answer(answer, command, "ndoto").wantFailures("nothing was changed: answer y, or say --yes where nobody can answer")
-				if !strings.Contains(r.errs, "Make these changes? [y/N] ") || r.stdout == "" {
+			for answer, sentence := range map[string]string{
+				"":               "nothing was changed: say --yes where nobody can answer",
+				"n\n":            "nothing was changed",
+				"\n":             "nothing was changed",
+				"yesterday\ny\n": "nothing was changed",
+			} {
+				r := s.answer(answer, command, "ndoto").wantFailures(sentence)
+				if r.failures[0] != sentence {
+					t.Errorf("with %q it says %q, want %q", answer, r.failures[0], sentence)
+				}
+				if strings.Count(r.errs, question) != 1 || r.stdout == "" {
 					t.Errorf("with %q it asks nothing, or does not say about what: %s%s", answer, r.stdout, r.errs)
 				}
 			}
@@ -781,7 +836,7 @@ func TestSubscriptionsConfirmation(t *testing.T) {
 		})
 	}
 	t.Run("two providers", func(t *testing.T) {
-		s := newSubscribed(t)
+		s := newSubscribed(t, siteURL)
 		s.answer("yes\n", "delete").want(0, "chatbot: deleted a1\n", "ndoto, account 1: deleted 7\n")
 		wantChanges(t, s.ndoto, http.MethodDelete)
 		wantChanges(t, s.chatbot, http.MethodDelete)
@@ -789,7 +844,7 @@ func TestSubscriptionsConfirmation(t *testing.T) {
 }
 
 // nothingChanged is said when not all that was to be looked at is known.
-const nothingChanged = "nothing was changed, for the other blocks neither; name a provider, or a block with --url, to go on without this one"
+const nothingChanged = "nothing was changed, for the other blocks either; name a provider, or a block with --url, to go on without this one"
 
 // webPage stands where JSON was expected.
 const webPage = "<!DOCTYPE html>\n<html><title>Log in</title></html>"
@@ -855,15 +910,15 @@ func TestSubscriptionsFailures(t *testing.T) {
 			name:        "a time-out while planning",
 			there:       true,
 			chatbot:     apitest.Failure{Method: http.MethodGet, Path: "/webhooks/a1"},
-			args:        []string{"--timeout", "1s"},
-			sentences:   []string{"chatbot: cannot read subscription a1: CHATBOT did not answer within 1s; check `api`, or try again", nothingChanged},
+			args:        []string{"--timeout", "500ms"},
+			sentences:   []string{"chatbot: cannot read subscription a1: CHATBOT did not answer within 500ms; check `api`, or try again", nothingChanged},
 			ndotoSecond: []string{patch}, chatbotSecond: []string{put},
 		},
 		{
 			name:         "a time-out after the effect",
 			ndoto:        apitest.Failure{Method: post, AfterEffect: true},
-			args:         []string{"--timeout", "1s"},
-			sentences:    []string{"ndoto, account 1: cannot create a subscription: NDOTO did not answer within 1s; " + unknown},
+			args:         []string{"--timeout", "500ms"},
+			sentences:    []string{"ndoto, account 1: cannot create a subscription: NDOTO did not answer within 500ms; " + unknown},
 			ndotoFirst:   []string{post},
 			chatbotFirst: []string{post},
 		},
@@ -896,7 +951,7 @@ func TestSubscriptionsFailures(t *testing.T) {
 			name:        "404 of update",
 			there:       true,
 			ndoto:       apitest.Failure{Method: patch, Status: 404, Body: webPage},
-			sentences:   []string{"ndoto, account 1: cannot update subscription 7: it is not there (404); run the command again, which looks what is"},
+			sentences:   []string{"ndoto, account 1: cannot update subscription 7: it is not there (404); run the command again, it looks first"},
 			ndotoSecond: []string{patch}, chatbotFirst: []string{put},
 		},
 		{
@@ -970,7 +1025,7 @@ func TestSubscriptionsFailures(t *testing.T) {
 // TestSubscriptionsFailuresElsewhere shows failures of the commands that change
 // nothing, and of those for one subscription.
 func TestSubscriptionsFailuresElsewhere(t *testing.T) {
-	s := newSubscribed(t)
+	s := newSubscribed(t, siteURL)
 	for _, c := range []struct {
 		name           string
 		ndoto, chatbot apitest.Failure
@@ -1006,7 +1061,7 @@ func TestSubscriptionsFailuresElsewhere(t *testing.T) {
 			name:      "get",
 			chatbot:   apitest.Failure{Method: http.MethodGet, Path: "/webhooks/a1", Status: 404},
 			args:      []string{"get", "chatbot"},
-			sentences: []string{"chatbot: cannot read subscription a1: it is not there (404); run the command again, which looks what is"},
+			sentences: []string{"chatbot: cannot read subscription a1: it is not there (404); run the command again, it looks first"},
 		},
 		{
 			name:      "get by id",
@@ -1052,9 +1107,17 @@ func TestSubscriptionsFailuresElsewhere(t *testing.T) {
 	s.run("plan").want(0)
 }
 
+// notKnown is noted where nobody can tell that the gateway refuses what is to be
+// registered.
+const notKnown = "  ! whether the gateway accepts what is to be registered is not known: the URL "
+
+// refused is said where the gateway does.
+const refused = "the URL does not accept what is to be registered (401); load this configuration into the gateway first, or check that `url` leads to this block"
+
 // TestSubscriptionsChallengeFails shows what is said when ChatBot.com does not
-// get its challenge back: what the URL does, as seen from here. Ndoto, which has
-// no challenge, gets its own.
+// get its challenge back: a note before, since it may reach what cannot be
+// reached from here, and then its refusal and what the URL does, in one sentence.
+// Ndoto, which has no challenge, gets its own.
 func TestSubscriptionsChallengeFails(t *testing.T) {
 	notGateway := startApplication(t, func(w http.ResponseWriter, r *http.Request, n int) {
 		switch r.URL.Path {
@@ -1064,19 +1127,36 @@ func TestSubscriptionsChallengeFails(t *testing.T) {
 			w.WriteHeader(http.StatusNotFound)
 		}
 	})
+	nobody := freeAddress(t)
+	closed := "cannot be reached from here (dial tcp " + nobody + ": connect: connection refused); start the gateway, or check `url`"
 	for _, c := range []struct {
-		name, site, sentence string
+		name, site, chatbot, ndoto, why string
 	}{
-		{"nobody is there", "http://" + freeAddress(t), "it tries the URL first, which cannot be reached from here (dial tcp "},
-		{"nothing is there", notGateway.URL, "it tries the URL first, which answers the challenge with 404"},
-		{"another is there", notGateway.URL + "/words", "it tries the URL first, which answers the challenge with something else"},
+		{"nobody is there", "http://" + nobody, closed, closed, "the url does not answer"},
+		{
+			"nothing is there", notGateway.URL, "answers the challenge with 404; check that `url` leads to this block",
+			"answers a request without an event with 404; check that `url` leads to this block", "the url does not answer the challenge",
+		},
+		{
+			"another is there", notGateway.URL + "/words", "answers the challenge with something else; check that `url` leads to this block",
+			"answers a request without an event with 404; check that `url` leads to this block", "the url does not answer the challenge",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := newSubscriptions(t, c.site, bothSides)
-			s.run("apply", "--yes").wantFailures("chatbot: cannot create a subscription: " + s.chatbot.URL + " does not accept it (400: the url does not answer")
-			r := s.run("apply", "--yes").wantFailures(c.sentence)
-			if strings.Contains(r.stdout+r.errs, "challenge=") {
-				t.Errorf("it shows the query of the URL: %s%s", r.stdout, r.errs)
+			failure := "chatbot: cannot create a subscription: " + s.chatbot.URL + " does not accept it (400: " + c.why + "); it tries the URL first, which " + c.chatbot
+			for i := range 2 { // there is something to do for Ndoto, and nothing
+				r := s.run("apply", "--yes").wantFailures(failure)
+				if r.failures[0] != failure {
+					t.Errorf("error %q, want %q", r.failures[0], failure)
+				}
+				notes := fmt.Sprint(notesIn(r.stdout))
+				if want := fmt.Sprint([]string{notKnown + c.chatbot, notKnown + c.ndoto}); notes != want {
+					t.Errorf("run %d has the notes %s, want %s", i, notes, want)
+				}
+				if strings.Contains(r.stdout, "accepts what is registered") || strings.Contains(r.stdout+r.errs, "challenge=") {
+					t.Errorf("it says that it is accepted, or shows the query of the URL: %s%s", r.stdout, r.errs)
+				}
 			}
 			wantChanges(t, s.chatbot, http.MethodPost, http.MethodPost) // both refused
 			wantChanges(t, s.ndoto, http.MethodPost)
@@ -1085,33 +1165,411 @@ func TestSubscriptionsChallengeFails(t *testing.T) {
 			}
 		})
 	}
-	t.Run("a gateway with another token", func(t *testing.T) {
-		s := newSubscriptions(t, gatewayURL, bothSides)
-		g := start(t, bothSides)
-		secretIn(t, "CHATBOT_TOKEN") // the gateway has read the one before
-		s.run("apply", "--yes").wantFailures("it tries the URL first, which does not accept the token (401); load this configuration into the gateway")
-		wantChanges(t, s.ndoto, http.MethodPost)
-		wantChanges(t, s.chatbot, http.MethodPost) // refused
-		if n := len(s.chatbot.Webhooks()); n != 0 {
-			t.Errorf("ChatBot.com has %d webhooks", n)
+}
+
+// notesIn returns the notes that were printed.
+func notesIn(stdout string) []string {
+	var notes []string
+	for line := range strings.Lines(stdout) {
+		if strings.HasPrefix(line, "  ! ") {
+			notes = append(notes, strings.TrimSuffix(line, "\n"))
 		}
-		// Also when that is all there is to find.
-		s.chatbot.Add(chatbotWebhook("a1"))
-		s.run("apply", "--yes").wantFailures("chatbot: the URL does not accept the token (401); load this configuration into the gateway")
-		s.wantNoChanges()
-		s.run("delete", "chatbot", "--yes").want(0)
+	}
+	return notes
+}
+
+// TestSubscriptionsFailuresOnTheirOwn shows that each of several failures is a
+// line of the log, and that the refusal of a provider and what its URL does stay
+// one sentence, also in JSON.
+func TestSubscriptionsFailuresOnTheirOwn(t *testing.T) {
+	s := newSubscriptions(t, "http://"+freeAddress(t), bothSides)
+	s.ndoto.Fail(apitest.Failure{Method: http.MethodPost, Status: 400, Body: `{"message":"no"}`, Times: 2})
+	chatbot := "cannot create a subscription: " + s.chatbot.URL + " does not accept it (400: the url does not answer); it tries the URL first, which cannot be reached from here ("
+	ndoto := "cannot create a subscription: " + s.ndoto.URL + " does not accept it (400: no)"
+	for _, flag := range []string{"", "--json"} {
+		r := s.run(append([]string{"apply", "--yes"}, strings.Fields(flag)...)...).wantFailures("chatbot: "+chatbot, "ndoto, account 1: "+ndoto)
+		for i, failure := range r.failures {
+			if strings.Contains(failure, "\n") || strings.HasPrefix(failure, "chatbot") != (i == 0) {
+				t.Errorf("failure %d is no line of its own: %q", i, failure)
+			}
+		}
+		if flag == "" {
+			continue
+		}
+		got := r.decoded()
+		if len(got.Subscriptions) != 2 || !strings.HasPrefix(got.Subscriptions[0].Error, chatbot) || got.Subscriptions[1].Error != ndoto {
+			t.Errorf("in JSON: %s", r.stdout)
+		}
+	}
+}
+
+// decoded is what the tests look at in what the commands print as JSON.
+type decoded struct {
+	Subscriptions []struct {
+		Provider, URL, Error string
+		Accepted             bool
+		Challenge            bool `json:"challenge_answered"`
+		Done                 int
+		Changes              []struct{ Action string }
+		Notes                []string
+	}
+	ByHand []struct{ Provider string } `json:"by_hand"`
+	Error  string
+}
+
+// decoded returns what was printed with --json, which is one object.
+func (r ran) decoded() decoded {
+	r.t.Helper()
+	var d decoded
+	if err := json.Unmarshal([]byte(r.stdout), &d); err != nil {
+		r.t.Fatalf("%s: %v: %s", r.command, err, r.stdout)
+	}
+	return d
+}
+
+// TestSubscriptionsRotation shows that a new token is not registered before the
+// gateway accepts it: until then the provider goes on with the old one, and no
+// event is refused.
+func TestSubscriptionsRotation(t *testing.T) {
+	s := newSubscriptions(t, gatewayURL, bothSides)
+	app := startApplication(t)
+	g := start(t, bothSides+"\n"+app.proxy())
+	s.run("apply", "--yes").want(0)
+	wantChanges(t, s.ndoto, http.MethodPost)
+	wantChanges(t, s.chatbot, http.MethodPost)
+	before := fmt.Sprint(onlyWebhook(t, s.ndoto))
+	s.deliverNdoto(http.StatusOK)
+
+	t.Setenv("NDOTO_TOKEN_OF_BEFORE", os.Getenv("NDOTO_TOKEN"))
+	secretIn(t, "NDOTO_TOKEN")
+	g.site = edited(g.site, "token {env.NDOTO_TOKEN}", "token {env.NDOTO_TOKEN} {env.NDOTO_TOKEN_OF_BEFORE}")
+	s.configure(g.config("rotated"))
+	s.run("plan").want(2, "~ url  http://localhost:9080/ndoto?token=… (its query changes)\n", "= 58ee2e085d033800059a0001 is as it should be")
+	for _, args := range [][]string{{"apply"}, {"apply", "ndoto"}, {"update", "ndoto"}, {"update", "ndoto", "1"}} {
+		r := s.run(append(args, "--yes")...).wantFailures("ndoto, account 1: " + refused)
+		if r.failures[0] != "ndoto, account 1: "+refused || strings.Contains(r.stdout, "ndoto?token=… accepts") {
+			t.Errorf("%s%s", r.failures[0], r.stdout)
+		}
+		if got := s.run(append(args, "--yes", "--json")...).wantFailures(refused).decoded(); got.Subscriptions[len(got.Subscriptions)-1].Error != refused || got.Subscriptions[len(got.Subscriptions)-1].Accepted {
+			t.Errorf("in JSON: %+v", got)
+		}
+	}
+	s.wantNoChanges()
+	if after := fmt.Sprint(onlyWebhook(t, s.ndoto)); after != before {
+		t.Error("the provider has something else than before")
+	}
+	s.deliverNdoto(http.StatusOK)
+
+	// Where there is something to do for another block, that is not done either.
+	s.chatbot.Set("token", ofBefore)
+	r := s.run("apply", "--yes").wantFailures("ndoto, account 1: "+refused, nothingChanged)
+	if !strings.Contains(r.stdout, "chatbot: \"gateway\" at http://localhost:9080/chatbot\n  ~ update ") {
+		t.Errorf("it does not say what is not done: %s", r.stdout)
+	}
+	s.wantNoChanges()
+	s.chatbot.Set("token", os.Getenv("CHATBOT_TOKEN"))
+
+	g.load("rotated")
+	s.deliverNdoto(http.StatusOK)
+	s.run("apply", "--yes").want(0, "ndoto, account 1: updated 1\n", "ndoto?token=… accepts what is registered\n")
+	wantBody(t, wantChanges(t, s.ndoto, http.MethodPatch)[0], map[string]any{
+		"url": gatewayURL + "/ndoto?token=" + url.QueryEscape(os.Getenv("NDOTO_TOKEN")),
+	})
+	wantChanges(t, s.chatbot)
+	s.deliverNdoto(http.StatusOK)
+	app.want(t, 4)
+}
+
+// TestSubscriptionsDrift shows that what the command has in its environment is
+// not registered when the gateway has something else, for all that ChatBot.com
+// proves itself with: of these its challenge checks the token only.
+func TestSubscriptionsDrift(t *testing.T) {
+	s := newSubscriptions(t, gatewayURL, bothSides)
+	app := startApplication(t)
+	g := start(t, bothSides+"\n"+app.proxy())
+	s.chatbot.Add(chatbotWebhook("a1"))
+	for i, name := range []string{"CHATBOT_TOKEN", "CHATBOT_HEADER", "CHATBOT_USER", "CHATBOT_PASSWORD"} {
+		t.Run(name, func(t *testing.T) {
+			s := *s
+			s.t = t
+			secretIn(t, name)
+			s.run("plan", "chatbot").want(2)
+			answered := handshakes(t)
+			for _, command := range []string{"apply", "update"} {
+				r := s.run(command, "chatbot", "--yes").wantFailures("chatbot: " + refused)
+				if r.failures[0] != "chatbot: "+refused || strings.Contains(r.stdout, "handshake") {
+					t.Errorf("%s%s", r.failures[0], r.stdout)
+				}
+			}
+			want := 2 // the challenges of the command, which are answered
+			if name == "CHATBOT_TOKEN" {
+				want = 0
+			}
+			if n := handshakes(t) - answered; n != want {
+				t.Errorf("the gateway answered %d challenges, want %d", n, want)
+			}
+			// With the other provider, nothing is done for that either.
+			s.run("apply", "--yes").wantFailures("chatbot: "+refused, nothingChanged)
+			s.wantNoChanges()
+			s.deliverChatBot(http.StatusOK)
+			app.want(t, i+1)
+		})
+	}
+	t.Run("as the provider has it", func(t *testing.T) {
+		s := *s
+		s.t = t
+		secretIn(t, "CHATBOT_HEADER")
+		s.chatbot.Set("headers", chatbotWebhook("")["headers"])
+		s.run("plan", "chatbot").want(0)
+		s.run("apply", "chatbot", "--yes").wantFailures("chatbot: " + refused)
+		s.run("delete", "chatbot", "--yes").want(0, "chatbot: deleted a1\n")
 		wantChanges(t, s.chatbot, http.MethodDelete)
-		g.load("the token of now")
-		s.run("apply", "--yes").want(0, "chatbot: created ", "the handshake is answered", "= 1 is as it should be")
-		wantChanges(t, s.chatbot, http.MethodPost)
+		s.run("create", "chatbot", "--yes").wantFailures("chatbot: " + refused)
+		s.wantNoChanges()
+		g.load("what the command has")
+		s.run("create", "chatbot", "--yes").want(0, "chatbot: created ", "the handshake is answered")
+		s.deliverChatBot(http.StatusOK)
+	})
+}
+
+// TestSubscriptionsElsewhere shows what is said of a URL that leads to something
+// else than its block: a note, since somebody else may answer from here; unless
+// that refuses.
+func TestSubscriptionsElsewhere(t *testing.T) {
+	s := newSubscriptions(t, gatewayURL, bothSides)
+	start(t, bothSides+`
+	webhooks /wotnot wotnot {
+		token {env.NDOTO_TOKEN}
+	}
+	redir /moved /ndoto
+	respond /text "hello"
+	respond 404`)
+	const check = "; check that `url` leads to this block"
+	for _, c := range []struct{ provider, path, note string }{
+		{"ndoto", "/text", "answers a request without an event with 200" + check},
+		{"ndoto", "/nothing", "answers a request without an event with 404" + check},
+		{"ndoto", "/moved", "answers a request without an event with 302" + check},
+		{"ndoto", "/wotnot", "answers a request without an event with 200" + check},
+		{"chatbot", "/text", "answers the challenge with something else" + check},
+		{"chatbot", "/nothing", "answers the challenge with 404" + check},
+		{"chatbot", "/ndoto", "answers the challenge with 405" + check},
+	} {
+		t.Run(c.provider+" at "+c.path, func(t *testing.T) {
+			s := s.with(t, edited(bothSides, "{env.SITE}/"+c.provider, "{env.SITE}"+c.path))
+			api := map[string]*apitest.API{"ndoto": s.ndoto, "chatbot": s.chatbot}[c.provider]
+			// ChatBot.com refuses what does not answer its challenge.
+			status := map[string]int{"ndoto": 0, "chatbot": 1}[c.provider]
+			r := s.run("apply", c.provider, "--yes")
+			if r.status != status || !slices.Equal(notesIn(r.stdout), []string{notKnown + c.note}) || strings.Contains(r.stdout, "accepts what is registered") {
+				t.Errorf("exit status %d: %s%s", r.status, r.stdout, r.errs)
+			}
+			wantChanges(t, api, http.MethodPost)
+			if c.provider == "chatbot" {
+				return
+			}
+			// It is said again when there is nothing to do.
+			if r := s.run("apply", "ndoto").want(0, "= "); !slices.Equal(notesIn(r.stdout), []string{notKnown + c.note}) || strings.Contains(r.stdout, "accepts what is registered") {
+				t.Errorf("with nothing to do: %s", r.stdout)
+			}
+			got := s.run("apply", "ndoto", "--json").want(0).decoded().Subscriptions[0]
+			if got.Accepted || got.Challenge || !slices.Contains(got.Notes, strings.TrimPrefix(notKnown+c.note, "  ! ")) {
+				t.Errorf("in JSON: %+v", got)
+			}
+			s.run("delete", "ndoto", "--yes").want(0)
+			wantChanges(t, api, http.MethodDelete)
+		})
+	}
+	t.Run("a block that refuses", func(t *testing.T) {
+		s := s.with(t, edited(bothSides, "{env.SITE}/ndoto", "{env.SITE}/chatbot"))
+		s.run("apply", "ndoto", "--yes").wantFailures("ndoto, account 1: " + refused)
+		s.wantNoChanges()
+	})
+}
+
+// TestSubscriptionsSilentURL shows that a URL that does not answer is given up,
+// and noted.
+func TestSubscriptionsSilentURL(t *testing.T) {
+	silent := startApplication(t, func(w http.ResponseWriter, r *http.Request, n int) { <-r.Context().Done() })
+	s := newSubscriptions(t, silent.URL, bothSides)
+	s.run("apply", "ndoto", "--yes", "--timeout", "300ms").want(0, "ndoto, account 1: created 1\n", notKnown+"cannot be reached from here (")
+}
+
+// TestSubscriptionsEmptyArgument shows that an empty argument, as of a variable
+// that is not set, is not taken for one that is left out: `delete ndoto "$id"`
+// would delete another one.
+func TestSubscriptionsEmptyArgument(t *testing.T) {
+	s := newSubscribed(t, nobodyURL)
+	const sentence = "an argument is empty; leave it out, or give a provider and an id"
+	for _, args := range [][]string{
+		{"get", "ndoto", ""}, {"update", "ndoto", "", "--yes"}, {"delete", "ndoto", "", "--yes"}, {"delete", "", "7", "--yes"},
+		{"delete", "", "--yes"}, {"apply", "", "--yes"}, {"create", "", "--yes"}, {"plan", ""}, {"list", ""}, {"get", ""},
+	} {
+		if r := s.run(args...).wantFailures(sentence); r.failures[0] != sentence || r.stdout != "" {
+			t.Errorf("%q: %s%s", args, r.failures[0], r.stdout)
+		}
+	}
+	if got := s.run("delete", "ndoto", "", "--yes", "--json").wantFailures(sentence).decoded(); got.Error != sentence || len(got.Subscriptions) != 0 {
+		t.Errorf("in JSON: %+v", got)
+	}
+	s.wantNotCalled()
+}
+
+// wantNotCalled checks that neither provider got anything.
+func (s *subscriptions) wantNotCalled() {
+	s.t.Helper()
+	for _, api := range []*apitest.API{s.ndoto, s.chatbot} {
+		if calls := api.Calls(); len(calls) > 0 {
+			s.t.Errorf("the provider got %v", calls)
+		}
+	}
+}
+
+// TestSubscriptionsUnset shows that a variable that is not set, which one block
+// needs, hides nothing of the others, and that nothing is changed for them
+// either.
+func TestSubscriptionsUnset(t *testing.T) {
+	s := newSubscriptions(t, gatewayURL, bothSides)
+	start(t, bothSides)
+	s.ndoto.Add(ndotoWebhook(7, "subscriptions", []string{"message_created"}))
+	s.chatbot.Add(chatbotWebhook("a1", "token", ofBefore))
+	const (
+		advice  = "{env.WEBHOOKS_TEST_UNSET} is not set, or empty; set that variable in the environment of this process"
+		ndoto   = "webhooks ndoto: subscribe: `key`: " + advice
+		chatbot = "webhooks chatbot: `basic_auth`: " + advice
+	)
+	unsetKey := []string{"{env.NDOTO_KEY}", "{env.WEBHOOKS_TEST_UNSET}"}
+	unsetPassword := []string{"{env.CHATBOT_PASSWORD}", "{env.WEBHOOKS_TEST_UNSET}"}
+	for _, c := range []struct {
+		name, there string
+		edits       []string
+		failures    []string
+	}{
+		{"the one of Ndoto", "chatbot", unsetKey, []string{ndoto}},
+		{"the one of ChatBot.com", "ndoto", unsetPassword, []string{chatbot}},
+		{"both", "", slices.Concat(unsetKey, unsetPassword), []string{chatbot, ndoto}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := s.with(t, edited(bothSides, c.edits...))
+			for _, command := range []string{"plan", "list", "get", "apply --yes", "update --yes", "create --yes", "delete --yes"} {
+				failures := c.failures
+				if c.there != "" && strings.HasSuffix(command, "--yes") {
+					if command == "create --yes" {
+						failures = append(slices.Clone(failures), c.there)
+					} else {
+						failures = append(slices.Clone(failures), nothingChanged)
+					}
+				}
+				r := s.run(strings.Fields(command)...).wantFailures(failures...)
+				isShown := c.there != "" && command != "create --yes"
+				if (r.stdout != "") != isShown || isShown && !strings.HasPrefix(r.stdout, c.there) || strings.Contains(r.stdout, "apply` makes it so") {
+					t.Errorf("%s prints %s", command, r.stdout)
+				}
+				got := s.run(append(strings.Fields(command), "--json")...).wantFailures(failures...).decoded()
+				inAll := slices.Clone(c.failures) // that of a block stands in the block
+				if slices.Contains(failures, nothingChanged) {
+					inAll = append(inAll, nothingChanged)
+				}
+				for _, failure := range inAll {
+					if !strings.Contains(got.Error, failure) {
+						t.Errorf("%s --json has the error %q, without %q", command, got.Error, failure)
+					}
+				}
+				if c.there == "" && len(got.Subscriptions) != 0 || c.there != "" && (len(got.Subscriptions) != 1 || got.Subscriptions[0].Provider != c.there) {
+					t.Errorf("%s --json has %+v", command, got)
+				}
+			}
+			s.wantNoChanges()
+		})
+	}
+	t.Run("a block that is named", func(t *testing.T) {
+		s := s.with(t, edited(bothSides, unsetKey...))
+		s.run("apply", "chatbot", "--yes").want(0, "chatbot: updated a1\n")
+		s.run("update", "--yes", "--url", gatewayURL+"/chatbot").want(0, "chatbot: updated a1\n")
+		wantChanges(t, s.chatbot, http.MethodPut, http.MethodPut)
 		wantChanges(t, s.ndoto)
 	})
+}
+
+// TestSubscriptionsOfOneURL shows that with --url the other blocks are not
+// forgotten: nobody is told to delete what they have made, and an id of theirs is
+// not that of the block.
+func TestSubscriptionsOfOneURL(t *testing.T) {
+	s := newSubscriptions(t, gatewayURL, twoOfEach)
+	start(t, twoOfEach)
+	s.run("apply", "ndoto", "--yes").want(0, "created 1\n", "created 2\n")
+	wantChanges(t, s.ndoto, http.MethodPost, http.MethodPost)
+	for i, path := range []string{"/ndoto", "/2"} {
+		id, other := strconv.Itoa(i+1), strconv.Itoa(2-i)
+		if s.ndoto.Webhooks()[0]["url"] != ndotoWebhook(0)["url"] {
+			id, other = other, id
+		}
+		flag := []string{"--url", gatewayURL + path}
+		for _, command := range []string{"plan", "apply", "plan ndoto"} {
+			r := s.run(append(strings.Fields(command), flag...)...).want(0, "= "+id+" is as it should be\n")
+			if strings.Contains(r.stdout, "!") || strings.Contains(r.stdout, "delete") {
+				t.Errorf("%s %v has a note on what another block has made:\n%s", command, flag, r.stdout)
+			}
+		}
+		s.run(append([]string{"get", "ndoto", id}, flag...)...).want(0, "id      "+id+"\n", "ours    yes\n")
+		s.run(append([]string{"get", "ndoto", other}, flag...)...).want(0, "id      "+other+"\n", "ours    no\n")
+		// Without it, the block is the one whose own it is.
+		s.run("get", "ndoto", id).want(0, "ndoto, account 1, \"caddy-webhooks\" at http://localhost:9080"+path+"?token=…:\n", "ours    yes\n")
+		s.run("update", "ndoto", id, "--yes").want(0, "ndoto, account 1, \"caddy-webhooks\" at http://localhost:9080"+path+"?token=…: updated "+id+"\n")
+		wantChanges(t, s.ndoto, http.MethodPatch)
+	}
+	// What nobody of this configuration has made is still noted.
+	s.ndoto.Add(ndotoWebhook(9, "url", "https://other.example.com/ndoto"))
+	s.run("plan", "--url", gatewayURL+"/2").want(0, "! 9 has this name too, and another URL, https://other.example.com/ndoto: ", "`delete ndoto 9` removes it")
+
+	s.run("plan", "--url", gatewayURL+"/3").wantFailures("has no block `webhooks` with a `subscribe` whose `url` is " + gatewayURL + "/3; there is ")
+	r := s.run("plan", "ndoto", "--url", gatewayURL+"/3?token=x").wantFailures("has no block `webhooks ndoto` with a `subscribe` whose `url` is " + gatewayURL + "/3?token=…; there is ")
+	for _, path := range []string{"/ndoto?token=…", "/2?token=…"} {
+		if !strings.Contains(r.failures[0], gatewayURL+path) {
+			t.Errorf("it does not name the URL with %s: %s", path, r.failures[0])
+		}
+	}
+	s.run("plan", "wotnot", "--url", gatewayURL+"/3").wantFailures("; there is none")
+}
+
+// TestSubscriptionsStrictJSON shows that a configuration in JSON that the gateway
+// would not load is none for the command either: a member that is misspelt is
+// said, and nobody is called.
+func TestSubscriptionsStrictJSON(t *testing.T) {
+	s := newSubscribed(t, nobodyURL)
+	adapted := string(adapt(t, siteURL+" {\n"+bothSides+"\n}\n"))
+	for _, c := range []struct{ name, config, sentence string }{
+		{"subscribe", edited(adapted, `"key":"{env.NDOTO_KEY}"`, `"key":"{env.NDOTO_KEY}","inbocks":"4"`), `a webhooks handler: json: unknown field "inbocks"`},
+		{"a handler", edited(adapted, `"provider":"ndoto"`, `"provider":"ndoto","providers":"x"`), `a webhooks handler: json: unknown field "providers"`},
+		{"the app", edited(adapted, `"apps":{`, `"apps":{"webhooks":{"surprise":1},`), `the webhooks app: json: unknown field "surprise"`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := *s
+			s.t = t
+			s.file = filepath.Join(t.TempDir(), "caddy.json")
+			writeText(t, s.file, adapted)
+			s.run("plan").want(0)
+			s.wantNoChanges()
+			writeText(t, s.file, c.config)
+			if err := validateJSON(c.config); err == nil {
+				t.Error("the gateway takes it")
+			}
+			for _, command := range []string{"plan chatbot", "list", "apply --yes", "delete --yes"} {
+				if r := s.run(strings.Fields(command)...).wantFailures(c.sentence); r.stdout != "" {
+					t.Errorf("%s prints %s", command, r.stdout)
+				}
+			}
+			if got := s.run("apply", "--yes", "--json").wantFailures(c.sentence).decoded(); got.Error != c.sentence {
+				t.Errorf("in JSON: %+v", got)
+			}
+			s.wantNotCalled()
+		})
+	}
 }
 
 // TestSubscriptionsConfigurations shows where blocks may stand, and which of
 // them are meant.
 func TestSubscriptionsConfigurations(t *testing.T) {
-	s := newSubscribed(t)
+	s := newSubscribed(t, siteURL)
 	const both = "  = a1 is as it should be\nndoto, account 1: "
 	t.Run("handle and route", func(t *testing.T) {
 		s := s.with(t, "handle {\n"+bothSides+"\n}\nroute /other/* {\nhandle_path /other/* {\n"+bothSides+"\n}\n}")
@@ -1164,7 +1622,7 @@ func (s *subscriptions) with(t *testing.T, config string) *subscriptions {
 // TestSubscriptionsConfigurationErrors shows what is said of a configuration
 // with which the command can do nothing.
 func TestSubscriptionsConfigurationErrors(t *testing.T) {
-	s := newSubscribed(t)
+	s := newSubscribed(t, siteURL)
 	t.Setenv("EMPTY", "")
 	t.Setenv("NO_URL", "hooks.example.com")
 	for _, c := range []struct {
@@ -1176,13 +1634,13 @@ func TestSubscriptionsConfigurationErrors(t *testing.T) {
 		{"no block of the provider", bothSides, []string{"plan", "notifly"}, "has no block `webhooks notifly`"},
 		{"an unknown provider", bothSides, []string{"plan", "github"}, `unknown provider "github": use one of `},
 		{"no such URL", bothSides, []string{"plan", "--url", "https://hooks.example.com/"}, "has no block `webhooks` with a `subscribe` whose `url` is https://hooks.example.com/"},
-		{"an unset key", edited(bothSides, "{env.NDOTO_KEY}", "{env.WEBHOOKS_TEST_UNSET}"), []string{"plan"}, "webhooks ndoto: subscribe: `key`: {env.WEBHOOKS_TEST_UNSET} is not set, or empty; set that variable"},
-		{"an empty key", edited(bothSides, "{env.NDOTO_KEY}", "{env.EMPTY}"), []string{"plan"}, "webhooks ndoto: subscribe: `key`: {env.EMPTY} is not set, or empty; set that variable"},
-		{"an unset account", edited(bothSides, "account 1", "account {env.WEBHOOKS_TEST_UNSET}"), []string{"list"}, "webhooks ndoto: subscribe: `account`: {env.WEBHOOKS_TEST_UNSET} is not set, or empty"},
-		{"an unset token", edited(bothSides, "{env.CHATBOT_TOKEN}", "{env.WEBHOOKS_TEST_UNSET}"), []string{"plan"}, "webhooks chatbot: `token`: {env.WEBHOOKS_TEST_UNSET} is not set, or empty"},
-		{"an unset header", edited(bothSides, "{env.CHATBOT_HEADER}", "{env.WEBHOOKS_TEST_UNSET}"), []string{"plan"}, "webhooks chatbot: `header`: {env.WEBHOOKS_TEST_UNSET} is not set, or empty"},
-		{"a variable that is no URL", edited(bothSides, "{env.SITE}/ndoto", "{env.NO_URL}/ndoto"), []string{"plan"}, "webhooks ndoto: subscribe: `url`: it is not a URL"},
-		{"a variable that is no inbox", edited(bothSides, "account 1", "account 1\n\t\t\tinbox {env.NO_URL}"), []string{"plan"}, "webhooks ndoto: subscribe: `inbox`: it is not the number of an inbox"},
+		{"an unset key", edited(bothSides, "{env.NDOTO_KEY}", "{env.WEBHOOKS_TEST_UNSET}"), []string{"plan", "ndoto"}, "webhooks ndoto: subscribe: `key`: {env.WEBHOOKS_TEST_UNSET} is not set, or empty; set that variable"},
+		{"an empty key", edited(bothSides, "{env.NDOTO_KEY}", "{env.EMPTY}"), []string{"plan", "ndoto"}, "webhooks ndoto: subscribe: `key`: {env.EMPTY} is not set, or empty; set that variable"},
+		{"an unset account", edited(bothSides, "account 1", "account {env.WEBHOOKS_TEST_UNSET}"), []string{"list", "ndoto"}, "webhooks ndoto: subscribe: `account`: {env.WEBHOOKS_TEST_UNSET} is not set, or empty"},
+		{"an unset token", edited(bothSides, "{env.CHATBOT_TOKEN}", "{env.WEBHOOKS_TEST_UNSET}"), []string{"plan", "chatbot"}, "webhooks chatbot: `token`: {env.WEBHOOKS_TEST_UNSET} is not set, or empty"},
+		{"an unset header", edited(bothSides, "{env.CHATBOT_HEADER}", "{env.WEBHOOKS_TEST_UNSET}"), []string{"plan", "chatbot"}, "webhooks chatbot: `header`: {env.WEBHOOKS_TEST_UNSET} is not set, or empty"},
+		{"a variable that is no URL", edited(bothSides, "{env.SITE}/ndoto", "{env.NO_URL}/ndoto"), []string{"plan", "ndoto"}, "webhooks ndoto: subscribe: `url`: it is not a URL"},
+		{"a variable that is no inbox", edited(bothSides, "account 1", "account 1\n\t\t\tinbox {env.NO_URL}"), []string{"plan", "ndoto"}, "webhooks ndoto: subscribe: `inbox`: it is not the number of an inbox"},
 		{
 			"two that differ", bothSides + edited(bothSides, "/ndoto ndoto", "/2 ndoto", "{env.NDOTO_TOKEN}", "{env.NDOTO_TOKEN}\n\t\tsource /2", "/chatbot chatbot {", "/3 chatbot {\n\t\tsource /3", "message_created ", ""),
 			[]string{"plan"}, "two blocks of ndoto subscribe https://hooks.example.com/ndoto?token=… under the name \"caddy-webhooks\", and differ; give one another `name` or `url`",
@@ -1200,11 +1658,7 @@ func TestSubscriptionsConfigurationErrors(t *testing.T) {
 		runSubscriptions(t, "", "plan").wantFailures("there is no Caddyfile in this directory; say --config <file>")
 		runSubscriptions(t, "", "plan", "--config", "/nowhere/Caddyfile").wantFailures("no such file or directory")
 	})
-	for _, api := range []*apitest.API{s.ndoto, s.chatbot} {
-		if calls := api.Calls(); len(calls) > 0 {
-			t.Errorf("the provider got %v", calls)
-		}
-	}
+	s.wantNotCalled()
 }
 
 // TestSubscriptionsUsage shows that what is no command fails with status 1, not
@@ -1218,6 +1672,7 @@ func TestSubscriptionsUsage(t *testing.T) {
 		{[]string{"plan", "ndoto", "7"}, "accepts at most 1 arg(s), received 2"},
 		{[]string{"get", "ndoto", "7", "8"}, "accepts at most 2 arg(s), received 3"},
 		{[]string{"plan", "--yes"}, "unknown flag: --yes"},
+		{[]string{"plan", "--timeout", "0s"}, "--timeout must be above 0, such as 30s"},
 		{[]string{"plan", "--timeout", "soon"}, "invalid argument \"soon\" for \"--timeout\""},
 	} {
 		t.Run(strings.Join(c.args, " "), func(t *testing.T) {
@@ -1258,7 +1713,8 @@ func TestSubscriptionsServing(t *testing.T) {
 // TestSubscriptionsNotesCanBeFollowed shows that what a note advises is not
 // refused, where the block has its own already and where it has none yet.
 func TestSubscriptionsNotesCanBeFollowed(t *testing.T) {
-	s := newSubscriptions(t, siteURL, bothSides)
+	s := newSubscriptions(t, gatewayURL, bothSides)
+	start(t, bothSides)
 	s.ndoto.Add(ndotoWebhook(70, "name", "by hand"))
 	s.run("plan", "ndoto").want(2, "`update ndoto 70` takes it over")
 	s.run("update", "ndoto", "70", "--yes").want(0)
@@ -1272,9 +1728,7 @@ func TestSubscriptionsNotesCanBeFollowed(t *testing.T) {
 // TestSubscriptionsIDOfOneBlock shows that no --url is needed where two blocks
 // share an account: an id there is that of one subscription.
 func TestSubscriptionsIDOfOneBlock(t *testing.T) {
-	s := newSubscriptions(t, siteURL, bothSides)
-	s = s.with(t, bothSides+edited(bothSides, "/ndoto ndoto", "/2 ndoto", "{env.SITE}/ndoto", "{env.SITE}/2",
-		"/chatbot chatbot", "/3 chatbot"))
+	s := newSubscriptions(t, siteURL, twoOfEach)
 	s.ndoto.Add(ndotoWebhook(7))
 	s.ndoto.Add(ndotoWebhook(70, "name", "by hand"))
 	s.run("get", "ndoto", "7").want(0, "ours  ")
@@ -1291,16 +1745,71 @@ func TestSubscriptionsUnverified(t *testing.T) {
 	app := startApplication(t)
 	start(t, config+"\n"+app.proxy())
 	s = s.with(t, config)
-	s.run("apply", "--yes").want(0)
+	s.run("apply", "--yes").want(0, "gives chatbot's challenge back, and accepts what is registered\n", "ndoto accepts what is registered\n")
 	s.run("plan").want(0)
 	s.deliverNdoto(200)
 	s.deliverChatBot(200)
 }
 
+// TestSubscriptionsSigned shows that the URL of a provider that signs its events
+// is not tried, since there is no event to sign: nobody says that it accepts
+// them, and the application gets nothing.
+func TestSubscriptionsSigned(t *testing.T) {
+	app := startApplication(t)
+	s := newSubscriptions(t, app.URL, bothSides)
+	s = s.with(t, `{
+	webhooks {
+		provider signed {
+			verify hmac sha256 {
+				signature header X-Signature
+			}
+			key hash
+			type type {
+				message_created message.created
+			}
+			subscriptions {
+				api    {$NDOTO_API}
+				path   /api/v1/accounts/$account/webhooks
+				key    header api_access_token
+				list   payload
+				update patch
+				field  id     id
+				field  name   name
+				field  url    url
+				field  events subscriptions
+				field  active active
+			}
+		}
+	}
+}
+https://hooks.example.com {
+	webhooks signed {
+		secret {env.NDOTO_TOKEN}
+		subscribe {
+			url     {env.SITE}/signed
+			key     {env.NDOTO_KEY}
+			account 1
+		}
+	}
+}
+`)
+	for range 2 { // there is something to do, and nothing
+		if r := s.run("apply", "--yes").want(0); strings.Contains(r.stdout, "accepts what is registered") {
+			t.Errorf("it says that what was not tried is accepted:\n%s", r.stdout)
+		}
+	}
+	if got := s.run("apply", "--yes", "--json").want(0).decoded().Subscriptions[0]; got.Accepted {
+		t.Errorf("in JSON: %+v", got)
+	}
+	wantChanges(t, s.ndoto, http.MethodPost)
+	app.want(t, 0)
+}
+
 // TestSubscriptionsKeepsActive shows that of two that are equal but for that, the
 // one that sends is kept: with the other one nothing would arrive any more.
 func TestSubscriptionsKeepsActive(t *testing.T) {
-	s := newSubscriptions(t, siteURL, bothSides)
+	s := newSubscriptions(t, gatewayURL, bothSides)
+	start(t, bothSides)
 	s.ndoto.Add(ndotoWebhook(7, "active", false))
 	s.ndoto.Add(ndotoWebhook(8))
 	s.run("apply", "ndoto", "--yes").want(0)
@@ -1313,19 +1822,25 @@ func TestSubscriptionsKeepsActive(t *testing.T) {
 // bear the same name, which is the default: nobody is told to delete what the
 // other has made.
 func TestSubscriptionsNotesNotOfOtherBlocks(t *testing.T) {
-	s := newSubscriptions(t, siteURL, bothSides)
-	s = s.with(t, bothSides+edited(bothSides, "/ndoto ndoto", "/2 ndoto", "{env.SITE}/ndoto", "{env.SITE}/2",
-		"/chatbot chatbot", "/3 chatbot"))
+	s := newSubscriptions(t, gatewayURL, twoOfEach)
+	start(t, twoOfEach)
 	s.run("apply", "ndoto", "--yes").want(0)
 	if r := s.run("plan", "ndoto").want(0); strings.Contains(r.stdout, "`delete") {
 		t.Errorf("it says that what a block of this configuration has made should be deleted:\n%s", r.stdout)
+	}
+	// Nor when what a block needs is not there, so that nobody knows what it made.
+	s = s.with(t, edited(twoOfEach, "{env.NDOTO_KEY}", "{env.WEBHOOKS_TEST_UNSET}"))
+	for _, args := range [][]string{{"plan", "ndoto"}, {"plan", "--url", gatewayURL + "/2"}, {"plan", "--url", gatewayURL + "/ndoto"}} {
+		if r := s.run(args...); !strings.Contains(r.stdout, "is as it should be") && r.failures == nil || strings.Contains(r.stdout, "`delete") {
+			t.Errorf("%v says that what a block of this configuration has made should be deleted:\n%s", args, r.stdout)
+		}
 	}
 }
 
 // TestSubscriptionsAPISpelling shows that an API is the same with and without a
 // slash at its end, so that two blocks that differ are found.
 func TestSubscriptionsAPISpelling(t *testing.T) {
-	s := newSubscribed(t)
+	s := newSubscribed(t, siteURL)
 	s = s.with(t, bothSides+edited(bothSides, "/ndoto ndoto", "/2 ndoto", "{env.NDOTO_TOKEN}", "{env.NDOTO_TOKEN}\n\t\tsource /2",
 		"/chatbot chatbot {", "/3 chatbot {\n\t\tsource /3", "message_created ", "", "{env.NDOTO_API}", "{env.NDOTO_API}/"))
 	s.run("plan").wantFailures("two blocks of ndoto subscribe")
@@ -1334,7 +1849,7 @@ func TestSubscriptionsAPISpelling(t *testing.T) {
 // TestSubscriptionsSelection: what is wrong with a block that is not meant does
 // not matter.
 func TestSubscriptionsSelection(t *testing.T) {
-	s := newSubscribed(t)
+	s := newSubscribed(t, siteURL)
 	s = s.with(t, edited(bothSides, "{env.NDOTO_KEY}", "{env.WEBHOOKS_TEST_UNSET}"))
 	s.run("plan", "chatbot").want(0)
 	s.run("plan", "--url", siteURL+"/chatbot").want(0)

@@ -283,6 +283,9 @@ func TestCaddyfileErrors(t *testing.T) {
 		// What subscription.API.Validate says has the line of the block's end.
 		{"subscriptions", "subscriptions: api: " + noURL + ", at acme.caddyfile:2"},
 		{subscriptions("api ftp://api.example.com"), "subscriptions: api: " + noURL + ", at acme.caddyfile:11"},
+		{subscriptions("api https://api.exämple.com"), "subscriptions: api: its host is not spelled in ASCII; write the form that begins with xn--, at acme.caddyfile:11"},
+		{subscriptions("api https://api.example.com."), "subscriptions: api: its host ends with a dot; remove that, at acme.caddyfile:11"},
+		{subscriptions("api https://api.example.com/a/.."), "subscriptions: api: its path has a segment of dots; write the path that it leads to, at acme.caddyfile:11"},
 		{subscriptions("path webhooks"), `subscriptions: path "webhooks": it begins with a slash, and $account is all that may vary, at acme.caddyfile:11`},
 		{subscriptions("path /$tenant/webhooks"), `subscriptions: path "/$tenant/webhooks": it begins with a slash, and $account is all that may vary, at acme.caddyfile:11`},
 		{subscriptions("key"), "subscriptions: it needs a `key`: bearer, or header <name>, at acme.caddyfile:10"},

@@ -45,7 +45,8 @@ type API struct {
 	Key Key `json:"key"`
 
 	// List is the member, at the top, that holds the array of subscriptions in the
-	// answer to a GET; `.` when the answer is that array.
+	// answer to a GET; `.` when the answer is that array. It has all of them: an
+	// answer with pages is not for this.
 	List string `json:"list"`
 
 	// Get says that the list leaves out members, which a GET of one shows.
@@ -110,16 +111,16 @@ func (a *API) validateFields() error {
 	slices.Sort(words)
 	taken := make(map[string]string)
 	for _, word := range words {
-		member := a.Fields[word]
-		switch {
-		case CheckField(word) != nil:
-			return CheckField(word)
+		if err := CheckField(word); err != nil {
+			return err
+		}
+		switch member := a.Fields[word]; {
 		case member == "":
 			return fmt.Errorf("field %s: what does the provider call it?", word)
 		case taken[member] != "":
 			return fmt.Errorf("field %s: its member %q is that of field %s already", word, member, taken[member])
 		}
-		taken[member] = word
+		taken[a.Fields[word]] = word
 	}
 	return nil
 }
@@ -153,11 +154,32 @@ func CheckURL(s string) error {
 	if u.User != nil {
 		return errors.New("it holds a user name before an @; remove that")
 	}
+	if err := checkSpelling(u); err != nil {
+		return err
+	}
 	if u.Fragment != "" || strings.HasSuffix(s, "#") {
 		return errors.New("it has a fragment, behind a #, which is never sent; remove it")
 	}
 	if _, err := url.ParseQuery(u.RawQuery); err != nil {
 		return errors.New("its query is not one: escape what stands in it")
+	}
+	return nil
+}
+
+// checkSpelling refuses what a provider may spell otherwise: its URL would be
+// another one then.
+func checkSpelling(u *url.URL) error {
+	isOther := func(r rune) bool { return r > '~' }
+	switch host := u.Hostname(); {
+	case strings.ContainsFunc(host, isOther):
+		return errors.New("its host is not spelled in ASCII; write the form that begins with xn--")
+	case strings.HasSuffix(host, "."):
+		return errors.New("its host ends with a dot; remove that")
+	}
+	for _, segment := range strings.Split(u.Path, "/") {
+		if segment == "." || segment == ".." {
+			return errors.New("its path has a segment of dots; write the path that it leads to")
+		}
 	}
 	return nil
 }

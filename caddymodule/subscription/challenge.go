@@ -8,7 +8,12 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"time"
 )
+
+// tryTimeout is how long a URL may take to answer when it is tried from here,
+// from where it may not be reachable at all.
+const tryTimeout = 5 * time.Second
 
 // Challenge is the GET with which a provider tries a URL when a subscription is
 // saved: the URL answers with the challenge if the token is right.
@@ -20,14 +25,15 @@ type Challenge struct {
 	Token string
 }
 
-// unreachableError says that a URL could not be tried from here.
-type unreachableError struct{ why string }
+// errRefused says that who is reached checks proofs, and refuses this one.
+var errRefused = errors.New("does not accept what is to be registered (401); load this configuration into the gateway first, or check that `url` leads to this block")
 
-func (e *unreachableError) Error() string { return "cannot be reached from here (" + e.why + ")" }
+// adviceURL is what to do about a URL that leads elsewhere.
+const adviceURL = "check that `url` leads to this block"
 
-// Try makes the call that the provider makes, and checks the answer. Its error
+// try makes the call that the provider makes, and checks the answer. Its error
 // says what the URL does instead.
-func (ch *Challenge) Try(ctx context.Context, c *Client, s *Subscription) error {
+func (ch *Challenge) try(ctx context.Context, c *Client, s *Subscription) error {
 	u, err := url.Parse(s.URL)
 	if err != nil {
 		return errors.New("cannot be called")
@@ -37,25 +43,69 @@ func (ch *Challenge) Try(ctx context.Context, c *Client, s *Subscription) error 
 	parameters.Set(ch.Parameter, challenge)
 	parameters.Set(ch.Token, s.Token)
 	u.RawQuery = parameters.Encode()
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), http.NoBody)
+	status, answer, err := c.visit(ctx, http.MethodGet, u.String(), nil, len(challenge)+1)
+	switch {
+	case status == http.StatusUnauthorized:
+		return errRefused
+	case err != nil:
+		return err
+	case status != http.StatusOK:
+		return fmt.Errorf("answers the challenge with %d; %s", status, adviceURL)
+	case answer != challenge:
+		return errors.New("answers the challenge with something else; " + adviceURL)
+	}
+	return nil
+}
+
+// tryProof sends what proves the provider, and nothing else: a gateway that
+// accepts the proof says that nothing is not JSON, and no application sees it.
+func (t *Target) tryProof(ctx context.Context) error {
+	prove := func(r *http.Request) {
+		r.Header.Set("Content-Type", "application/json")
+		for _, h := range t.Want.Headers {
+			r.Header.Add(h.Name, h.Value)
+		}
+		if auth := t.Want.BasicAuth; auth != (BasicAuth{}) {
+			r.SetBasicAuth(auth.Username, auth.Password)
+		}
+		t.Present(r)
+	}
+	status, _, err := t.Client.visit(ctx, http.MethodPost, t.Want.URL, prove, 0)
+	switch {
+	case status == http.StatusUnauthorized:
+		return errRefused
+	case err != nil:
+		return err
+	case status != http.StatusBadRequest && !(t.TakesEmpty && status == http.StatusOK):
+		return fmt.Errorf("answers a request without an event with %d; %s", status, adviceURL)
+	}
+	return nil
+}
+
+// visit calls the URL that is registered, and returns the beginning of what it
+// answers.
+func (c *Client) visit(ctx context.Context, method, to string, prepare func(*http.Request), most int) (status int, answer string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, tryTimeout)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, method, to, http.NoBody)
 	if err != nil {
-		return errors.New("cannot be called")
+		return 0, "", errors.New("cannot be called")
+	}
+	if prepare != nil {
+		prepare(r)
 	}
 	response, err := c.HTTP.Do(r)
 	if err != nil {
-		return &unreachableError{c.Hide(cause(err))}
+		return 0, "", unreachable(c, err)
 	}
 	defer response.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(response.Body, int64(len(challenge))+1))
-	switch {
-	case response.StatusCode == http.StatusUnauthorized:
-		return errors.New("does not accept the token (401); load this configuration into the gateway")
-	case response.StatusCode >= 300 && response.StatusCode <= 399:
-		return fmt.Errorf("answers the challenge with a redirect (%d); give `url` the address that it leads to", response.StatusCode)
-	case response.StatusCode != http.StatusOK:
-		return fmt.Errorf("answers the challenge with %d; check that `url` leads to this block", response.StatusCode)
-	case err != nil || string(answer) != challenge:
-		return errors.New("answers the challenge with something else; check that `url` leads to this block")
+	content, err := io.ReadAll(io.LimitReader(response.Body, int64(most)))
+	if err != nil {
+		return response.StatusCode, "", unreachable(c, err)
 	}
-	return nil
+	return response.StatusCode, string(content), nil
+}
+
+func unreachable(c *Client, err error) error {
+	return fmt.Errorf("cannot be reached from here (%s); start the gateway, or check `url`", c.Hide(cause(err)))
 }

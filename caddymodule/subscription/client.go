@@ -41,7 +41,7 @@ type Client struct {
 	// them, in addition to Key.
 	Hidden []string
 
-	// HTTP makes the calls; see NewHTTPClient.
+	// HTTP makes the calls; see NewHTTPClient. Required.
 	HTTP *http.Client
 }
 
@@ -106,7 +106,9 @@ func tellAlike(list []Subscription) {
 			continue
 		}
 		for _, s := range list {
-			s.told[f.word] = true
+			if _, isThere := s.told[f.word]; !isThere {
+				s.told[f.word] = true
+			}
 		}
 	}
 }
@@ -162,9 +164,9 @@ type request struct {
 	body   any    // nil for none
 }
 
-// changes reports whether the call may have changed something when nothing is
+// isWrite reports whether the call may have changed something when nothing is
 // known of its outcome.
-func (r request) changes() bool { return r.method != http.MethodGet }
+func (r request) isWrite() bool { return r.method != http.MethodGet }
 
 // call makes a call and returns the answer, which is JSON, or empty where a
 // change needs none.
@@ -194,7 +196,7 @@ func (c *Client) exchange(ctx context.Context, r request) ([]byte, error) {
 		return nil, c.broken(r, err)
 	case len(content) > maxAnswer:
 		return nil, c.notAsked(r, fmt.Sprintf("more than %d MiB", maxAnswer>>20))
-	case len(bytes.TrimSpace(content)) == 0 && r.changes():
+	case len(bytes.TrimSpace(content)) == 0 && r.isWrite():
 		return nil, nil
 	case !json.Valid(content):
 		return nil, c.notAsked(r, kind(content))

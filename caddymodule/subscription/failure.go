@@ -1,6 +1,7 @@
 package subscription
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -16,7 +17,7 @@ import (
 )
 
 // errNotThere says that a subscription is not there.
-var errNotThere = errors.New("it is not there (404); run the command again, which looks what is")
+var errNotThere = errors.New("it is not there (404); run the command again, it looks first")
 
 // refusedError says that the provider does not accept what it was sent.
 type refusedError struct{ sentence string }
@@ -25,7 +26,7 @@ func (e *refusedError) Error() string { return e.sentence }
 
 // again is what to do when nothing is known of the outcome of a call.
 func (r request) again() string {
-	if r.changes() {
+	if r.isWrite() {
 		return "whether it was done is not known: run the command again, it looks first"
 	}
 	return "check `api`, or try again"
@@ -51,16 +52,18 @@ func cause(err error) string {
 
 // kind says what stands where JSON was expected.
 func kind(content []byte) string {
-	if strings.HasPrefix(strings.TrimSpace(string(content)), "<") {
+	if isPage(content) {
 		return "a web page instead of JSON"
 	}
 	return "something that is not JSON"
 }
 
+func isPage(content []byte) bool { return bytes.HasPrefix(bytes.TrimSpace(content), []byte("<")) }
+
 // notAsked says that an answer is not one of an API.
 func (c *Client) notAsked(r request, what string) error {
 	advice := "check `api`, which is not the address of the dashboard"
-	if r.changes() {
+	if r.isWrite() {
 		advice += "; " + r.again()
 	}
 	return fmt.Errorf("%s answers with %s; %s", c.URL, what, advice)
@@ -82,7 +85,7 @@ func (c *Client) refused(r request, response *http.Response, content []byte) err
 		return fmt.Errorf("%s asks for a pause (429); try again %s", c.URL, retryWhen(response.Header.Get("Retry-After")))
 	case status >= 500:
 		advice := "try again later"
-		if r.changes() {
+		if r.isWrite() {
 			advice = r.again()
 		}
 		return fmt.Errorf("%s has a fault of its own (%d%s); %s", c.URL, status, c.reason(content), advice)
@@ -117,14 +120,16 @@ func retryWhen(header string) string {
 // "" for nothing.
 func (c *Client) reason(content []byte) string {
 	var answer any
-	if json.Unmarshal(content, &answer) != nil {
-		return "" // a web page, say
-	}
-	texts := c.Hide(strings.Join(reasons(answer), ", "))
-	if texts == "" {
+	text := string(content)
+	if json.Unmarshal(content, &answer) == nil {
+		text = strings.Join(reasons(answer), ", ")
+	} else if isPage(content) {
 		return ""
 	}
-	return ": " + texts
+	if text = c.Hide(text); text == "" {
+		return ""
+	}
+	return ": " + text
 }
 
 // reasonMembers are where APIs say what is wrong.
@@ -146,6 +151,9 @@ func reasons(answer any) []string {
 		for _, name := range reasonMembers {
 			texts = append(texts, reasons(value[name])...)
 		}
+		if texts == nil {
+			return reasons(value["type"])
+		}
 		return texts
 	}
 	return nil
@@ -163,13 +171,13 @@ func (c *Client) Hide(text string, more ...string) string {
 		return -1
 	}, text)
 	// What is cut off need not be searched, which is slow.
-	text = short(strings.Join(strings.Fields(text), " "))
+	text = short(parameters.ReplaceAllString(strings.Join(strings.Fields(text), " "), "?…"))
 	for _, credential := range slices.Concat([]string{c.Key}, c.Hidden, more) {
 		if repeats(text, credential) {
 			return "what it says is not shown, since it repeats a credential"
 		}
 	}
-	return parameters.ReplaceAllString(text, "?…")
+	return text
 }
 
 // parameters is the query of a URL.
@@ -181,7 +189,16 @@ const telling = 8
 // repeats reports whether a text holds a credential in any of the spellings that
 // an error can have it in, or a telling part of it, as what is cut short has.
 func repeats(text, credential string) bool {
-	texts := []string{text, html.UnescapeString(text), escaped.ReplaceAllStringFunc(text, unescape)}
+	texts := []string{text}
+	for range 3 { // what repeats it may be repeated itself
+		for _, unescape := range unescapings {
+			texts = append(texts, unescape(text))
+			text = texts[len(texts)-1]
+		}
+	}
+	for _, unescape := range unescapings { // a credential may look as if it were escaped
+		texts = append(texts, unescape(texts[0]))
+	}
 	forms := []string{credential, base64.StdEncoding.EncodeToString([]byte(credential))}
 	for _, text := range texts {
 		for _, form := range forms {
@@ -193,8 +210,25 @@ func repeats(text, credential string) bool {
 	return false
 }
 
+// unescapings undo what a text can be escaped with.
+var unescapings = []func(string) string{
+	html.UnescapeString,
+	func(text string) string { return escaped.ReplaceAllStringFunc(text, unescape) },
+	func(text string) string { return escapedUnit.ReplaceAllStringFunc(text, unescapeUnit) },
+	func(text string) string { return strings.ReplaceAll(text, `\`, "") },
+}
+
 // escaped is a byte as a URL has it.
 var escaped = regexp.MustCompile(`%[0-9A-Fa-f]{2}`)
+
+// escapedUnit is a character as JSON has it.
+var escapedUnit = regexp.MustCompile(`\\u[0-9A-Fa-f]{4}`)
+
+func unescapeUnit(escaped string) string {
+	var unescaped string
+	_ = json.Unmarshal([]byte(`"`+escaped+`"`), &unescaped) // one that is escaped is well-formed
+	return unescaped
+}
 
 func unescape(escaped string) string {
 	unescaped, _ := url.PathUnescape(escaped) // one that is escaped is well-formed

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -56,7 +58,7 @@ type asked struct {
 
 // Sentences of several calls.
 const (
-	gone     = "it is not there (404); run the command again, which looks what is"
+	gone     = "it is not there (404); run the command again, it looks first"
 	notShown = "the provider says that it was done, but does not show it; look with `plan`"
 )
 
@@ -86,7 +88,12 @@ func failures(elsewhere string) []asked {
 		{"422 with a part of a credential", apitest.Failure{Status: 422, Body: reason("not " + apiKey[:12] + "..., not that")}, "{api} does not accept it (422: " + notShownText + ")", nil},
 		{"422 with the end of a credential", apitest.Failure{Status: 422, Body: reason("not ..." + headerValue[len(headerValue)-12:])}, "{api} does not accept it (422: " + notShownText + ")", nil},
 		{"422 with a URL", apitest.Failure{Status: 422, Body: reason("GET https://hooks.example.com/in?token=" + token[:7] + "&tenant=a answers 500")}, "{api} does not accept it (422: GET https://hooks.example.com/in?… answers 500)", nil},
-		{"422 with a credential in a URL", apitest.Failure{Status: 422, Body: reason("GET https://hooks.example.com/in?token=" + tokenInURL + " answers 500")}, "{api} does not accept it (422: " + notShownText + ")", nil},
+		{"422 with a credential in a query", apitest.Failure{Status: 422, Body: reason("GET https://hooks.example.com/in?token=" + tokenInURL + " answers 500")}, "{api} does not accept it (422: GET https://hooks.example.com/in?… answers 500)", nil},
+		{"422 with a credential in a path", apitest.Failure{Status: 422, Body: reason("GET https://hooks.example.com/" + tokenInURL + "?a=b answers 500")}, "{api} does not accept it (422: " + notShownText + ")", nil},
+		{"422 with a text", apitest.Failure{Status: 422, Body: "url is\r\ntaken\n"}, "{api} does not accept it (422: url is taken)", nil},
+		{"422 with a credential in a text", apitest.Failure{Status: 422, Body: "not " + apiKey}, "{api} does not accept it (422: " + notShownText + ")", nil},
+		{"422 with a page", apitest.Failure{Status: 422, Body: " <html><h1>url is taken</h1></html>"}, "{api} does not accept it (422)", nil},
+		{"422 with a type", apitest.Failure{Status: 422, Body: `{"status":{"code":422,"type":"error"}}`}, "{api} does not accept it (422: error)", nil},
 		{"429 with seconds", apitest.Failure{Status: 429, Header: map[string]string{"Retry-After": "30"}}, "{api} asks for a pause (429); try again in 30 s", nil},
 		{"429 with a date", apitest.Failure{Status: 429, Header: map[string]string{"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}}, "{api} asks for a pause (429); try again after 2026-10-21 07:28:00 UTC", nil},
 		{"429 with neither", apitest.Failure{Status: 429, Body: reason("slowly")}, "{api} asks for a pause (429); try again later", nil},
@@ -144,12 +151,12 @@ func TestFailures(t *testing.T) {
 				testFailure(t, test, call)
 			})
 			if call.changes() {
-				test.failure.AfterEffect = true
+				after := test // which the parallel test keeps
+				after.failure.AfterEffect = true
 				t.Run(name+"/after its effect", func(t *testing.T) {
 					t.Parallel()
-					testFailure(t, test, call)
+					testFailure(t, after, call)
 				})
-				test.failure.AfterEffect = false
 			}
 		}
 	}
@@ -164,9 +171,20 @@ func testFailure(t *testing.T, test asked, call apiCall) {
 	failure.Times = 9 // net/http makes a GET again whose connection breaks
 	s.Fail(failure)
 
+	s.Calls()
 	err := s.failing(t, call, failure)
-	<-reached // a call that times out may have its effect later
+	select {
+	case <-reached: // a call that times out may have its effect later
+	case <-time.After(30 * time.Second):
+		t.Fatal("no call has come as far as its failure")
+	}
 	s.Mend()
+	hadEffect := slices.ContainsFunc(s.Calls(), func(c apitest.Call) bool {
+		return c.Method == failure.Method && c.Path == failure.Path
+	})
+	if hadEffect != failure.AfterEffect {
+		t.Errorf("the call had its effect: %v, want %v", hadEffect, failure.AfterEffect)
+	}
 	want := s.expectation(test, call)
 	if failure.AfterEffect && want == notShown {
 		want = "" // it was done
@@ -292,6 +310,101 @@ func TestFailureOfDelete(t *testing.T) {
 	}
 }
 
+// TestFailureOfUpdate shows that what is surplus is still there when the update
+// of what is kept fails: something works until that is mended.
+func TestFailureOfUpdate(t *testing.T) {
+	for name, start := range both {
+		t.Run(name, func(t *testing.T) {
+			s := start(t)
+			s.add("one", s.otherWords)
+			s.add("two", s.otherWords)
+			before := inJSON(t, s.Webhooks())
+			method := map[string]string{subscription.Patch: http.MethodPatch, subscription.Put: http.MethodPut}[s.Client.API.Update]
+			s.Fail(apitest.Failure{Method: method, Path: s.path("one"), Status: 503})
+			_, err := s.apply()
+			checkError(t, err, "cannot update subscription one: "+s.API.URL+" has a fault of its own (503); whether it was done is not known: run the command again, it looks first")
+			if after := inJSON(t, s.Webhooks()); after != before {
+				t.Errorf("there is %s, and was %s", after, before)
+			}
+			if changes := s.Changes(); len(changes) > 0 {
+				t.Errorf("it calls %v", changes)
+			}
+
+			// Mended, the update goes before the delete.
+			s.mustApplyCalls(t, method+" "+s.path("one"), "DELETE "+s.path("two"))
+			if id := s.only(t)["id"]; id != "one" {
+				t.Errorf("%v is there", id)
+			}
+		})
+	}
+}
+
+// mustApplyCalls applies and checks which calls change something, in their order.
+func (s *side) mustApplyCalls(t *testing.T, want ...string) {
+	t.Helper()
+	s.Calls()
+	if _, err := s.apply(); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, call := range s.Changes() {
+		got = append(got, call.Method+" "+call.Path)
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("it calls %q, want %q", got, want)
+	}
+	s.checkDone(t)
+}
+
+// TestDeleteWithoutGet shows that a `delete` needs nothing but the list: neither
+// an answer to a GET of one, nor that there are as few as there should be.
+func TestDeleteWithoutGet(t *testing.T) {
+	ctx := context.Background()
+	const n = 30 // more than are looked at
+	for name, start := range both {
+		t.Run(name, func(t *testing.T) {
+			s := start(t)
+			for i := range n {
+				s.add(strconv.Itoa(100+i), s.words)
+			}
+			s.Add(map[string]any{"id": "7", "name": "Zap", "url": "https://else.example.com/"})
+			for _, id := range []string{"7", "100", "105"} {
+				s.Fail(apitest.Failure{Method: http.MethodGet, Path: s.path(id), Status: 500, Times: 99})
+			}
+			for _, id := range []string{"105", "7"} {
+				plan, err := s.Delete(ctx, id)
+				if err != nil {
+					t.Fatal(err)
+				}
+				checkPlan(t, plan, []string{"delete " + id}, nil)
+				if err := s.Do(ctx, plan.Changes[0]); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if left := s.Webhooks(); len(left) != n-1 {
+				t.Errorf("%d webhooks are left", len(left))
+			}
+			plan, err := s.Delete(ctx, "")
+			if err != nil || len(plan.Changes) != n-1 {
+				t.Fatalf("%d changes, %v", len(plan.Changes), err)
+			}
+			for _, change := range plan.Changes {
+				if err := s.Do(ctx, change); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if left := s.Webhooks(); len(left) > 0 {
+				t.Errorf("there is %v", left)
+			}
+			for _, call := range s.Calls() {
+				if call.Method == http.MethodGet && call.Path != s.path("") {
+					t.Errorf("it calls GET %s", call.Path)
+				}
+			}
+		})
+	}
+}
+
 // TestFailureOfCheck shows what is said when everything was done, and looking
 // fails.
 func TestFailureOfCheck(t *testing.T) {
@@ -384,6 +497,8 @@ func TestFailureOfLook(t *testing.T) {
 	_, err = s.Delete(ctx, "7")
 	checkError(t, err, want)
 	_, err = s.Get(ctx, "7")
+	checkError(t, err, want)
+	_, _, err = s.Has(ctx, "7")
 	checkError(t, err, want)
 	_, _, err = s.List(ctx)
 	checkError(t, err, want)

@@ -20,6 +20,11 @@ func FuzzHide(f *testing.F) {
 		{"p4ss w0rd", "p4ss w0rd"},
 		{"!?!=x", "!?"},
 		{strings.Repeat("é\n", 400), "-----"},
+		{`{\"error\":\"not Zk\\u00264wq\\u003c9x1vB\"}`, "Zk&4wq<9x1vB"},
+		{`\u005a\u006B4wq9x1vB \ud800 \u`, "Zk4wq9x1vB"},
+		{"a%252Fb%25252fc+d&amp;amp;e", "a/b/c+d&e"},
+		{"Zk%254wq%259x1vB ?a=%2525", "Zk%4wq%9x1vB"},
+		{"GET /in?token=Zk4wq9x1vB failed: Zk4w", "Zk4wq9x1vB"},
 	} {
 		f.Add(seed[0], seed[1])
 	}

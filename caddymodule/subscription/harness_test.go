@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -47,7 +48,7 @@ type side struct {
 	*apitest.API
 	*subscription.Target
 
-	hook *hook // what ChatBot.com sends to
+	hook *hook // what ChatBot.com sends to; nil for Ndoto, see sendTo
 
 	words, otherWords map[string]any // members of what is wanted, and of what is not
 }
@@ -71,6 +72,7 @@ func newNdotoThat(t testing.TB, tellsInbox bool) *side {
 	s := &side{API: api, Target: &subscription.Target{
 		Client:   newClient(t, api, "ndoto"),
 		Provider: "ndoto",
+		Present:  func(*http.Request) {}, // it is in the URL
 		Want: subscription.Subscription{
 			Name:   "caddy-webhooks",
 			Events: []string{"message_created", "contact_created"},
@@ -89,6 +91,13 @@ func (s *side) present(token string) {
 	s.Want.URL = "https://hooks.example.com/ndoto?token=" + url.QueryEscape(token)
 }
 
+// sendTo makes Ndoto send to a hook, which there is asked for the token alone.
+func (s *side) sendTo(h *hook) {
+	h.set(func(h *hook) { h.headers, h.basicAuth = nil, subscription.BasicAuth{} })
+	s.hook = h
+	s.Want.URL = h.URL + "/ndoto?token=" + url.QueryEscape(s.Want.Token)
+}
+
 // newChatBot starts ChatBot.com's API, without a webhook.
 func newChatBot(t testing.TB) *side {
 	api := apitest.ChatBot(t, apiKey)
@@ -105,6 +114,7 @@ func newChatBot(t testing.TB) *side {
 		},
 		Challenge: &subscription.Challenge{Parameter: "challenge", Token: "token"},
 	}}
+	s.Present = inQuery("token", &s.Want)
 	members := func(token string) map[string]any {
 		return map[string]any{
 			"token":   token,
@@ -114,6 +124,15 @@ func newChatBot(t testing.TB) *side {
 	}
 	s.words, s.otherWords = members(token), members(otherToken)
 	return s
+}
+
+// inQuery puts the token that is wanted into a parameter of a request.
+func inQuery(name string, want *subscription.Subscription) func(*http.Request) {
+	return func(r *http.Request) {
+		query := r.URL.Query()
+		query.Set(name, want.Token)
+		r.URL.RawQuery = query.Encode()
+	}
 }
 
 func newClient(t testing.TB, api *apitest.API, name string) *subscription.Client {
@@ -141,7 +160,8 @@ func (s *side) add(id any, members map[string]any) {
 	s.Add(webhook)
 }
 
-// apply does what `apply` does: it looks, makes each change, and looks again.
+// apply does what `apply` does at the provider: it looks, makes each change, and
+// looks again.
 func (s *side) apply() (subscription.Plan, error) {
 	plan, err := s.Plan(context.Background())
 	if err != nil {
@@ -257,7 +277,7 @@ func differencesText(differences []subscription.Difference) string {
 	signs := map[string]string{subscription.Add: "+", subscription.Remove: "-", subscription.Replace: "~"}
 	var texts []string
 	for _, d := range differences {
-		texts = append(texts, strings.TrimSpace(signs[d.Change]+d.Field+" "+d.Value))
+		texts = append(texts, strings.TrimSpace(signs[d.Op]+d.Field+" "+d.Value))
 	}
 	if len(texts) == 0 {
 		return ""
@@ -311,57 +331,94 @@ func inJSON(t testing.TB, value any) string {
 	return b.String()
 }
 
-// hook answers ChatBot.com's challenge as the gateway does.
+// hook answers as the gateway does: a GET with the challenge, if its token is
+// right; and a POST without an event with 400, if all that proves it is right.
 type hook struct {
 	*httptest.Server
+	t testing.TB
 
-	mu      sync.Mutex
-	token   string
-	answer  http.HandlerFunc // instead, nil for none
-	queries []url.Values
+	mu         sync.Mutex
+	token      string
+	headers    []subscription.Header
+	basicAuth  subscription.BasicAuth
+	takesEmpty bool
+	answer     http.HandlerFunc // instead, nil for none
+	visits     []visit
 }
 
+// visit is a request that a hook got.
+type visit struct {
+	method, path string
+	query        url.Values
+	header       http.Header
+}
+
+// newHook starts one for the proof of newChatBot.
 func newHook(t testing.TB) *hook {
-	h := &hook{token: token}
+	h := &hook{
+		t: t, token: token,
+		headers:   []subscription.Header{{Name: "X-Proof", Value: headerValue}},
+		basicAuth: subscription.BasicAuth{Username: username, Password: password},
+	}
 	h.Server = httptest.NewServer(h)
 	t.Cleanup(h.Close)
 	return h
 }
 
 func (h *hook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	content, err := io.ReadAll(r.Body)
+	if err != nil || len(content) > 0 {
+		h.t.Errorf("the URL is sent %q, %v", content, err)
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	query := r.URL.Query()
-	h.queries = append(h.queries, query)
+	h.visits = append(h.visits, visit{r.Method, r.URL.Path, r.URL.Query(), r.Header.Clone()})
 	switch {
 	case h.answer != nil:
 		h.answer(w, r)
-	case query.Get("token") != h.token:
+	case r.Method != http.MethodGet && r.Method != http.MethodPost:
+		w.WriteHeader(http.StatusMethodNotAllowed)
+	case r.URL.Query().Get("token") != h.token || r.Method == http.MethodPost && !h.isProved(r):
 		w.WriteHeader(http.StatusUnauthorized)
-	default:
-		_, _ = w.Write([]byte(query.Get("challenge")))
+	case r.Method == http.MethodGet:
+		_, _ = w.Write([]byte(r.URL.Query().Get("challenge")))
+	case !h.takesEmpty:
+		http.Error(w, "the body is not JSON", http.StatusBadRequest)
 	}
 }
 
-// expect makes the hook take another token.
-func (h *hook) expect(token string) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.token = token
+// isProved reports whether a request has the headers and the basic auth.
+func (h *hook) isProved(r *http.Request) bool {
+	for _, header := range h.headers {
+		if !slices.Equal(r.Header.Values(header.Name), []string{header.Value}) {
+			return false
+		}
+	}
+	if h.basicAuth == (subscription.BasicAuth{}) {
+		return true
+	}
+	user, pass, _ := r.BasicAuth()
+	return subscription.BasicAuth{Username: user, Password: pass} == h.basicAuth
 }
+
+// expect makes the hook take another token.
+func (h *hook) expect(token string) { h.set(func(h *hook) { h.token = token }) }
 
 // say makes the hook answer something else.
-func (h *hook) say(answer http.HandlerFunc) {
+func (h *hook) say(answer http.HandlerFunc) { h.set(func(h *hook) { h.answer = answer }) }
+
+// set changes what the hook expects and does.
+func (h *hook) set(change func(*hook)) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.answer = answer
+	change(h)
 }
 
-// called returns the queries since the last time.
-func (h *hook) called() []url.Values {
+// called returns the requests since the last time.
+func (h *hook) called() []visit {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	queries := h.queries
-	h.queries = nil
-	return queries
+	visits := h.visits
+	h.visits = nil
+	return visits
 }

@@ -7,7 +7,8 @@ import (
 	"slices"
 )
 
-// maxNotes is how many notes there are about a provider's subscriptions.
+// maxNotes is how many notes there are about a provider's subscriptions: more
+// than that nobody reads, and a provider may list thousands.
 const maxNotes = 20
 
 // notes says what no change mends.
@@ -57,9 +58,6 @@ func (t *Target) notesOnOurs(s *Subscription) []string {
 	if s.Error != "" {
 		notes = append(notes, fmt.Sprintf("%s: the last error that the provider has noted: %s", s.ID, t.ErrorOf(s)))
 	}
-	for _, word := range t.untold(s) {
-		notes = append(notes, fmt.Sprintf("%s: the provider does not tell its %s, which is therefore not compared; `update %s` sends it again", s.ID, word, t.Provider))
-	}
 	return notes
 }
 
@@ -74,18 +72,18 @@ func (t *Target) noteOnOther(s *Subscription, hasOurs bool) string {
 		return fmt.Sprintf("%s sends here too, and has another name, %q: it is left alone; `update %s %s` takes it over", s.ID, short(s.Name), t.Provider, s.ID)
 	case isHere:
 		return fmt.Sprintf("%s sends here too, and has another name, %q: it is left alone; `delete %s %s` removes it", s.ID, short(s.Name), t.Provider, s.ID)
-	case s.Name == t.Want.Name:
+	case s.Name == t.Want.Name && !t.OthersUnknown:
 		return fmt.Sprintf("%s has this name too, and another URL, %s: it is left alone, as it may be another gateway's; if not, `delete %s %s` removes it", s.ID, ShownURL(s.URL), t.Provider, s.ID)
 	}
 	return ""
 }
 
-// untold lists the fields that the block sets and the provider does not tell.
+// untold lists the fields that the provider does not tell.
 func (t *Target) untold(s *Subscription) []string {
 	var words []string
-	for _, d := range t.Want.everything(t.Client.API) {
-		if !s.told[d.Field] && !slices.Contains(words, d.Field) {
-			words = append(words, d.Field)
+	for _, f := range fields {
+		if f.write != nil && t.Client.API.Has(f.word) && !s.told[f.word] {
+			words = append(words, f.word)
 		}
 	}
 	return words

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 )
 
@@ -29,8 +30,19 @@ type Target struct {
 	// Challenge is how the provider tries the URL, nil if it does not.
 	Challenge *Challenge
 
-	// Others are what other blocks want in the same account.
+	// Present puts the token into a request as the provider does, where it is not in
+	// the URL; nil if that cannot be done without an event.
+	Present func(r *http.Request)
+
+	// TakesEmpty says that a request without an event is acknowledged.
+	TakesEmpty bool
+
+	// Others are what other blocks want in the same account: no note is made of
+	// them.
 	Others []Subscription
+
+	// OthersUnknown says that there are other blocks of which nothing is known.
+	OthersUnknown bool
 }
 
 // Change is one call that changes something.
@@ -58,22 +70,29 @@ type Plan struct {
 	// ID is the subscription that is ours, "" when there is none yet.
 	ID string `json:"id,omitempty"`
 
+	// Untold are the fields of it that the provider does not tell, so that nobody
+	// knows whether they are as they should be.
+	Untold []string `json:"untold,omitempty"`
+
 	// Changes are what has to be done: nil when that is not known, empty when all is
 	// as it should be.
 	Changes []Change `json:"changes,omitzero"`
 
 	// Notes are about what no change mends.
 	Notes []string `json:"notes,omitempty"`
+
+	others []Subscription // what there was that is not ours
 }
 
 // found is what the provider has.
 type found struct {
-	ours   []Subscription // with all that the API tells
+	ours   []Subscription
 	others []Subscription
 }
 
-// look asks the provider what it has.
-func (t *Target) look(ctx context.Context) (found, error) {
+// list asks the provider what it has. For an API with Get, ours lack what only
+// that shows.
+func (t *Target) list(ctx context.Context) (found, error) {
 	var f found
 	list, err := t.Client.List(ctx)
 	if err != nil {
@@ -86,8 +105,17 @@ func (t *Target) look(ctx context.Context) (found, error) {
 			f.others = append(f.others, s)
 		}
 	}
+	return f, nil
+}
+
+// look asks the provider what it has, of ours with all that the API tells.
+func (t *Target) look(ctx context.Context) (found, error) {
+	f, err := t.list(ctx)
+	if err != nil {
+		return f, err
+	}
 	if len(f.ours) > maxOurs {
-		return f, fmt.Errorf("%s lists %d subscriptions of this name and URL, which cannot be; check `api`", t.Client.URL, len(f.ours))
+		return f, fmt.Errorf("%s lists %d subscriptions of this name and URL; `delete` removes them", t.Client.URL, len(f.ours))
 	}
 	for i := range f.ours {
 		if f.ours[i], err = t.whole(ctx, f.ours[i]); err != nil {
@@ -100,7 +128,8 @@ func (t *Target) look(ctx context.Context) (found, error) {
 	return f, nil
 }
 
-// maxOurs is how many subscriptions may be ours: each is a call or two.
+// maxOurs is how many subscriptions of ours are looked at: each may take a call,
+// and there should be one.
 const maxOurs = 20
 
 // whole returns a subscription of a list with all that the API tells.
@@ -118,21 +147,27 @@ func (t *Target) Plan(ctx context.Context) (Plan, error) {
 	if err != nil {
 		return Plan{}, err
 	}
-	plan := Plan{Changes: []Change{}, Notes: t.notes(f)}
+	return t.plan(f), nil
+}
+
+func (t *Target) plan(f found) Plan {
+	plan := Plan{Changes: []Change{}, Notes: t.notes(f), others: f.others}
 	if len(f.ours) == 0 {
 		plan.Changes = append(plan.Changes, t.create())
-		return plan, nil
+		return plan
 	}
 	keep := t.best(f.ours)
-	plan.ID = f.ours[keep].ID
+	plan.ID, plan.Untold = f.ours[keep].ID, t.untold(&f.ours[keep])
+	if update := t.update(f.ours[keep]); len(update.Differences) > 0 {
+		plan.Changes = append(plan.Changes, update)
+	}
+	// Last, so that something works if the update fails.
 	for i, s := range f.ours {
 		if i != keep {
 			plan.Changes = append(plan.Changes, remove(s))
-		} else if update := t.update(s); len(update.Differences) > 0 {
-			plan.Changes = append(plan.Changes, update)
 		}
 	}
-	return plan, nil
+	return plan
 }
 
 // best returns which of several is kept: one that is active, if there is one,
@@ -166,7 +201,7 @@ func (t *Target) Create(ctx context.Context) (Plan, error) {
 	if len(f.ours) > 0 {
 		return Plan{}, fmt.Errorf("it is there already, as subscription %s; `update` changes it", f.ours[0].ID)
 	}
-	return Plan{Changes: []Change{t.create()}, Notes: t.notes(f)}, nil
+	return t.plan(f), nil
 }
 
 // Update returns the plan to send a subscription all that the block wants,
@@ -184,35 +219,45 @@ func (t *Target) Update(ctx context.Context, id string) (Plan, error) {
 		return Plan{}, fmt.Errorf("this block has subscription %s already; delete that before it takes over another one", f.ours[0].ID)
 	}
 	update := t.update(s)
-	update.add(t.Want.everything(t.Client.API))
-	for _, f := range fields {
-		if f.write != nil && !s.told[f.word] { // it may be set there, and must not be
-			update.add([]Difference{{Field: f.word}})
+	for _, d := range t.Want.everything(t.Client.API) {
+		if !s.told[d.Field] {
+			update.Differences = append(update.Differences, Difference{Replace, d.Field, d.Value})
 		}
 	}
-	return Plan{ID: s.ID, Changes: []Change{update}}, nil
+	update.add(t.Want.everything(t.Client.API))
+	return Plan{ID: s.ID, Changes: []Change{update}, others: f.others}, nil
 }
 
 // Delete returns the plan to remove what is ours; or, with an id, that one,
 // whosever it is.
 func (t *Target) Delete(ctx context.Context, id string) (Plan, error) {
-	f, err := t.look(ctx)
+	f, err := t.list(ctx) // what only a GET shows does not matter
 	if err != nil {
 		return Plan{}, err
+	}
+	going := f.ours
+	if id != "" {
+		s, err := f.withID(id)
+		if err != nil {
+			return Plan{}, err
+		}
+		going = []Subscription{s}
 	}
 	plan := Plan{Changes: []Change{}}
-	if id == "" {
-		for _, s := range f.ours {
-			plan.Changes = append(plan.Changes, remove(s))
-		}
-		return plan, nil
+	for _, s := range going {
+		plan.Changes = append(plan.Changes, remove(s))
 	}
-	s, err := t.find(ctx, f, id)
-	if err != nil {
-		return Plan{}, err
-	}
-	plan.Changes = append(plan.Changes, remove(s))
 	return plan, nil
+}
+
+// withID returns the subscription with an id, as it was found.
+func (f found) withID(id string) (Subscription, error) {
+	all := slices.Concat(f.ours, f.others)
+	i := slices.IndexFunc(all, func(s Subscription) bool { return s.ID == id })
+	if i < 0 {
+		return Subscription{}, ErrNoID
+	}
+	return all[i], nil
 }
 
 // find returns the subscription with an id, or the one that is ours, with all
@@ -224,14 +269,22 @@ func (t *Target) find(ctx context.Context, f found, id string) (Subscription, er
 		}
 		return f.ours[t.best(f.ours)], nil
 	}
-	hasID := func(s Subscription) bool { return s.ID == id }
-	if i := slices.IndexFunc(f.ours, hasID); i >= 0 {
-		return f.ours[i], nil
+	s, err := f.withID(id)
+	if err != nil || s.IsSame(&t.Want) {
+		return s, err // ours are whole
 	}
-	if i := slices.IndexFunc(f.others, hasID); i >= 0 {
-		return t.whole(ctx, f.others[i])
+	return t.whole(ctx, s)
+}
+
+// Has reports whether there is a subscription with an id, and whether that is
+// ours.
+func (t *Target) Has(ctx context.Context, id string) (isThere, isOurs bool, err error) {
+	f, err := t.list(ctx)
+	if err != nil {
+		return false, false, err
 	}
-	return Subscription{}, ErrNoID
+	s, err := f.withID(id)
+	return err == nil, err == nil && s.IsSame(&t.Want), nil
 }
 
 // ErrNoID says that no subscription has an id.
@@ -264,7 +317,7 @@ func (t *Target) create() Change {
 func (t *Target) update(s Subscription) Change {
 	change := Change{
 		Action: ActionUpdate, ID: s.ID, Name: s.Name, URL: ShownURL(s.URL),
-		Differences: s.differences(t.Client.API, &t.Want),
+		Differences: t.Differences(&s),
 	}
 	change.add(change.Differences)
 	return change
@@ -295,10 +348,17 @@ func (t *Target) IsBeside(u *Target) bool {
 	return t.Client.base() == u.Client.base() && t.Client.path("") == u.Client.path("") && isSameKey
 }
 
+// Meet makes t know u, if that is another block's in the same account.
+func (t *Target) Meet(u *Target) {
+	if t != u && t.IsBeside(u) {
+		t.Others = append(t.Others, u.Want)
+	}
+}
+
 // Overlaps reports whether what is ours for t is ours for u too.
 func (t *Target) Overlaps(u *Target) bool { return t.IsBeside(u) && t.Want.IsSame(&u.Want) }
 
-// Do makes a change.
+// Do makes a change, which is one of a plan of t.
 func (t *Target) Do(ctx context.Context, change Change) error {
 	var err error
 	switch change.Action {
@@ -311,8 +371,8 @@ func (t *Target) Do(ctx context.Context, change Change) error {
 	}
 	var refused *refusedError
 	if errors.As(err, &refused) && t.Challenge != nil {
-		if tried := t.Challenge.Try(ctx, t.Client, &t.Want); tried != nil {
-			return fmt.Errorf("%w; it tries the URL first, which %w", err, tried)
+		if tried := t.Challenge.try(ctx, t.Client, &t.Want); tried != nil {
+			return fmt.Errorf("%w; it tries the URL first, which %v", err, tried)
 		}
 	}
 	return err
@@ -321,9 +381,13 @@ func (t *Target) Do(ctx context.Context, change Change) error {
 // Check looks again after a plan was carried out: it returns what is ours, and
 // an error if what was done is not there.
 func (t *Target) Check(ctx context.Context, done Plan) (Plan, error) {
-	plan, err := t.Plan(ctx)
+	f, err := t.look(ctx)
 	if err != nil {
-		return plan, fmt.Errorf("done, but it is not known what came of it: %w", err)
+		return Plan{}, fmt.Errorf("done, but it is not known what came of it: %w", err)
+	}
+	plan := t.plan(f)
+	if s, ok := t.respelled(f, done); ok && plan.ID == "" {
+		return Plan{}, fmt.Errorf("the provider keeps the URL of subscription %s as %s; write `url` so, or each run makes another one", s.ID, ShownURL(s.URL))
 	}
 	for _, change := range plan.Changes {
 		wasToGo := slices.ContainsFunc(done.Changes, func(c Change) bool { return c.Action == ActionDelete && c.ID == change.ID })
@@ -334,17 +398,35 @@ func (t *Target) Check(ctx context.Context, done Plan) (Plan, error) {
 	return plan, nil
 }
 
-// Try makes the call with which the provider tries the URL. It returns a note,
-// if that cannot be done from here; and an error, if the URL answers otherwise
-// than it must.
-func (t *Target) Try(ctx context.Context) (note string, err error) {
-	err = t.Challenge.Try(ctx, t.Client, &t.Want)
-	var unreachable *unreachableError
-	if errors.As(err, &unreachable) {
-		return "whether the URL answers the challenge is not known: it " + unreachable.Error(), nil
+// respelled returns what came in the place of ours: it has our name, and was not
+// there, or not as it is, before.
+func (t *Target) respelled(f found, done Plan) (Subscription, bool) {
+	i := slices.IndexFunc(f.others, func(s Subscription) bool {
+		wasThere := slices.ContainsFunc(done.others, func(o Subscription) bool { return o.ID == s.ID && o.URL == s.URL })
+		return s.Name == t.Want.Name && !wasThere
+	})
+	if i < 0 {
+		return Subscription{}, false
 	}
-	if err != nil {
+	return f.others[i], true
+}
+
+// Try makes sure that the URL accepts what the provider will prove itself with:
+// before that is registered, since events that are refused may be lost. It
+// returns an error if it is refused; and a note if that is not known, since what
+// is called from here may be answered by somebody else, or by nobody.
+func (t *Target) Try(ctx context.Context) (note string, err error) {
+	if t.Challenge != nil {
+		err = t.Challenge.try(ctx, t.Client, &t.Want)
+	}
+	if err == nil && t.Present != nil {
+		err = t.tryProof(ctx)
+	}
+	switch {
+	case errors.Is(err, errRefused):
 		return "", fmt.Errorf("the URL %w", err)
+	case err != nil:
+		return "whether the gateway accepts what is to be registered is not known: the URL " + err.Error(), nil
 	}
 	return "", nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"reflect"
@@ -240,8 +241,17 @@ func (s *side) changed(t *testing.T, want, method, id string, body map[string]an
 	s.checkDone(t)
 }
 
+// checkUntold compares what a plan says that the provider does not tell.
+func checkUntold(t *testing.T, plan subscription.Plan, want ...string) {
+	t.Helper()
+	if !slices.Equal(plan.Untold, want) {
+		t.Errorf("untold: %q, want %q", plan.Untold, want)
+	}
+}
+
 // TestInbox shows that an inbox is given up as it was taken, and that where the
-// provider does not tell it, a plan says so instead of comparing it.
+// provider does not tell it, a plan says so instead of comparing it, and an
+// update sends it and says so.
 func TestInbox(t *testing.T) {
 	t.Run("told", func(t *testing.T) {
 		s := newNdoto(t)
@@ -256,6 +266,7 @@ func TestInbox(t *testing.T) {
 		s.changed(t, "update 1 [+inbox 12, -inbox 4]", http.MethodPatch, "1", map[string]any{"inbox_id": 12.0})
 		s.Want.Inbox = ""
 		s.changed(t, "update 1 [-inbox 12]", http.MethodPatch, "1", map[string]any{"inbox_id": nil})
+		checkUntold(t, s.mustApply(t))
 	})
 	t.Run("not told", func(t *testing.T) {
 		s := newNdotoThat(t, false)
@@ -267,8 +278,10 @@ func TestInbox(t *testing.T) {
 
 		s.Want.Inbox = "12"
 		plan := s.mustApply(t)
-		checkPlan(t, plan, nil, []string{"1: the provider does not tell its inbox, which is therefore not compared; `update ndoto` sends it again"})
+		checkPlan(t, plan, nil, nil)
+		checkUntold(t, plan, "inbox")
 		plan, err := s.Update(context.Background(), "")
+		checkPlan(t, plan, []string{"update 1 [~inbox 12]"}, nil)
 		if err == nil {
 			err = s.carryOut(plan)
 		}
@@ -281,8 +294,8 @@ func TestInbox(t *testing.T) {
 	})
 }
 
-// TestSurplus shows that of several webhooks of ours the one with least to change
-// is kept, and the others are deleted.
+// TestSurplus shows that of several webhooks of ours an active one is kept, and of
+// these the one with least to change; the others are deleted.
 func TestSurplus(t *testing.T) {
 	for name, start := range both {
 		t.Run(name, func(t *testing.T) {
@@ -313,6 +326,35 @@ func TestSurplus(t *testing.T) {
 			}
 		})
 	}
+
+	const inactive = " is not active: nothing is sent until it is enabled at the provider"
+	asleep := func(members map[string]any) map[string]any {
+		members = maps.Clone(members)
+		members["active"] = false
+		return members
+	}
+	t.Run("ndoto, an active one is kept", func(t *testing.T) {
+		s := newNdoto(t)
+		s.add("one", asleep(s.words))
+		s.add("two", s.otherWords)
+		plan := s.mustApply(t)
+		checkPlan(t, plan, []string{
+			"update two [+events contact_created, -events message_updated]", "delete one",
+		}, []string{"one" + inactive})
+		if plan.ID != "two" || s.only(t)["id"] != "two" {
+			t.Errorf("%s is kept, and %v is there", plan.ID, s.only(t)["id"])
+		}
+	})
+	t.Run("ndoto, none active", func(t *testing.T) {
+		s := newNdoto(t)
+		s.add("one", asleep(s.otherWords))
+		s.add("two", asleep(s.words))
+		plan := s.mustApply(t)
+		checkPlan(t, plan, []string{"delete one"}, []string{"one" + inactive, "two" + inactive})
+		if plan.ID != "two" || s.only(t)["id"] != "two" {
+			t.Errorf("%s is kept, and %v is there", plan.ID, s.only(t)["id"])
+		}
+	})
 }
 
 // TestForeign shows that a webhook of somebody else's is never touched, and that
@@ -428,7 +470,7 @@ func TestManyNotes(t *testing.T) {
 		s.add(i+1, s.words)
 	}
 	_, err := s.Plan(context.Background())
-	checkError(t, err, s.API.URL+" lists 200 subscriptions of this name and URL, which cannot be; check `api`")
+	checkError(t, err, s.API.URL+" lists 200 subscriptions of this name and URL; `delete` removes them")
 	if changes := s.Changes(); len(changes) > 0 {
 		t.Errorf("it calls %v", changes)
 	}
@@ -783,6 +825,8 @@ func TestOverlaps(t *testing.T) {
 		{"another name", func(u *subscription.Target) { u.Want.Name = "b" }, false},
 		{"another account", func(u *subscription.Target) { u.Client.Account = "18" }, false},
 		{"another API", func(u *subscription.Target) { u.Client.URL = "https://api.example.org" }, false},
+		{"the API with a slash", func(u *subscription.Target) { u.Client.URL += "/" }, true},
+		{"another key", func(u *subscription.Target) { u.Client.Key = "b" }, true}, // the account is in the path
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			u := base()
@@ -793,6 +837,149 @@ func TestOverlaps(t *testing.T) {
 			if got := u.Overlaps(base()); got != test.want {
 				t.Errorf("the other way round: got %v, want %v", got, test.want)
 			}
+		})
+	}
+}
+
+// TestBeside shows which blocks are in one account, and that only their wishes
+// are made known to one another: where no account is in the path, the API token
+// says which it is.
+func TestBeside(t *testing.T) {
+	target := func(api, key, account, name string) *subscription.Target {
+		return &subscription.Target{
+			Client: &subscription.Client{API: description(t, api), URL: "https://api.example.com", Account: account, Key: key},
+			Want:   subscription.Subscription{Name: name, URL: "https://hooks.example.com/in"},
+		}
+	}
+	for _, test := range []struct {
+		name string
+		a, b *subscription.Target
+		want bool
+	}{
+		{"ndoto", target("ndoto", "k", "17", "a"), target("ndoto", "k", "17", "b"), true},
+		{"ndoto with another key", target("ndoto", "k", "17", "a"), target("ndoto", "l", "17", "b"), true},
+		{"ndoto with another account", target("ndoto", "k", "17", "a"), target("ndoto", "k", "18", "b"), false},
+		{"chatbot", target("chatbot", "k", "", "a"), target("chatbot", "k", "", "b"), true},
+		{"chatbot with another key", target("chatbot", "k", "", "a"), target("chatbot", "l", "", "b"), false},
+		{"two providers", target("ndoto", "k", "17", "a"), target("chatbot", "k", "17", "b"), false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if a, b := test.a.IsBeside(test.b), test.b.IsBeside(test.a); a != test.want || b != test.want {
+				t.Errorf("got %v and %v, want %v", a, b, test.want)
+			}
+			same := *test.b
+			same.Want.Name = test.a.Want.Name
+			if got := test.a.Overlaps(&same); got != test.want {
+				t.Errorf("of one name: they overlap %v, want %v", got, test.want)
+			}
+			var want []subscription.Subscription
+			if test.want {
+				want = []subscription.Subscription{test.b.Want}
+			}
+			test.a.Meet(test.a)
+			test.a.Meet(test.b)
+			if got := test.a.Others; !reflect.DeepEqual(got, want) {
+				t.Errorf("it knows %v, want %v", got, want)
+			}
+		})
+	}
+}
+
+// TestHas shows which ids there are and are ours, by the list alone.
+func TestHas(t *testing.T) {
+	for name, start := range both {
+		t.Run(name, func(t *testing.T) {
+			s := start(t)
+			s.add("7", s.otherWords)
+			s.Add(map[string]any{"id": "8", "name": "Zap", "url": s.Want.URL})
+			for id, want := range map[string][2]bool{"7": {true, true}, "8": {true, false}, "9": {false, false}, "": {false, false}} {
+				isThere, isOurs, err := s.Has(context.Background(), id)
+				if got := [2]bool{isThere, isOurs}; got != want || err != nil {
+					t.Errorf("%q: %v, %v, want %v", id, got, err, want)
+				}
+			}
+			for _, call := range s.Calls() {
+				if call.Method != http.MethodGet || call.Path != s.path("") {
+					t.Errorf("it calls %s %s", call.Method, call.Path)
+				}
+			}
+		})
+	}
+}
+
+// TestRespelled shows what is said of a provider that keeps the URL in a spelling
+// of its own: what was made is not ours then, and each run would make another
+// one, which the notes name; until `url` is spelled so.
+func TestRespelled(t *testing.T) {
+	ctx := context.Background()
+	respell := func(s string) string {
+		path, query, hasQuery := strings.Cut(s, "?")
+		if hasQuery {
+			query = "?" + query
+		}
+		return path + "/" + query
+	}
+	ids := map[string][]string{"ndoto": {"1", "2"}, "chatbot": {"58ee2e085d033800059a0001", "58ee2e085d033800059a0002"}}
+	for name, start := range both {
+		newSide := func(t *testing.T) (s *side, kept, shown string) {
+			s = start(t)
+			s.Respell(respell)
+			shown = "https://hooks.example.com/ndoto/?token=…"
+			if s.hook != nil {
+				shown = s.hook.URL + "/chatbot/"
+			}
+			return s, respell(s.Want.URL), shown
+		}
+		says := func(id, shown string) string {
+			return "the provider keeps the URL of subscription " + id + " as " + shown + "; write `url` so, or each run makes another one"
+		}
+		note := func(id, shown string) string {
+			return id + " has this name too, and another URL, " + shown + ": it is left alone, as it may be another gateway's; if not, `delete " + name + " " + id + "` removes it"
+		}
+		t.Run(name+"/create", func(t *testing.T) {
+			s, kept, shown := newSide(t)
+			var notes []string
+			for _, id := range ids[name] {
+				plan, err := s.apply()
+				checkError(t, err, says(id, shown))
+				checkSafe(t, err.Error())
+				if !slices.Equal(plan.Notes, notes) {
+					t.Errorf("notes: %q, want %q", plan.Notes, notes)
+				}
+				notes = append(notes, note(id, shown))
+			}
+			plan, err := s.Plan(ctx)
+			if err != nil || !slices.Equal(plan.Notes, notes) {
+				t.Errorf("notes: %q, %v, want %q", plan.Notes, err, notes)
+			}
+
+			// Spelled so, what was made is ours, and one of them is surplus.
+			s.Respell(nil)
+			s.Want.URL = kept
+			s.mustApplyCalls(t, "DELETE "+s.path(ids[name][1]))
+		})
+		t.Run(name+"/take over", func(t *testing.T) {
+			for _, oldName := range []string{"Zap", "caddy-webhooks"} {
+				s, kept, shown := newSide(t)
+				s.add("7", s.otherWords)
+				s.Set("name", oldName)
+				s.Set("url", "https://else.example.com/in")
+				plan, err := s.Update(ctx, "7")
+				if err != nil {
+					t.Fatal(err)
+				}
+				checkError(t, s.carryOut(plan), says("7", shown))
+				if url := s.only(t)["url"]; url != kept {
+					t.Errorf("%s: it keeps %v", oldName, url)
+				}
+			}
+		})
+		t.Run(name+"/not the one that was there", func(t *testing.T) {
+			s := start(t)
+			s.Add(map[string]any{"id": "9", "name": s.Want.Name, "url": "https://else.example.com/"})
+			s.Fail(apitest.Failure{Method: http.MethodPost, Status: 200, Body: "{}"})
+			_, err := s.apply()
+			checkError(t, err, notShown)
 		})
 	}
 }
@@ -869,24 +1056,76 @@ type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// TestInboxGivenUp shows that `update` gives up an inbox which the provider does
-// not tell, and the block no longer wants: no plan would find it.
+// TestInboxGivenUp shows that an inbox which the provider does not tell, and the
+// block no longer wants, is named as not told, and is not sent as null, which an
+// API might refuse: it is given up by `delete` and `apply`.
 func TestInboxGivenUp(t *testing.T) {
 	ctx := context.Background()
 	s := newNdotoThat(t, false)
 	s.Want.Inbox = "4"
 	s.mustApply(t)
 	s.Want.Inbox = ""
+	plan := s.mustApply(t)
+	checkPlan(t, plan, nil, nil)
+	checkUntold(t, plan, "inbox")
+	s.Calls()
 	plan, err := s.Update(ctx, "")
 	if err == nil {
+		checkPlan(t, plan, []string{"update 1"}, nil)
 		err = s.carryOut(plan)
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
+	changes := s.Changes()
+	if len(changes) != 1 {
+		t.Fatalf("it calls %v", changes)
+	}
+	if inbox, isSent := changes[0].Body["inbox_id"]; isSent {
+		t.Errorf("it sends the inbox %v", inbox)
+	}
+
+	plan, err = s.Delete(ctx, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Do(ctx, plan.Changes[0]); err != nil {
+		t.Fatal(err)
+	}
+	s.mustApply(t)
 	if inbox := s.only(t)["inbox_id"]; inbox != nil {
 		t.Errorf("the inbox is still %v", inbox)
 	}
+}
+
+// TestMalformed shows that a field which is not as it should be is not compared,
+// also where the list has another one that is; and that an update replaces it.
+func TestMalformed(t *testing.T) {
+	s := newNdoto(t)
+	s.Want.Inbox = "4"
+	s.add(7, s.words)
+	s.Set("inbox_id", map[string]any{"id": 4})
+	s.Add(map[string]any{"id": 8, "name": "Zap", "url": "https://else.example.com/", "inbox_id": 4})
+	plan, err := s.Plan(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkPlan(t, plan, nil, nil)
+	checkUntold(t, plan, "inbox")
+	plan, err = s.Update(context.Background(), "")
+	if err == nil {
+		checkPlan(t, plan, []string{"update 7 [~inbox 4]"}, nil)
+		err = s.carryOut(plan)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, err = s.Plan(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkPlan(t, plan, nil, nil)
+	checkUntold(t, plan)
 }
 
 // TestListedTwice shows that a webhook which the provider lists twice, as one that

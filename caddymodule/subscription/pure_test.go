@@ -1,8 +1,11 @@
 package subscription_test
 
 import (
+	"encoding/json"
 	"fmt"
+	"html"
 	"maps"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -53,6 +56,16 @@ func TestWithParameter(t *testing.T) {
 		if got := subscription.WithParameter(s, "token", "a&b c"); got != want {
 			t.Errorf("%s becomes %s, want %s", s, got, want)
 		}
+	}
+	// A name can have what separates parameters, too.
+	const name = "a&b=c d#é"
+	got := subscription.WithParameter("https://hooks.example.com/in?x=y", name, "z")
+	if want := "https://hooks.example.com/in?x=y&a%26b%3Dc+d%23%C3%A9=z"; got != want {
+		t.Errorf("it becomes %s, want %s", got, want)
+	}
+	u, err := url.Parse(got)
+	if err != nil || u.Query().Get(name) != "z" || len(u.Query()) != 2 {
+		t.Errorf("it has %v, %v", u, err)
 	}
 }
 
@@ -146,6 +159,9 @@ func TestCheckURL(t *testing.T) {
 		hash  = "it has a fragment, behind a #, which is never sent; remove it"
 		user  = "it holds a user name before an @; remove that"
 		api   = "it has a query, behind a ?; it is only where the API is, such as https://api.example.com"
+		ascii = "its host is not spelled in ASCII; write the form that begins with xn--"
+		dot   = "its host ends with a dot; remove that"
+		dots  = "its path has a segment of dots; write the path that it leads to"
 	)
 	for _, test := range []struct{ url, want, wantOfAPI string }{
 		{"https://hooks.example.com", "", ""},
@@ -173,6 +189,23 @@ func TestCheckURL(t *testing.T) {
 		{"https://hooks.example.com/in#a", hash, hash},
 		{"https://hooks.example.com/in?a=%zz", query, api},
 		{"https://hooks.example.com/in?a;b", query, api},
+		{"https://hööks.example.com/in", ascii, ascii},
+		{"https://h%C3%B6%C3%B6ks.example.com/in", ascii, ascii},
+		{"https://hooks。example.com/in", ascii, ascii},
+		{"https://xn--hks-snaa.example.com/in", "", ""},
+		{"https://hooks.example.com./in", dot, dot},
+		{"https://hooks.example.com.:8443/in", dot, dot},
+		{"https://./in", dot, dot},
+		{"https://hooks.example.com/.", dots, dots},
+		{"https://hooks.example.com/./in", dots, dots},
+		{"https://hooks.example.com/a/../in", dots, dots},
+		{"https://hooks.example.com/in/..", dots, dots},
+		{"https://hooks.example.com/%2e%2E/in", dots, dots},
+		{"https://hooks.example.com/a/.%2e/in?token=a", dots, api},
+		{"https://hooks.example.com/.../in", "", ""},
+		{"https://hooks.example.com/.in/in.", "", ""},
+		{"https://hooks.example.com/in?a=../b", "", api},
+		{"https://hooks.example.com/é", "", ""},
 	} {
 		for what, pair := range map[string][2]string{
 			"as a URL":     {textOfError(subscription.CheckURL(test.url)), test.want},
@@ -296,7 +329,22 @@ func TestHide(t *testing.T) {
 		{"where a long text is cut", strings.Repeat("a ", 142) + token, notShownText},
 		{"behind what is shown of a long text", strings.Repeat("a ", 5000) + token, strings.Repeat("a ", 149) + "a…"},
 		{"in pieces", "Tz3/tOk+\x00eNo=\u200bfGt&\nhEw%ebh", notShownText},
-		{"in a query", "GET https://hooks.example.com/in?token=" + token + " failed", notShownText},
+		{"in a query", "GET https://hooks.example.com/in?token=" + token + " failed", "GET https://hooks.example.com/in?… failed"},
+		{"in a query and behind it", "GET https://hooks.example.com/in?token=" + tokenInURL + " failed: " + token, notShownText},
+		{"in a path", "GET https://hooks.example.com/" + tokenInURL + "?a=b failed", notShownText},
+		{"in what is cut short of a query", strings.Repeat("a ", 140) + "/in?token=" + token, strings.Repeat("a ", 140) + "/in?…"},
+		{"behind a long query", "GET /in?token=" + strings.Repeat("a", 1000) + " failed", "GET /in?… failed"},
+		{"in JSON", inText(password), notShownText},
+		{"in JSON in JSON", inText(inText(password)), notShownText},
+		{"in JSON in JSON in JSON", inText(inText(inText(password))), notShownText},
+		{"in JSON with each character escaped", units(password), notShownText},
+		{"escaped twice", "a/" + url.QueryEscape(url.QueryEscape(token)), notShownText},
+		{"escaped three times", "a/" + url.PathEscape(url.QueryEscape(url.QueryEscape(token))), notShownText},
+		{"escaped for HTML twice", html.EscapeString(html.EscapeString(password)), notShownText},
+		{"escaped for HTML three times", html.EscapeString(html.EscapeString(html.EscapeString(password))), notShownText},
+		{"escaped for a query, in HTML, in JSON", inText(html.EscapeString(url.QueryEscape(token))), notShownText},
+		{"in JSON, escaped for a query", "a/" + url.QueryEscape(inText(password)), notShownText},
+		{"escapes of nothing", `\ud800 \uZZZZ %zz &; 100% \u`, `\ud800 \uZZZZ %zz &; 100% \u`},
 		{"another's query", "GET https://else.example.com/in?token=abc&b=c failed", "GET https://else.example.com/in?… failed"},
 		{"another's query, relative", `GET "/in?token=abc" failed`, `GET "/in?…" failed`},
 		{"a question", "really? yes", "really? yes"},
@@ -324,6 +372,24 @@ func TestHide(t *testing.T) {
 	}
 }
 
+// inText is a JSON text with what a provider repeats.
+func inText(s string) string {
+	content, err := json.Marshal("not " + s)
+	if err != nil {
+		panic(err)
+	}
+	return string(content)
+}
+
+// units has each character as JSON can have it.
+func units(s string) string {
+	var b strings.Builder
+	for _, r := range s {
+		fmt.Fprintf(&b, `\u%04X`, r)
+	}
+	return b.String()
+}
+
 // TestHideShort shows that a short credential is hidden where it stands by itself,
 // and how much of a long one may be seen.
 func TestHideShort(t *testing.T) {
@@ -342,6 +408,14 @@ func TestHideShort(t *testing.T) {
 		{"Zk&4wq/9x1", "not Zk%264wq%2f9x1, 100%", notShownText},
 		{"user:Zk4wq9x1vB", "Basic dXNlcjpaazR3cTl4MXZC", notShownText},
 		{"a", "it is not accepted", "it is not accepted"},
+		{"!?!", `not \u0021\u003f\u0021, another`, notShownText},
+		{"p4-w0/d", "not p4-w0%252Fd, another", notShownText},
+		{"Zk&4wq<9x1", `{\"error\":\"not Zk\\u00264wq\\u003c9x1\"}`, notShownText},
+
+		// What looks as if it were escaped, and is not.
+		{"Zk%41b&c9x1vB", "not Zk%41b&amp;c9x1vB", notShownText},
+		{"Zk%41b&c9x1vB", "not Zk%2541b%26c9x1vB", notShownText},
+		{"p4-w0/d", `{\"error\":\"not p4-w0\/d\"}`, notShownText},
 	} {
 		t.Run(fmt.Sprintf("%s in %s", test.secret, test.text), func(t *testing.T) {
 			client := &subscription.Client{Key: test.secret}

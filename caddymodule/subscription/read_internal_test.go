@@ -156,7 +156,8 @@ func TestReadList(t *testing.T) {
 }
 
 // TestTellAlike shows that a field which only some of a list have is empty in
-// the others, and that none is told which nobody has.
+// the others, unless it is there and is not as it should be; and that none is
+// told which nobody has.
 func TestTellAlike(t *testing.T) {
 	list, err := everyField().readList([]byte(`{"data":[{"its_id":7,"its_inbox":4},{"its_id":8,"its_name":"a","its_active":true}]}`))
 	if err != nil {
@@ -167,6 +168,16 @@ func TestTellAlike(t *testing.T) {
 	}
 	if got, want := toldOf(list[1]), "id name inbox active"; got != want {
 		t.Errorf("the second tells %s, want %s", got, want)
+	}
+
+	list, err = everyField().readList([]byte(`{"data":[{"its_id":7,"its_inbox":{"id":4},"its_token":null},{"its_id":8,"its_inbox":4,"its_token":"a"},{"its_id":9}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []string{"id token", "id inbox token", "id inbox token"} {
+		if got := toldOf(list[i]); got != want {
+			t.Errorf("%s tells %s, want %s", list[i].ID, got, want)
+		}
 	}
 }
 
@@ -243,6 +254,15 @@ func TestReason(t *testing.T) {
 		`null`:                                "",
 		`7`:                                   "",
 		`"no"`:                                ": no",
+		"no,\r\nnever\n":                      ": no, never",
+		`{"message":"no"`:                     `: {"message":"no"`, // not JSON
+		" \n<!DOCTYPE html>no":                "",
+		" \t\x00":                             "",
+		`{"type":"no"}`:                       ": no",
+		`{"type":"no","message":"never"}`:     ": never",
+		`{"type":"no","message":""}`:          ": no",
+		`{"type":7,"title":"no"}`:             "",
+		`[{"type":"no"},{"detail":"never"}]`:  ": no, never",
 		`["no","never"]`:                      ": no, never",
 		`{"message":"no"}`:                    ": no",
 		`{"message":""}`:                      "",
@@ -251,6 +271,8 @@ func TestReason(t *testing.T) {
 		`{"error":{"message":"no","code":7}}`: ": no",
 		`{"errors":[{"detail":"no"},{"details":["never"]}]}`:        ": no, never",
 		`{"status":{"code":422,"type":"error","description":"no"}}`: ": no",
+		`{"status":{"code":422,"type":"error"}}`:                    ": error",
+		`{"status":{"code":422,"type":"error"},"message":"no"}`:     ": no, error",
 		`{"message":"\u0000\n"}`:                                    "",
 	} {
 		if got := new(Client).reason([]byte(answer)); got != want {

@@ -72,8 +72,8 @@ const (
 
 // Difference is one value that is changed.
 type Difference struct {
-	// Change is Add, Remove or Replace.
-	Change string `json:"change"`
+	// Op is Add, Remove or Replace.
+	Op string `json:"op"`
 
 	// Field is the word of API.Fields.
 	Field string `json:"field"`
@@ -171,7 +171,7 @@ func WithParameter(s, name, value string) string {
 			separator = ""
 		}
 	}
-	return s + separator + name + "=" + url.QueryEscape(value)
+	return s + separator + url.QueryEscape(name) + "=" + url.QueryEscape(value)
 }
 
 // Credentials lists what must not be shown of a subscription.
@@ -247,11 +247,11 @@ func hiddenDifferences(word string, isEqual, had, wanted bool) []Difference {
 	case isEqual:
 		return nil
 	case !had:
-		return []Difference{{Change: Add, Field: word}}
+		return []Difference{{Op: Add, Field: word}}
 	case !wanted:
-		return []Difference{{Change: Remove, Field: word}}
+		return []Difference{{Op: Remove, Field: word}}
 	}
-	return []Difference{{Change: Replace, Field: word}}
+	return []Difference{{Op: Replace, Field: word}}
 }
 
 // urlDifferences compares URLs, apart from how they are spelled.

@@ -6,6 +6,7 @@ package apitest
 import (
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -26,7 +27,8 @@ type API struct {
 	created  int
 	calls    []Call
 	failures []*Failure
-	done     chan struct{} // closed at the end of the test
+	respell  func(string) string // nil for none
+	done     chan struct{}       // closed at the end of the test
 
 	provider provider
 }
@@ -100,6 +102,14 @@ func (a *API) Mend() {
 	a.failures = nil
 }
 
+// Respell makes the server keep each URL that it is sent from now on in another
+// spelling; nil in the one that it is sent.
+func (a *API) Respell(respell func(url string) string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.respell = respell
+}
+
 // Calls returns the calls since the last time, without those that failed
 // before they had an effect.
 func (a *API) Calls() []Call {
@@ -125,7 +135,11 @@ func (a *API) Changes() []Call {
 func (a *API) Webhooks() []map[string]any {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return append([]map[string]any(nil), a.webhooks...)
+	webhooks := make([]map[string]any, len(a.webhooks))
+	for i, webhook := range a.webhooks {
+		webhooks[i] = maps.Clone(webhook)
+	}
+	return webhooks
 }
 
 // Add adds a webhook that somebody else has made.
@@ -237,6 +251,7 @@ func (a *API) serveAll(method string, body map[string]any) (status int, answer a
 		webhook, status, answer := a.provider.create(a.created, body)
 		if webhook != nil {
 			a.webhooks = append(a.webhooks, webhook)
+			a.keepURL(webhook, body, answer)
 		}
 		return status, answer
 	}
@@ -252,7 +267,11 @@ func (a *API) serveOne(method, id string, body map[string]any) (status int, answ
 		case http.MethodGet:
 			return a.provider.get(webhook)
 		case a.provider.updateMethod():
-			return a.provider.update(webhook, body)
+			status, answer := a.provider.update(webhook, body)
+			if status == http.StatusOK {
+				a.keepURL(webhook, body, answer)
+			}
+			return status, answer
 		case http.MethodDelete:
 			a.webhooks = append(a.webhooks[:i:i], a.webhooks[i+1:]...)
 			return http.StatusOK, a.provider.deleted(webhook)
@@ -260,6 +279,18 @@ func (a *API) serveOne(method, id string, body map[string]any) (status int, answ
 		return http.StatusMethodNotAllowed, problem("another method")
 	}
 	return http.StatusNotFound, problem("there is no such webhook")
+}
+
+// keepURL spells a URL that was sent as the server does, also in its answer.
+func (a *API) keepURL(webhook, body map[string]any, answer any) {
+	sent, isSent := body["url"].(string)
+	if a.respell == nil || !isSent {
+		return
+	}
+	webhook["url"] = a.respell(sent)
+	if shown, ok := answer.(map[string]any); ok && shown["url"] != nil {
+		shown["url"] = webhook["url"]
+	}
 }
 
 // text is an id as it stands in a path.
