@@ -102,17 +102,24 @@ func TestReady(t *testing.T) {
 	wantAdmin(t, "GET", "/webhooks/ready", "", 200, `{"ready":true}`)
 }
 
-// TestDeadLetters shows how dead letters are listed, shown, replayed and
-// discarded over the API.
-func TestDeadLetters(t *testing.T) {
-	secret := secretIn(t, "SECRET")
-	var up atomic.Bool
-	app := startApplication(t, func(w http.ResponseWriter, r *http.Request, n int) {
+// startWithoutCRM starts an application that answers 502 at /crm until up is set.
+func startWithoutCRM(t *testing.T) (app *application, up *atomic.Bool) {
+	t.Helper()
+	up = new(atomic.Bool)
+	app = startApplication(t, func(w http.ResponseWriter, r *http.Request, n int) {
 		if r.URL.Path == "/crm" && !up.Load() {
 			w.WriteHeader(502)
 			fmt.Fprint(w, "the crm is <away>")
 		}
 	})
+	return app, up
+}
+
+// TestDeadLetters shows how dead letters are listed, shown, replayed and
+// discarded over the API.
+func TestDeadLetters(t *testing.T) {
+	secret := secretIn(t, "SECRET")
+	app, up := startWithoutCRM(t)
 	twoDestinations(t, app)
 	sendNotifly(t, secret, "1", "2", "3")
 	waitFor(t, func() bool { return gauge(t, "dead_letters", "crm") == 3 })
@@ -242,13 +249,7 @@ func logged(line string) string {
 // TestRunQueueCommands runs the commands as people do, against a gateway.
 func TestRunQueueCommands(t *testing.T) {
 	secret := secretIn(t, "SECRET")
-	var up atomic.Bool
-	app := startApplication(t, func(w http.ResponseWriter, r *http.Request, n int) {
-		if r.URL.Path == "/crm" && !up.Load() {
-			w.WriteHeader(502)
-			fmt.Fprint(w, "the crm is <away>")
-		}
-	})
+	app, up := startWithoutCRM(t)
 	g := twoDestinations(t, app)
 	sendNotifly(t, secret, "1")
 	waitFor(t, func() bool { return gauge(t, "dead_letters", "crm") == 1 })

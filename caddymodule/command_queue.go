@@ -350,22 +350,17 @@ func printDead(w io.Writer, letters []queue.DeadLetter, now time.Time) error {
 // printDeadLetter prints all there is to know about one.
 func printDeadLetter(w io.Writer, l deadLetter, now time.Time) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	row := func(name, text string) {
-		if text != "" {
-			fmt.Fprintf(table, "%s\t%s\n", name, printable(text))
-		}
-	}
-	row("id", l.ID)
-	row("provider", l.Provider)
-	row("event", l.EventID)
-	row("type", l.Type)
-	row("deliver", l.Deliver)
-	row("received", timeText(l.Received, now))
-	row("died", timeText(l.Died, now))
-	row("attempts", fmt.Sprint(l.Attempts))
-	row("last status", statusText(l.LastStatus))
-	row("last error", l.LastError)
-	row("last answer", l.Excerpt)
+	row(table, "id", l.ID)
+	row(table, "provider", l.Provider)
+	row(table, "event", l.EventID)
+	row(table, "type", l.Type)
+	row(table, "deliver", l.Deliver)
+	row(table, "received", timeText(l.Received, now))
+	row(table, "died", timeText(l.Died, now))
+	row(table, "attempts", fmt.Sprint(l.Attempts))
+	row(table, "last status", statusText(l.LastStatus))
+	row(table, "last error", l.LastError)
+	row(table, "last answer", l.Excerpt)
 	if err := table.Flush(); err != nil {
 		return err
 	}
@@ -374,6 +369,13 @@ func printDeadLetter(w io.Writer, l deadLetter, now time.Time) error {
 	}
 	_, err := fmt.Fprintf(w, "\n%s\n", printableLines(bodyText(l.Body)))
 	return err
+}
+
+// row prints a line of a table about one thing, unless there is nothing to tell.
+func row(table io.Writer, name, text string) {
+	if text != "" {
+		fmt.Fprintf(table, "%s\t%s\n", name, printable(text))
+	}
 }
 
 // bodyText returns a body as people read it: JSON indented, and what is none as

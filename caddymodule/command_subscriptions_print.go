@@ -232,21 +232,16 @@ func (r *subscriptionsRun) printGot() error {
 		for _, f := range s.Found {
 			r.line("%s:", s.title)
 			table := tabwriter.NewWriter(r.text, 0, 0, 2, ' ', 0)
-			row := func(name, text string) {
-				if text != "" {
-					fmt.Fprintf(table, "  %s\t%s\n", name, printable(text))
-				}
-			}
-			row("id", f.ID)
-			row("name", f.Name)
-			row("url", f.URL)
-			row("events", strings.Join(f.Events, " "))
-			row("inbox", f.Inbox)
-			row("token", setText(f.Token))
-			row("header", strings.Join(f.Header, " "))
-			row("basic_auth", setText(f.BasicAuth))
-			row("ours", yesNo(f.Ours))
-			row("state", f.stateText())
+			row(table, "  id", f.ID)
+			row(table, "  name", f.Name)
+			row(table, "  url", f.URL)
+			row(table, "  events", strings.Join(f.Events, " "))
+			row(table, "  inbox", f.Inbox)
+			row(table, "  token", setText(f.Token))
+			row(table, "  header", strings.Join(f.Header, " "))
+			row(table, "  basic_auth", setText(f.BasicAuth))
+			row(table, "  ours", yesNo(f.Ours))
+			row(table, "  state", f.stateText())
 			if err := table.Flush(); err != nil {
 				return err
 			}
