@@ -5,15 +5,15 @@ package pgtest
 import (
 	"context"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 )
 
 // patience is how long a server may take to start, to stop or to answer.
@@ -26,8 +26,11 @@ type Server struct {
 	dir, data, log string
 	port           int
 	process        *process // the one started last; it may have ended
-	databases      atomic.Int64
 }
+
+// databases is the number of databases created. It counts those of all servers, since
+// a standby has the databases of its primary.
+var databases atomic.Int64
 
 // Start starts a server with no data, which ends with the test. It skips the test
 // where PostgreSQL is not installed.
@@ -41,7 +44,15 @@ func Start(t testing.TB) *Server {
 	if err != nil {
 		t.Fatalf("pgtest: %v", err)
 	}
+	return in.server(t, func(data string) error { return in.unpack(files, data) })
+}
+
+// server starts a server that ends with the test. The function makes its data
+// directory.
+func (in *installation) server(t testing.TB, fill func(data string) error) *Server {
+	t.Helper()
 	s := new(Server)
+	var err error
 	if s.dir, err = in.mkdir(); err != nil {
 		t.Fatalf("pgtest: %v", err)
 	}
@@ -52,31 +63,34 @@ func Start(t testing.TB) *Server {
 		}
 	})
 	s.data, s.log = filepath.Join(s.dir, "data"), filepath.Join(s.dir, "log")
-	if err := in.unpack(files, s.data); err != nil {
+	if err := fill(s.data); err != nil {
 		t.Fatalf("pgtest: %v", err)
 	}
-	for range 3 { // another process may be quicker to take the port
-		if s.port, err = freePort(); err == nil {
-			err = s.start(in)
-		}
-		if err == nil {
-			return s
-		}
+	err = onFreePort(func(port int) error {
+		s.port = port
+		return s.start(in)
+	})
+	if err != nil {
+		fatal(t, s.log, err)
 	}
-	fatal(t, s.log, err)
-	return nil
+	return s
+}
+
+// Address returns the host and the port of the server.
+func (s *Server) Address() string {
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port))
 }
 
 // DSN returns the address of a database of the server.
 func (s *Server) DSN(database string) string {
-	return fmt.Sprintf("postgres://postgres@127.0.0.1:%d/%s?sslmode=disable", s.port, database)
+	return fmt.Sprintf("postgres://postgres@%s/%s?sslmode=disable", s.Address(), database)
 }
 
 // Database creates a database and returns its DSN. The database is dropped at the
 // end of the test, unless the server is down by then.
 func (s *Server) Database(t testing.TB) string {
 	t.Helper()
-	name := fmt.Sprintf("test_%d", s.databases.Add(1))
+	name := fmt.Sprintf("test_%d", databases.Add(1))
 	if err := s.exec(context.Background(), "CREATE DATABASE "+name+" TEMPLATE template0"); err != nil {
 		fatal(t, s.log, err)
 	}
@@ -91,8 +105,40 @@ func (s *Server) Database(t testing.TB) string {
 	return s.DSN(name)
 }
 
+// Configure changes a setting with ALTER SYSTEM and waits until new sessions have it;
+// those that are open get it soon after. An empty value resets the setting. One that
+// needs a restart takes effect at the next Restart.
+func (s *Server) Configure(t testing.TB, setting, value string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := s.configure(ctx, setting, value); err != nil {
+		fatal(t, s.log, err)
+	}
+}
+
+func (s *Server) configure(ctx context.Context, setting, value string) error {
+	statement := "RESET " + setting
+	if value != "" {
+		statement = "SET " + setting + " = '" + strings.ReplaceAll(value, "'", "''") + "'"
+	}
+	if err := s.exec(ctx, "ALTER SYSTEM "+statement); err != nil {
+		return err
+	}
+	var before time.Time
+	if err := query(ctx, s.admin(), &before, "SELECT clock_timestamp()"); err != nil {
+		return err
+	}
+	if err := s.exec(ctx, "SELECT pg_reload_conf()"); err != nil {
+		return err
+	}
+	// A new session has the settings of the postmaster, and the time it loaded them.
+	return until(ctx, s.admin(), "pg_conf_load_time() >= $1", before)
+}
+
 // Stop ends the server in order: it breaks the connections, rolls back what is not
-// committed and writes a checkpoint.
+// committed and writes a checkpoint. It waits until standbys have received everything;
+// where they cannot, use Kill.
 func (s *Server) Stop(t testing.TB) {
 	t.Helper()
 	s.end(t, syscall.SIGINT)
@@ -127,41 +173,18 @@ func (s *Server) start(in *installation) error {
 		return err
 	}
 	s.process = p
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	go func() {
-		<-p.done
-		cancel()
-	}()
-	for {
-		// Whoever answers at the port must be this server.
-		err := s.exec(ctx, "SELECT 1 / (current_setting('data_directory') = $1)::int", s.data)
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-time.After(10 * time.Millisecond):
-		case <-ctx.Done():
-			if !p.running() {
-				return fmt.Errorf("postgres ended: %v", p.err)
-			}
-			p.end(syscall.SIGQUIT)
-			return fmt.Errorf("postgres does not answer: %w", err)
-		}
-	}
+	return p.answers(s.admin(), s.data)
+}
+
+// admin returns the DSN that the package itself uses. It takes writes where
+// sessions are read-only by default, and does not wait for a standby.
+func (s *Server) admin() string {
+	return s.DSN("postgres") + "&default_transaction_read_only=off&synchronous_commit=local"
 }
 
 // exec runs one statement in the database postgres.
-func (s *Server) exec(ctx context.Context, statement string, args ...any) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	conn, err := pgx.Connect(ctx, s.DSN("postgres"))
-	if err != nil {
-		return err
-	}
-	defer conn.Close(ctx)
-	_, err = conn.Exec(ctx, statement, args...)
-	return err
+func (s *Server) exec(ctx context.Context, statement string) error {
+	return query(ctx, s.admin(), nil, statement)
 }
 
 // end ends the server with a signal, if it runs.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/queue/pgtest"
 )
@@ -80,4 +81,27 @@ func TestDatabaseIsDropped(t *testing.T) {
 		t.Cleanup(func() { conn.Close(context.Background()) })
 	})
 	want(t, s.DSN("postgres"), "SELECT count(*) FROM pg_database WHERE datname LIKE 'test%'", 0)
+}
+
+func TestConfigure(t *testing.T) {
+	s := pgtest.Start(t)
+	dsn := s.Database(t)
+	if _, err := query(t, dsn, "CREATE TABLE kept (n int)"); !errors.Is(err, pgx.ErrNoRows) {
+		t.Fatal(err)
+	}
+	for range 3 {
+		timed(t, "Configure", func() { s.Configure(t, "default_transaction_read_only", "on") })
+		var refused *pgconn.PgError
+		if _, err := query(t, dsn, "INSERT INTO kept VALUES (1) RETURNING n"); !errors.As(err, &refused) || refused.Code != "25006" {
+			t.Fatalf("a write to a read-only server gives %v", err)
+		}
+		s.Database(t) // can still be created and dropped
+		s.Configure(t, "default_transaction_read_only", "")
+		want(t, dsn, "INSERT INTO kept VALUES (1) RETURNING n", 1)
+	}
+
+	s.Configure(t, "application_name", "it's a test")
+	s.Restart(t)
+	want(t, dsn, "SELECT (reset_val = 'it''s a test')::int FROM pg_settings WHERE name = 'application_name'", 1)
+	s.Configure(t, "default_transaction_read_only", "on") // Database(t) drops it nevertheless
 }

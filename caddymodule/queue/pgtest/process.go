@@ -110,6 +110,21 @@ func fatal(t testing.TB, log string, err error) {
 	t.Fatalf("pgtest: %v", err)
 }
 
+// onFreePort starts something on a port that is free. It tries again if that fails:
+// another process may be quicker to take the port.
+func onFreePort(start func(port int) error) (err error) {
+	for range 3 {
+		var port int
+		if port, err = freePort(); err == nil {
+			err = start(port)
+		}
+		if err == nil {
+			return nil
+		}
+	}
+	return err
+}
+
 // freePort returns a port that is free, and that no connection takes as its own
 // while the server is down: it is below those that systems give to connections.
 func freePort() (port int, err error) {
