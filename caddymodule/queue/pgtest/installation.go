@@ -37,11 +37,17 @@ var find = sync.OnceValues(func() (*installation, error) {
 		dirs = append(dirs, found...)
 	}
 	for _, dir := range dirs {
-		_, noInitdb := exec.LookPath(filepath.Join(dir, "initdb"))
-		_, noPostgres := exec.LookPath(filepath.Join(dir, "postgres"))
-		if filepath.IsAbs(dir) && noInitdb == nil && noPostgres == nil {
-			return &installation{dir, account}, nil
+		in := &installation{dir, account}
+		if !filepath.IsAbs(dir) || !in.has("initdb") || !in.has("postgres") {
+			continue
 		}
+		// Where these are links, the other programs are where they lead.
+		if file, err := filepath.EvalSymlinks(filepath.Join(dir, "postgres")); err == nil {
+			if target := (&installation{filepath.Dir(file), account}); target.has("initdb") {
+				return target, nil
+			}
+		}
+		return in, nil
 	}
 	return nil, errors.New("initdb and postgres not found: install PostgreSQL (Debian: apt-get install postgresql)")
 })
@@ -52,6 +58,12 @@ var digits = regexp.MustCompile(`\d+`)
 func version(dir string) int {
 	n, _ := strconv.Atoi(digits.FindString(dir))
 	return n
+}
+
+// has reports whether a program is part of the installation.
+func (in *installation) has(program string) bool {
+	_, err := exec.LookPath(filepath.Join(in.bin, program))
+	return err == nil
 }
 
 // command returns a command that runs a program of the installation in a directory.

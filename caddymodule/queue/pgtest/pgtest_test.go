@@ -3,6 +3,7 @@ package pgtest_test
 import (
 	"context"
 	"errors"
+	"net/url"
 	"syscall"
 	"testing"
 	"time"
@@ -32,6 +33,35 @@ func want(t *testing.T, dsn, statement string, wanted int) {
 	}
 }
 
+// run runs a statement that gives nothing.
+func run(t *testing.T, dsn, statement string) {
+	t.Helper()
+	if _, err := query(t, dsn, statement); !errors.Is(err, pgx.ErrNoRows) {
+		t.Fatalf("%s: %v", statement, err)
+	}
+}
+
+// refused fails the test unless a statement, or the connection for it, gives an error
+// with a code.
+func refused(t *testing.T, dsn, statement, code string) {
+	t.Helper()
+	var e *pgconn.PgError
+	if _, err := query(t, dsn, statement); !errors.As(err, &e) || e.Code != code {
+		t.Fatalf("%s gives %v; want an error %s", statement, err, code)
+	}
+}
+
+// onto returns the DSN of the same database of another server.
+func onto(t *testing.T, dsn string, s *pgtest.Server) string {
+	t.Helper()
+	u, err := url.Parse(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.Host = s.Address()
+	return u.String()
+}
+
 // timed logs how long a call takes.
 func timed(t *testing.T, what string, call func()) {
 	t.Helper()
@@ -52,9 +82,7 @@ func TestServer(t *testing.T) {
 	}
 	want(t, dsn, "SELECT 1", 1)
 	want(t, dsn, "SELECT count(*) FROM pg_settings WHERE name IN ('fsync', 'synchronous_commit', 'full_page_writes') AND setting = 'on'", 3)
-	if _, err := query(t, dsn, "CREATE TABLE kept (n int)"); !errors.Is(err, pgx.ErrNoRows) {
-		t.Fatal(err)
-	}
+	run(t, dsn, "CREATE TABLE kept (n int)")
 
 	for rows, end := range []func(testing.TB){s.Stop, s.Kill, nil} {
 		want(t, dsn, "INSERT INTO kept VALUES (1) RETURNING n", 1)
@@ -86,15 +114,10 @@ func TestDatabaseIsDropped(t *testing.T) {
 func TestConfigure(t *testing.T) {
 	s := pgtest.Start(t)
 	dsn := s.Database(t)
-	if _, err := query(t, dsn, "CREATE TABLE kept (n int)"); !errors.Is(err, pgx.ErrNoRows) {
-		t.Fatal(err)
-	}
+	run(t, dsn, "CREATE TABLE kept (n int)")
 	for range 3 {
 		timed(t, "Configure", func() { s.Configure(t, "default_transaction_read_only", "on") })
-		var refused *pgconn.PgError
-		if _, err := query(t, dsn, "INSERT INTO kept VALUES (1) RETURNING n"); !errors.As(err, &refused) || refused.Code != "25006" {
-			t.Fatalf("a write to a read-only server gives %v", err)
-		}
+		refused(t, dsn, "INSERT INTO kept VALUES (1) RETURNING n", "25006")
 		s.Database(t) // can still be created and dropped
 		s.Configure(t, "default_transaction_read_only", "")
 		want(t, dsn, "INSERT INTO kept VALUES (1) RETURNING n", 1)
@@ -104,4 +127,36 @@ func TestConfigure(t *testing.T) {
 	s.Restart(t)
 	want(t, dsn, "SELECT (reset_val = 'it''s a test')::int FROM pg_settings WHERE name = 'application_name'", 1)
 	s.Configure(t, "default_transaction_read_only", "on") // Database(t) drops it nevertheless
+}
+
+// timeline is a statement that gives the timeline of a primary.
+const timeline = "SELECT left(pg_walfile_name(pg_current_wal_insert_lsn()), 8)::int"
+
+func TestStandby(t *testing.T) {
+	primary := pgtest.Start(t)
+	dsn := primary.Database(t)
+	run(t, dsn, "CREATE TABLE kept (n int)")
+	var standby *pgtest.Server
+	timed(t, "Standby", func() { standby = primary.Standby(t, "") })
+	copied := onto(t, dsn, standby)
+
+	for rows, end := range []func(testing.TB){nil, standby.Stop, standby.Kill} {
+		want(t, dsn, "INSERT INTO kept VALUES (1) RETURNING n", 1)
+		if end != nil {
+			end(t)
+			standby.Restart(t)
+		}
+		timed(t, "WaitFor", func() { standby.WaitFor(t, primary) })
+		want(t, copied, "SELECT count(*) FROM kept", rows+1)
+	}
+	refused(t, copied, "INSERT INTO kept VALUES (1) RETURNING n", "25006")
+
+	want(t, dsn, timeline, 1)
+	timed(t, "Promote", func() { standby.Promote(t) })
+	want(t, copied, timeline, 2)
+	want(t, copied, "INSERT INTO kept VALUES (1) RETURNING n", 1)
+	want(t, dsn, "SELECT count(*) FROM kept", 3)
+	want(t, standby.Database(t), "SELECT 1", 1)
+	standby.Restart(t)
+	want(t, copied, "SELECT count(*) FROM kept", 4)
 }
