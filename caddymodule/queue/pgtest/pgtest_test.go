@@ -160,3 +160,32 @@ func TestStandby(t *testing.T) {
 	standby.Restart(t)
 	want(t, copied, "SELECT count(*) FROM kept", 4)
 }
+
+func TestPromoteLosesTheTail(t *testing.T) {
+	primary := pgtest.Start(t)
+	dsn := primary.Database(t)
+	run(t, dsn, "CREATE TABLE kept (n int)")
+	proxy := pgtest.NewProxy(t, primary.Address())
+	standby := primary.Standby(t, proxy.Address())
+	want(t, dsn, "INSERT INTO kept VALUES (1) RETURNING n", 1)
+	timed(t, "WaitFor", func() { standby.WaitFor(t, primary) })
+	want(t, primary.DSN("postgres"), "SELECT count(*) FROM pg_stat_replication", 1)
+
+	proxy.Stick(true)
+	want(t, dsn, "INSERT INTO kept VALUES (2) RETURNING n", 2)
+	timed(t, "Kill", func() { primary.Kill(t) })
+	timed(t, "Promote", func() { standby.Promote(t) })
+	want(t, onto(t, dsn, standby), timeline, 2)
+	want(t, onto(t, dsn, standby), "SELECT count(*) FROM kept", 1)
+
+	// Clients follow.
+	proxy.Cut()
+	proxy.Switch(standby.Address())
+	proxy.Stick(false)
+	want(t, proxy.DSN(dsn), "INSERT INTO kept VALUES (3) RETURNING n", 3)
+
+	// The old primary still has it.
+	timed(t, "Restart", func() { primary.Restart(t) })
+	want(t, dsn, "SELECT count(*) FROM kept", 2)
+	want(t, dsn, timeline, 1)
+}
