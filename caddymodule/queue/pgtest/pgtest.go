@@ -1,5 +1,6 @@
-// Package pgtest runs a real PostgreSQL server for tests, from the programs
-// initdb and postgres as they are installed. It is for tests only.
+// Package pgtest runs real PostgreSQL servers for tests, from the programs as they are
+// installed: a primary, its standbys, and a PgBouncer in front of them. A proxy is the
+// network between them. It is for tests only.
 package pgtest
 
 import (
