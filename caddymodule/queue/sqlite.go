@@ -1,0 +1,129 @@
+package queue
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/gofrs/flock"
+	_ "modernc.org/sqlite" // the driver "sqlite"
+)
+
+var sqliteDialect = dialect{
+	words: strings.NewReplacer("{seq}", "INTEGER", "{blob}", "BLOB", "{without_rowid}", "WITHOUT ROWID"),
+
+	placeholder: func(int) string { return "?" },
+}
+
+// openSQLite opens the file, and makes it and its directory if they are not
+// there. The file belongs to this process until close.
+func openSQLite(ctx context.Context, file string) (*store, error) {
+	if err := create(file); err != nil {
+		return nil, fmt.Errorf("%w: %w", errSchema, err)
+	}
+	file = Path(file) // a link can lead to it from now on
+	// SQLite's own locks are not held between transactions.
+	lock := flock.New(file+".lock", flock.SetPermissions(0o600))
+	locked, err := lock.TryLock()
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errSchema, err)
+	}
+	if !locked {
+		_ = lock.Close()
+		return nil, fmt.Errorf("%w: %s is in use by another process; give each Caddy a `queue sqlite <file>` of its own, or let them share a `queue postgres <dsn>`", errSchema, file)
+	}
+	s := &store{dialect: sqliteDialect, lock: lock, insertions: make(map[insertion]string)}
+	if err := s.openSQLite(ctx, file); err != nil {
+		_ = s.close()
+		return nil, fmt.Errorf("%w: %s: %w; it was left as it is: move it away to begin with a new one", errSchema, file, err)
+	}
+	return s, nil
+}
+
+// create makes a file and its directory if they are not there, before SQLite does
+// it with the permissions of every file.
+func create(file string) error {
+	if err := createDirectory(filepath.Dir(file)); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(file, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+// createDirectory makes a directory and its parents if they are not there, for
+// their owner only, and lasting: SQLite syncs the directory that its file is in,
+// but not those above it.
+func createDirectory(path string) error {
+	if _, err := os.Stat(path); err == nil {
+		return nil
+	}
+	parent := filepath.Dir(path)
+	if parent != path {
+		if err := createDirectory(parent); err != nil {
+			return err
+		}
+	}
+	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	if d, err := os.Open(parent); err == nil {
+		_ = d.Sync() // not every system can sync a directory
+		_ = d.Close()
+	}
+	return nil
+}
+
+func (s *store) openSQLite(ctx context.Context, file string) error {
+	uri := "file:" + strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(file)
+	if err := checkSQLite(ctx, uri+"?mode=ro"); err != nil {
+		return err
+	}
+	uri += "?_txlock=immediate&_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)" +
+		"&_pragma=foreign_keys(ON)&_pragma=cache_size(-16384)&_pragma=wal_autocheckpoint(4000)&_pragma=journal_size_limit(33554432)"
+	var err error
+	if s.write, err = sql.Open("sqlite", uri); err != nil {
+		return err
+	}
+	s.write.SetMaxOpenConns(1)
+	if s.read, err = sql.Open("sqlite", uri+"&_pragma=query_only(ON)"); err != nil {
+		return err
+	}
+	s.read.SetMaxOpenConns(readers)
+	s.read.SetMaxIdleConns(readers)
+	return nil
+}
+
+// checkSQLite looks whether the file is a queue, or can become one, and whether
+// it is whole. It reads only: already to open it as a queue would change it.
+func checkSQLite(ctx context.Context, uri string) error {
+	db, err := sql.Open("sqlite", uri)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	db.SetMaxOpenConns(1)
+	var damage string
+	if err := db.QueryRowContext(ctx, `PRAGMA quick_check(1)`).Scan(&damage); err != nil {
+		return err
+	}
+	if damage != "ok" {
+		return fmt.Errorf("the file is damaged: %s", damage)
+	}
+	var foreign int
+	if err := db.QueryRowContext(ctx, `SELECT count(*) FROM sqlite_master WHERE name NOT LIKE 'webhooks\_%' ESCAPE '\' AND name NOT LIKE 'sqlite\_%' ESCAPE '\'`).Scan(&foreign); err != nil {
+		return err
+	}
+	if foreign > 0 {
+		return errors.New("it is the database of another program")
+	}
+	return nil
+}
+
