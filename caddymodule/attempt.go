@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"encoding/json"
@@ -28,7 +29,9 @@ const (
 // carried is what is kept of the request that brought an event, for the handlers
 // inside `to`: credentials and the body are not.
 type carried struct {
-	Subject    string      `json:"subject,omitempty"` // of the event
+	// Subject is that of the event, where an earlier version stored it here.
+	Subject string `json:"subject,omitempty"`
+
 	Method     string      `json:"method"`
 	URI        string      `json:"uri"`
 	Host       string      `json:"host"`
@@ -65,24 +68,6 @@ func (x *exchange) carry() *carried {
 func (c *carried) json() []byte {
 	text, _ := json.Marshal(c) // strings only
 	return text
-}
-
-// with returns what is kept for one event of the request.
-func (c *carried) with(subject string) *carried {
-	of := *c
-	of.Subject = subject
-	return &of
-}
-
-// withSubject adds the subject of an event to what is kept of its request, in
-// JSON.
-func withSubject(request []byte, subject string) []byte {
-	if subject == "" {
-		return request
-	}
-	text := append(make([]byte, 0, len(request)+len(subject)+16), `{"subject":`...)
-	text = append(envelope.AppendString(text, subject), ',')
-	return append(text, request[1:]...)
 }
 
 // destination returns what the queue needs to know of d.
@@ -149,10 +134,10 @@ func (d *Deliver) attempt(ctx context.Context, delivery *queue.Delivery) queue.R
 
 // request makes the request of one attempt.
 func (d *Deliver) request(ctx context.Context, delivery *queue.Delivery, w http.ResponseWriter) (*http.Request, error) {
-	c, ok := delivery.Parsed.(*carried)
+	c, ok := delivery.Request.Parsed.(*carried)
 	if !ok {
 		c = new(carried)
-		if err := json.Unmarshal(delivery.Request, c); err != nil {
+		if err := json.Unmarshal(delivery.Request.Bytes, c); err != nil {
 			return nil, fmt.Errorf("what is kept of its request cannot be read: %w", err)
 		}
 	}
@@ -181,7 +166,7 @@ func (d *Deliver) request(ctx context.Context, delivery *queue.Delivery, w http.
 	repl := caddy.NewReplacer()
 	r = caddyhttp.PrepareRequest(r, repl, w, d.server)
 	for name, value := range map[string]string{
-		"provider": delivery.Provider, "id": delivery.ID, "type": delivery.Type, "subject": c.Subject,
+		"provider": delivery.Provider, "id": delivery.ID, "type": delivery.Type, "subject": cmp.Or(delivery.Subject, c.Subject),
 	} {
 		repl.Set("http.webhooks."+name, value)
 	}

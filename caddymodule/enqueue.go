@@ -45,8 +45,8 @@ func (x *exchange) readAll(events []string) []provider.Event {
 
 // forQueue turns events into what is kept of them.
 func (x *exchange) forQueue(read []provider.Event) []*queue.Event {
-	request := x.carry()
-	text := request.json()
+	carried := x.carry()
+	request := &queue.Request{Bytes: carried.json(), Parsed: carried}
 	var window time.Duration
 	if !x.h.Dedup.Off {
 		window = time.Duration(x.h.Dedup.Window)
@@ -59,8 +59,8 @@ func (x *exchange) forQueue(read []provider.Event) []*queue.Event {
 		q := &queue.Event{
 			// What was read from the body shares its memory, and would keep all of it.
 			Key: key, Source: x.h.Source, Provider: e.Provider, Type: strings.Clone(e.Type),
-			PartitionKey: strings.Clone(e.PartitionKey), ID: strings.Clone(e.ID),
-			Received: x.received, Window: window, Request: withSubject(text, e.Subject), Parsed: request.with(e.Subject),
+			Subject: strings.Clone(e.Subject), PartitionKey: strings.Clone(e.PartitionKey), ID: strings.Clone(e.ID),
+			Received: x.received, Window: window, Request: request,
 		}
 		if isWhole {
 			q.Body = []byte(e.Original)

@@ -129,7 +129,7 @@ func (s *store) oldest(ctx context.Context, r *row, after int64) (oldest time.Ti
 			if !r.awaits(seq, source, eventType) {
 				return nil
 			}
-			oldest = time.UnixMicro(received)
+			oldest = s.time(received)
 			return errEnough
 		})
 	return oldest, err

@@ -79,7 +79,7 @@ func (q *Queue) addExceptions(ctx context.Context, byName map[string]*Destinatio
 			s.DeadLetters = n
 		default:
 			s.Backlog += n
-			s.note(time.UnixMicro(received))
+			s.note(q.store.time(received))
 		}
 		return nil
 	})
@@ -107,7 +107,7 @@ func (q *Queue) DeadLetters(ctx context.Context, deliver string, limit int) ([]D
 	err := q.query(ctx, `SELECT `+columnsOfDead+` FROM webhooks_exceptions x JOIN webhooks_events e ON e.seq = x.seq
 		WHERE x.state = 'dead' AND (x.name = $1 OR $1 = '') ORDER BY x.tried DESC, x.seq DESC LIMIT $2`, []any{deliver, limit},
 		func(rows *sql.Rows) error {
-			d, err := scanDead(rows)
+			d, err := q.store.scanDead(rows)
 			all = append(all, d)
 			return err
 		})
@@ -131,7 +131,7 @@ func (q *Queue) DeadLettersOf(ctx context.Context, key envelope.Key) (all []Dead
 			WHERE x.state = 'dead' AND x.seq IN `+ofKey+` ORDER BY x.name, x.seq`, []any{key[:]},
 			func(rows *sql.Rows) error {
 				var body []byte
-				d, err := scanDead(rows, &body)
+				d, err := q.store.scanDead(rows, &body)
 				d.Body = body
 				all = append(all, d)
 				return err
@@ -143,7 +143,7 @@ func (q *Queue) DeadLettersOf(ctx context.Context, key envelope.Key) (all []Dead
 	return nil, fmt.Errorf("%w: %s is no dead letter", ErrUnknown, key)
 }
 
-func scanDead(rows *sql.Rows, more ...any) (DeadLetter, error) {
+func (s *store) scanDead(rows *sql.Rows, more ...any) (DeadLetter, error) {
 	var d DeadLetter
 	var key, excerpt []byte
 	var received, tried int64
@@ -152,7 +152,7 @@ func scanDead(rows *sql.Rows, more ...any) (DeadLetter, error) {
 		d.ID = envelope.Key(key).String()
 	}
 	d.Excerpt = storable(string(excerpt))
-	d.Received, d.Died = time.UnixMicro(received).UTC(), time.UnixMicro(tried).UTC()
+	d.Received, d.Died = s.time(received).UTC(), s.time(tried).UTC()
 	return d, err
 }
 
@@ -255,7 +255,7 @@ func (q *Queue) Replay(ctx context.Context, s Selection) (n int64, err error) {
 		return q.inSteps(ctx, func(t *tx) (int64, error) {
 			return t.changed(`UPDATE webhooks_exceptions SET state = 'retry', replay = 1, attempts = 0, due = $1
 				WHERE (seq, name) IN (SELECT seq, name FROM webhooks_exceptions WHERE state = 'dead' AND (name = $2 OR $2 = '') LIMIT `+stepRows+`)`,
-				q.now().UnixMicro(), s.Deliver)
+				t.micros(q.now()), s.Deliver)
 		})
 	case len(s.Keys) > 0:
 		return q.replayKeys(ctx, s)
@@ -335,7 +335,7 @@ func (q *Queue) replaySince(ctx context.Context, s Selection) (total int64, err 
 		var events []replayable
 		if err := q.query(ctx, `SELECT `+columnsOfReplay+` FROM webhooks_events
 			WHERE seq > $1 AND seq <= $2 AND received >= $3 ORDER BY seq LIMIT `+stepRows,
-			[]any{after, head, s.Since.UnixMicro()}, func(rows *sql.Rows) error {
+			[]any{after, head, q.store.micros(s.Since)}, func(rows *sql.Rows) error {
 				r, err := scanReplayable(rows)
 				events = append(events, r)
 				after = r.seq
@@ -358,7 +358,7 @@ func (q *Queue) replay(ctx context.Context, events []replayable, deliver string)
 	if err != nil {
 		return 0, unavailable(ctx, err)
 	}
-	now := q.now().UnixMicro()
+	now := q.store.micros(q.now())
 	var n int64
 	err = q.doWith(ctx, func(t *tx) error {
 		n = 0

@@ -16,8 +16,9 @@ type Event struct {
 	// Key names the event, and is what makes it a duplicate.
 	Key envelope.Key
 
-	// Source, Provider, Type, PartitionKey and ID are attributes of its envelope.
-	Source, Provider, Type, PartitionKey, ID string
+	// Source, Provider, Type, Subject, PartitionKey and ID are attributes of its
+	// envelope.
+	Source, Provider, Type, Subject, PartitionKey, ID string
 
 	// Received is when it came in.
 	Received time.Time
@@ -25,13 +26,9 @@ type Event struct {
 	// Window is how long the same key is a duplicate; 0 lets every event in.
 	Window time.Duration
 
-	// Request is what a delivery needs to know of the request that brought it. The
-	// queue does not look into it.
-	Request []byte
-
-	// Parsed is Request as whoever stores the event knows it, so that deliveries
-	// that follow at once need not read it again. It is not kept.
-	Parsed any
+	// Request is the request that brought it. Events of one request have the same,
+	// which is then stored once.
+	Request *Request
 
 	// Body is the envelope; or, for a batch that is kept as it came, the provider's
 	// own bytes.
@@ -42,13 +39,42 @@ type Event struct {
 	Original int
 
 	bytes int64 // its size, once it is without its bytes
+
+	// shared is the number of the first event of its request if that brought several,
+	// inCommon until they have numbers, and 0 if it came alone.
+	shared int64
+}
+
+// inCommon says of an event without a number that it shares its request.
+const inCommon = -1
+
+// Request is what a delivery needs to know of the request that brought an event.
+// The queue does not look into it.
+type Request struct {
+	Bytes []byte
+
+	// Parsed is Bytes as whoever stores the event knows them, so that deliveries that
+	// follow at once need not read them again. It is not kept.
+	Parsed any
+}
+
+// size is about how many bytes the request takes on disk, apart from its events.
+func (r *Request) size() int64 { return overhead + int64(len(r.Bytes)) }
+
+// ownRequest returns the request as it is stored with the event: nil if that is
+// done elsewhere, for all events of it.
+func (e *Event) ownRequest() []byte {
+	if e.shared != 0 || e.Request == nil {
+		return nil
+	}
+	return e.Request.Bytes
 }
 
 // withoutBytes returns what is known of the event beside its bytes.
 func (e *Event) withoutBytes() *Event {
 	c := *e
 	c.bytes = e.size()
-	c.Request, c.Parsed, c.Body = nil, nil, nil
+	c.Request, c.Body = nil, nil
 	return &c
 }
 
@@ -67,7 +93,7 @@ func (e *Event) OriginalBytes() []byte {
 // clean takes out of what the sender chose the one character that PostgreSQL has
 // no text with: the event would be refused however often it came.
 func (e *Event) clean() {
-	for _, s := range []*string{&e.Type, &e.PartitionKey, &e.ID} {
+	for _, s := range []*string{&e.Type, &e.Subject, &e.PartitionKey, &e.ID} {
 		*s = strings.ReplaceAll(*s, "\x00", "\uFFFD")
 	}
 }
@@ -75,13 +101,22 @@ func (e *Event) clean() {
 // overhead is about what an event takes on disk beside its own bytes, in bytes.
 const overhead = 256
 
-// size is about how many bytes the event takes on disk.
+// size is about how many bytes the event takes on disk, without what it shares with
+// others.
 func (e *Event) size() int64 {
 	if e.bytes != 0 {
 		return e.bytes
 	}
-	return overhead + int64(len(e.Request)+len(e.Body)+
-		len(e.Source)+len(e.Provider)+len(e.Type)+len(e.PartitionKey)+len(e.ID))
+	return overhead + int64(len(e.ownRequest())+len(e.Body)+
+		len(e.Source)+len(e.Provider)+len(e.Type)+len(e.Subject)+len(e.PartitionKey)+len(e.ID))
+}
+
+// weight is about how many bytes the event takes in memory.
+func (e *Event) weight() int64 {
+	if e.shared != 0 && e.Request != nil {
+		return e.size() + int64(len(e.Request.Bytes))
+	}
+	return e.size()
 }
 
 // Filter says which events a destination takes.

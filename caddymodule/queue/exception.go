@@ -1,7 +1,6 @@
 package queue
 
 import (
-	"database/sql"
 	"fmt"
 	"strings"
 	"time"
@@ -29,34 +28,59 @@ type exception struct {
 	result   Result
 }
 
+// exceptionRow is one as it is written.
+type exceptionRow struct {
+	seq            int64
+	name, state    string
+	due            int64
+	attempts       int
+	replay         int
+	tried          int64
+	status         int
+	text           string
+	excerpt        []byte
+	partitionKey   string
+	received, size int64
+}
+
+// row returns the exception as it is written.
+func (x *exception) row(name string, s *store) exceptionRow {
+	e := x.event
+	if e == nil { // the worker waits
+		e = x.Event
+	}
+	return exceptionRow{e.Seq, name, x.state, s.micros(x.due), x.attempts, asInt(x.Replay), s.micros(x.tried),
+		x.result.Status, x.result.text(), x.result.excerpt(), e.PartitionKey, s.micros(e.Received), e.size()}
+}
+
 const exceptionColumns = 13
+
+// putOver writes an exception over the one that is there. One without an error
+// keeps how the last attempt ended.
+const putOver = ` ON CONFLICT (seq, name) DO UPDATE SET state = excluded.state, due = excluded.due, attempts = excluded.attempts,
+	replay = excluded.replay, tried = excluded.tried,
+	status = CASE WHEN excluded.error = '' THEN webhooks_exceptions.status ELSE excluded.status END,
+	excerpt = CASE WHEN excluded.error = '' THEN webhooks_exceptions.excerpt ELSE excluded.excerpt END,
+	error = CASE WHEN excluded.error = '' THEN webhooks_exceptions.error ELSE excluded.error END`
 
 // put writes exceptions over what is there.
 func (t *tx) put(name string, all map[int64]exception) error {
 	args := make([]any, 0, len(all)*exceptionColumns)
 	for _, x := range all {
-		e := x.event
-		if e == nil { // the worker waits
-			e = x.Event
-		}
-		args = append(args, e.Seq, name, x.state, x.due.UnixMicro(), x.attempts, asInt(x.Replay), x.tried.UnixMicro(),
-			x.result.Status, x.result.text(), x.result.excerpt(), e.PartitionKey, e.Received.UnixMicro(), e.size())
+		r := x.row(name, t.store)
+		args = append(args, r.seq, r.name, r.state, r.due, r.attempts, r.replay, r.tried,
+			r.status, r.text, r.excerpt, r.partitionKey, r.received, r.size)
 	}
 	return t.insert(`INSERT INTO webhooks_exceptions (seq, name, state, due, attempts, replay, tried,
-		status, error, excerpt, partition_key, received, size)`, exceptionColumns,
-		` ON CONFLICT (seq, name) DO UPDATE SET state = excluded.state, due = excluded.due, attempts = excluded.attempts,
-		replay = excluded.replay, tried = excluded.tried,
-		status = CASE WHEN excluded.error = '' THEN webhooks_exceptions.status ELSE excluded.status END,
-		excerpt = CASE WHEN excluded.error = '' THEN webhooks_exceptions.excerpt ELSE excluded.excerpt END,
-		error = CASE WHEN excluded.error = '' THEN webhooks_exceptions.error ELSE excluded.error END`,
-		args, nil)
+		status, error, excerpt, partition_key, received, size)`, exceptionColumns, putOver, args, nil)
 }
 
 // remove removes exceptions.
 func (t *tx) remove(name string, seqs []int64) error {
-	return t.each(seqs, func(in string, args []any) error {
-		return t.exec(`DELETE FROM webhooks_exceptions WHERE seq IN `+in+` AND name = `+t.store.placeholder(len(args)+1), append(args, name)...)
-	})
+	if len(seqs) == 0 {
+		return nil
+	}
+	return t.exec(`DELETE FROM webhooks_exceptions WHERE seq `+t.store.isListed(1)+` AND name = $2`, t.store.list(seqs), name)
 }
 
 func asInt(b bool) int {
@@ -85,17 +109,3 @@ func storable(s string) string {
 }
 
 func (r Result) excerpt() []byte { return r.Excerpt[:min(len(r.Excerpt), maxExcerpt)] }
-
-const columnsOfEvent = `e.seq, e.key, e.source, e.provider, e.type, e.partition_key, e.event_id, e.received, e.original, e.request, e.body`
-
-// scanEvent scans columnsOfEvent, and what stands before them.
-func scanEvent(rows *sql.Rows, before ...any) (*Event, error) {
-	e := new(Event)
-	var key []byte
-	var received int64
-	err := rows.Scan(append(before, &e.Seq, &key, &e.Source, &e.Provider, &e.Type, &e.PartitionKey, &e.ID,
-		&received, &e.Original, &e.Request, &e.Body)...)
-	copy(e.Key[:], key)
-	e.Received = time.UnixMicro(received)
-	return e, err
-}

@@ -53,12 +53,12 @@ func (w *worker) isParking(key string) bool {
 func (w *worker) releaseKey(key string) error {
 	l := w.lane(key)
 	var d *delivery
-	err := w.q.read(`SELECT x.attempts, `+columnsOfEvent+` FROM webhooks_exceptions x JOIN webhooks_events e ON e.seq = x.seq
-		WHERE x.name = $1 AND x.partition_key = $2 AND x.state = 'parked' ORDER BY x.seq LIMIT 1`,
-		[]any{w.name, key}, func(rows *sql.Rows) (err error) {
+	var seq int64
+	err := w.q.read(w.era, `SELECT seq, attempts FROM webhooks_exceptions
+		WHERE name = $1 AND partition_key = $2 AND state = 'parked' ORDER BY seq LIMIT 1`,
+		[]any{w.name, key}, func(rows *sql.Rows) error {
 			d = &delivery{row: true, kept: true, since: w.q.now()}
-			d.Event, err = scanEvent(rows, &d.attempts)
-			return err
+			return rows.Scan(&seq, &d.attempts)
 		})
 	if err != nil {
 		return err
@@ -67,6 +67,11 @@ func (w *worker) releaseKey(key string) error {
 		delete(w.lanes, key)
 		return nil
 	}
+	events, err := w.q.load(w.era, []int64{seq})
+	if err != nil {
+		return err
+	}
+	d.Event = events[0]
 	l.parked--
 	l.failed = l.parked > 0
 	w.take(d)

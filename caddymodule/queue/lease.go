@@ -7,20 +7,6 @@ import (
 	"errors"
 	"maps"
 	"slices"
-	"time"
-)
-
-const (
-	// leaseTime is how long a gateway keeps a destination without renewing that:
-	// what it takes others to notice that it died.
-	leaseTime = 5 * time.Second
-
-	// leaseRenewal is how often it renews it.
-	leaseRenewal = 1500 * time.Millisecond
-
-	// leaseMargin is how long before its end a gateway that could not renew a lease
-	// ends its attempts.
-	leaseMargin = time.Second
 )
 
 // errLost says that another gateway works a destination now.
@@ -45,15 +31,15 @@ type row struct {
 	gaps            []gap
 	paused          bool
 	holder          string
-	lease, until    int64
+	lease           int64
 }
 
-const rowColumns = `name, filter, position, begun, gaps, paused, holder, lease, until`
+const rowColumns = `name, filter, position, begun, gaps, paused, holder, lease`
 
 func scanRow(scan func(to ...any) error) (row, error) {
 	var r row
 	var filter, gaps []byte
-	if err := scan(&r.name, &filter, &r.position, &r.begun, &gaps, &r.paused, &r.holder, &r.lease, &r.until); err != nil {
+	if err := scan(&r.name, &filter, &r.position, &r.begun, &gaps, &r.paused, &r.holder, &r.lease); err != nil {
 		return r, err
 	}
 	return r, errors.Join(json.Unmarshal(filter, &r.filter), json.Unmarshal(gaps, &r.gaps))
@@ -70,12 +56,9 @@ func (r *row) fill() { r.gaps = r.gaps[:len(r.gaps)-1] }
 
 // declare notes which names the configuration of a gateway has: a new one begins
 // with the next event, one that returns goes on where it was, and one that is gone
-// keeps what it has, but gets no more. had are the names that it had already.
-func (t *tx) declare(destinations []Destination, had map[string]bool, holder string, now time.Time) error {
-	micros, err := t.micros(now)
-	if err != nil {
-		return err
-	}
+// keeps what it has, but gets no more. had are the names that it had already, and
+// elsewhere those in the configurations of other gateways.
+func (t *tx) declare(destinations []Destination, had, elsewhere map[string]bool) error {
 	var last int64
 	if err := t.row(`SELECT last FROM webhooks_queue WHERE id = 1`, nil, &last); err != nil {
 		return err
@@ -95,8 +78,7 @@ func (t *tx) declare(destinations []Destination, had map[string]bool, holder str
 		delete(known, d.Name)
 	}
 	for _, r := range known {
-		// Another gateway may have a configuration that still has it.
-		if r.isOrphan() || t.store.shared && r.until > micros && r.holder != holder {
+		if r.isOrphan() || elsewhere[r.name] {
 			continue
 		}
 		r.gaps = append(r.gaps, gap{From: max(last, r.position)})
@@ -114,8 +96,8 @@ func (t *tx) declareOne(d Destination, known map[string]row, had bool, last int6
 	}
 	r, ok := known[d.Name]
 	if !ok {
-		return t.exec(`INSERT INTO webhooks_destinations (name, filter, position, begun, gaps, paused, holder, lease, until)
-			VALUES ($1, $2, $3, $3, '[]', 0, '', 0, 0) ON CONFLICT (name) DO UPDATE SET filter = excluded.filter`,
+		return t.exec(`INSERT INTO webhooks_destinations (name, filter, position, begun, gaps, paused, holder, lease)
+			VALUES ($1, $2, $3, $3, '[]', 0, '', 0) ON CONFLICT (name) DO UPDATE SET filter = excluded.filter`,
 			d.Name, string(filter), last)
 	}
 	switch {
@@ -155,20 +137,23 @@ func (t *tx) setGaps(r row) error {
 }
 
 // acquire makes a gateway the one that works a destination, unless another one
-// does, which is errLost.
-func (t *tx) acquire(name, holder string, now time.Time) (row, error) {
-	micros, err := t.micros(now)
-	if err != nil {
+// does, which is errLost. The lease is good for the era's timeline only.
+func (t *tx) acquire(name, holder string, e *era) (row, error) {
+	var last int64
+	var timeline string
+	if err := t.row(`SELECT last, `+t.store.timeline+` FROM webhooks_queue WHERE id = 1`, nil, &last, &timeline); err != nil {
 		return row{}, err
 	}
-	claimable := micros
-	if !t.store.shared {
-		claimable = 1<<63 - 1 // there is nobody else
+	if timeline != e.timeline {
+		return row{}, errStale
+	}
+	isFree := `TRUE`
+	if t.store.shared {
+		isFree = `(holder IN ('', $1) OR NOT EXISTS (SELECT 1 FROM webhooks_gateways g WHERE g.holder = webhooks_destinations.holder AND g.until > ` + t.store.serverTime + `))`
 	}
 	r, err := scanRow(func(to ...any) error {
-		return t.row(`UPDATE webhooks_destinations SET holder = $1, lease = lease + 1, until = $2
-			WHERE name = $3 AND (until <= $4 OR holder = $1) RETURNING `+rowColumns,
-			[]any{holder, micros + leaseTime.Microseconds(), name, claimable}, to...)
+		return t.row(`UPDATE webhooks_destinations SET holder = $1, lease = lease + 1
+			WHERE name = $2 AND `+isFree+` RETURNING `+rowColumns, []any{holder, name}, to...)
 	})
 	if errors.Is(err, sql.ErrNoRows) {
 		return r, errLost
@@ -176,6 +161,8 @@ func (t *tx) acquire(name, holder string, now time.Time) (row, error) {
 	if err != nil {
 		return r, err
 	}
+	// A server that took over may lack what the one before had.
+	r.position, r.begun = min(r.position, last), min(r.begun, last)
 	if r.isOrphan() {
 		r.fill() // it had the name when it began to try
 		if err := t.setGaps(r); err != nil {
@@ -233,11 +220,6 @@ func (t *tx) settleStates(name string, ordered bool, now int64) error {
 	}
 	return t.exec(`UPDATE webhooks_exceptions SET state = 'retry', due = $1
 		WHERE name = $2 AND state = 'parked' AND NOT EXISTS `+older, now, name)
-}
-
-// release lets another gateway work a destination at once.
-func (t *tx) release(name string, lease int64) error {
-	return t.exec(`UPDATE webhooks_destinations SET holder = '', until = 0 WHERE name = $1 AND lease = $2`, name, lease)
 }
 
 // destinations returns what the database knows of all destinations.

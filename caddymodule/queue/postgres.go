@@ -1,8 +1,10 @@
 package queue
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -16,46 +18,80 @@ var postgresDialect = dialect{
 	shared:     true,
 	words:      strings.NewReplacer("{seq}", "BIGINT", "{blob}", "BYTEA", "{without_rowid}", ""),
 	lockSchema: `SELECT pg_advisory_xact_lock(7310018)`,
-	clock:      `SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::BIGINT`,
+	serverTime: pgClock,
+	timeline:   pgTimeline,
 
 	placeholder: func(n int) string { return "$" + strconv.Itoa(n) },
+
+	isListed: func(n int) string { return fmt.Sprintf("= ANY($%d)", n) },
+	list:     func(numbers []int64) any { return numbers },
+
+	isListedKey: func(n int) string { return fmt.Sprintf("= ANY($%d::bytea[])", n) },
+	keyList:     func(keys [][]byte) any { return keys },
 }
 
-// sessionParameters are what a session sets, unless the DSN does. The timeouts, in
+// session is what each session sets, unless the DSN does. The timeouts, in
 // milliseconds, end what a gateway that is cut off has left open at the server, so
-// that it holds up the others for seconds only.
-var sessionParameters = map[string]string{
-	"application_name":                    "caddy-webhooks",
-	"synchronous_commit":                  "on", // an answer promises it
-	"lock_timeout":                        "5000",
-	"statement_timeout":                   "30000",
-	"idle_in_transaction_session_timeout": "5000",
-	"tcp_user_timeout":                    "5000",
+// that it holds up the others for seconds only. Statements find what they look for
+// by its key; a plan that was made while a table was empty must not scan it later.
+//
+// They are set once a session is there: a pooler such as PgBouncer refuses most
+// parameters that come with the connection.
+var session = []struct{ name, value string }{
+	{"synchronous_commit", "on"}, // an answer promises it
+	{"lock_timeout", "5000"},
+	{"statement_timeout", "30000"},
+	{"idle_in_transaction_session_timeout", "5000"},
+	{"tcp_user_timeout", "5000"},
+	{"enable_seqscan", "off"},
+	{"enable_hashjoin", "off"},
+	{"enable_mergejoin", "off"},
+	{"jit", "off"}, // compiling takes longer than any of them
 }
 
 // openPostgres prepares the connections; none is made yet.
-func openPostgres(dsn string) (*store, error) {
+func openPostgres(dsn string, tracer pgx.QueryTracer) (*store, error) {
 	config, err := pgx.ParseConfig(dsn)
 	if err != nil {
 		// Its text may hold parts of the DSN.
 		return nil, fmt.Errorf("%w: that is not a DSN, such as postgres://user@host/database", errSchema)
 	}
-	for name, value := range sessionParameters {
-		if _, ok := config.RuntimeParams[name]; !ok {
-			config.RuntimeParams[name] = value
+	var set strings.Builder
+	for _, parameter := range session {
+		if _, ok := config.RuntimeParams[parameter.name]; !ok {
+			fmt.Fprintf(&set, "SET %s = %s;", parameter.name, parameter.value)
 		}
+	}
+	config.AfterConnect = func(ctx context.Context, conn *pgconn.PgConn) error {
+		return conn.Exec(ctx, set.String()).Close()
+	}
+	if _, ok := config.RuntimeParams["application_name"]; !ok {
+		config.RuntimeParams["application_name"] = "caddy-webhooks"
 	}
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = 5 * time.Second
 	}
+	if config.ValidateConnect == nil && !namesTarget.MatchString(dsn) {
+		config.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
+	}
+	config.Tracer = tracer
 	s := &store{dialect: postgresDialect, insertions: make(map[insertion]string)}
-	s.write = stdlib.OpenDB(*config)
+	writing := config.Copy()
+	writing.OnNotice = func(_ *pgconn.PgConn, notice *pgconn.Notice) {
+		s.warned = s.warned || notice.SeverityUnlocalized == "WARNING"
+	}
+	s.write = stdlib.OpenDB(*writing)
 	s.write.SetMaxOpenConns(1)
 	s.read = stdlib.OpenDB(*config)
 	s.read.SetMaxOpenConns(readers)
 	s.read.SetMaxIdleConns(readers)
+	s.keep = stdlib.OpenDB(*config)
+	s.keep.SetMaxOpenConns(1)
 	return s, nil
 }
+
+// namesTarget matches a DSN that says which servers are good enough.
+var namesTarget = regexp.MustCompile(`(^|[\s?&])target_session_attrs\s*=`)
 
 // isTemporary reports whether an error while opening may go away by itself, as
 // that of a server that is not there yet.
@@ -68,8 +104,7 @@ func isTemporary(err error) bool {
 		case "08", "53", "57", "55":
 			return true
 		}
-		return false
+		return refused.Code == readOnly
 	}
 	return !errors.Is(err, errSchema)
 }
-

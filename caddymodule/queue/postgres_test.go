@@ -327,7 +327,10 @@ func TestFencing(t *testing.T) {
 	const state = `SELECT position + 1000 * begun + 1000000 * (SELECT count(*) FROM webhooks_exceptions) FROM webhooks_destinations`
 	before := g.number(t, state)
 	if err := g.q.do(func(tx *tx) error {
-		return tx.exec(`UPDATE webhooks_destinations SET holder = 'somebody else', lease = lease + 1, until = (extract(epoch FROM clock_timestamp()) * 1000000)::BIGINT + 2000000`)
+		if err := tx.exec(`INSERT INTO webhooks_gateways (holder, until, names) VALUES ('another', ` + pgClock + ` + 2000000, '["a"]')`); err != nil {
+			return err
+		}
+		return tx.exec(`UPDATE webhooks_destinations SET holder = 'another', lease = lease + 1`)
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -662,7 +665,7 @@ func TestNamesOfOthers(t *testing.T) {
 
 	// Another gateway says that nobody has it while nobody works it, which is wrong.
 	if err := without.q.do(func(tx *tx) error {
-		return tx.exec(`UPDATE webhooks_destinations SET until = 0, lease = lease + 1, holder = 'somebody else'`)
+		return tx.exec(`UPDATE webhooks_destinations SET lease = lease + 1, holder = 'gone'`)
 	}); err != nil {
 		t.Fatal(err)
 	}

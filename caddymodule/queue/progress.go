@@ -1,22 +1,24 @@
 package queue
 
 import (
-	"database/sql"
-	"errors"
 	"maps"
-	"slices"
 	"time"
 )
 
 // progress is what a worker writes in one transaction.
 type progress struct {
+	name     string
+	lease    int64
+	timeline string // that the lease was acquired on
+
 	position, begun int64
 	put             map[int64]exception
 	remove          map[int64]bool
 	begin           []*delivery // whose attempt begins after that
 	recovered       time.Time   // failures since then are due now
-	paused          bool        // read back
-	lost            bool        // nothing was written: another gateway has taken over
+	release         bool        // another gateway may take over at once
+	isPaused        bool        // read back
+	lost            bool        // read back: another gateway has taken over, nothing was written
 }
 
 // size returns how many exceptions change.
@@ -86,24 +88,17 @@ func (w *worker) write(t target, now time.Time) {
 	if p.position < w.settled {
 		w.touch(now) // what is too young to be an exception keeps it from passing what is settled
 	}
+	w.sign(&p)
 	w.writing = &p
-	name, lease, until := w.name, w.lease, leaseTime.Microseconds()
-	w.pending = &change{run: func(tx *tx) error {
-		err := tx.progress(name, lease, &p, until, w.q.now())
-		if p.lost = errors.Is(err, errLost); p.lost {
-			return nil // no failure of all that is written with it
-		}
-		return err
-	}}
-	w.renewing = now
+	w.pending = &change{progress: &p}
 	w.q.writer.handOver(w.pending)
 }
 
+// sign says on whose behalf progress is written.
+func (w *worker) sign(p *progress) { p.name, p.lease, p.timeline = w.name, w.lease, w.era.timeline }
+
 // isUrgent reports whether what is to be written cannot wait any longer.
 func (w *worker) isUrgent(now time.Time) bool {
-	if w.q.shared() && now.Sub(w.renewed) >= leaseRenewal {
-		return true
-	}
 	return !w.dirty.IsZero() && (len(w.releases) > 0 || now.Sub(w.dirty) >= commitInterval)
 }
 
@@ -154,9 +149,8 @@ func (w *worker) wrote(err error) {
 		return
 	}
 	if err == nil {
-		w.renewed = w.renewing
 		w.q.ended.Add(int64(len(p.remove)))
-		if w.q.shared() && p.paused != w.paused { // by somebody at another gateway, or since
+		if w.q.shared() && p.isPaused != w.paused { // at another gateway, or since
 			w.pausing.Store(true)
 		}
 		w.ready = append(w.ready, p.begin...)
@@ -203,29 +197,4 @@ func (w *worker) again(p *progress) {
 	}
 	w.next.put, w.next.remove = p.put, p.remove
 	w.touch(w.q.now())
-}
-
-// progress writes what a worker has done, unless another gateway has taken over.
-func (t *tx) progress(name string, lease int64, p *progress, until int64, now time.Time) error {
-	micros, err := t.micros(now)
-	if err != nil {
-		return err
-	}
-	if err := t.row(`UPDATE webhooks_destinations SET position = $1, begun = $2, until = $3 WHERE name = $4 AND lease = $5 RETURNING paused`,
-		[]any{p.position, p.begun, micros + until, name, lease}, &p.paused); errors.Is(err, sql.ErrNoRows) {
-		return errLost
-	} else if err != nil {
-		return err
-	}
-	if err := t.remove(name, slices.Collect(maps.Keys(p.remove))); err != nil {
-		return err
-	}
-	if err := t.put(name, p.put); err != nil {
-		return err
-	}
-	if p.recovered.IsZero() {
-		return nil
-	}
-	return t.exec(`UPDATE webhooks_exceptions SET due = $1 WHERE name = $2 AND state = 'retry' AND due > $1 AND tried >= $3`,
-		now.UnixMicro(), name, p.recovered.UnixMicro())
 }

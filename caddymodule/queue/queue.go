@@ -18,12 +18,15 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"go.uber.org/zap"
 )
 
@@ -63,6 +66,9 @@ const (
 	// openTimeout is how long a request waits for the queue to open.
 	openTimeout = 5 * time.Second
 
+	// readTimeout ends a read that does not end by itself.
+	readTimeout = 30 * time.Second
+
 	// pollInterval is how often a gateway looks for what others have stored.
 	pollInterval = 50 * time.Millisecond
 
@@ -89,6 +95,8 @@ type Settings struct {
 
 	Logger *zap.Logger
 	Now    func() time.Time
+
+	tracer pgx.QueryTracer // of PostgreSQL, for tests
 }
 
 // Queue is an open queue.
@@ -98,6 +106,8 @@ type Queue struct {
 	logger atomic.Pointer[zap.Logger] // of the current generation
 	now    func() time.Time
 	holder string // names this gateway among those that share the queue
+
+	members membership
 
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
@@ -125,16 +135,17 @@ type Queue struct {
 // events.
 func Open(ctx context.Context, s Settings) (*Queue, error) {
 	q := &Queue{
-		now: s.Now, holder: rand.Text(), retention: s.Retention,
+		now: s.Now, holder: newHolder(), retention: s.Retention,
 		opened:   make(chan struct{}),
 		workers:  make(map[string]*worker),
 		counters: make(map[string]*counter),
 	}
+	q.members.kick = make(chan struct{}, 1)
 	q.logger.Store(s.Logger)
 	q.ctx, q.cancel = context.WithCancel(context.Background())
 	var err error
 	if s.Engine == PostgreSQL {
-		q.store, err = openPostgres(s.DSN)
+		q.store, err = openPostgres(s.DSN, s.tracer)
 	} else {
 		q.store, err = openSQLite(ctx, Path(s.File))
 	}
@@ -142,7 +153,7 @@ func Open(ctx context.Context, s Settings) (*Queue, error) {
 		q.cancel()
 		return nil, err
 	}
-	q.writer = newWriter(q.store, s.Now, q.notify)
+	q.writer = newWriter(q.store, s.Now, q.checkCommit, q.notify)
 	q.writer.limit.Store(s.Size)
 	err = q.open(ctx)
 	if err == nil {
@@ -159,6 +170,13 @@ func Open(ctx context.Context, s Settings) (*Queue, error) {
 	q.log().Error("the queue's server does not answer; trying again until it does", zap.Error(err))
 	q.wg.Go(q.keepOpening)
 	return q, nil
+}
+
+// newHolder returns a name for this gateway: that of its host, for people, and
+// something that no other process has.
+func newHolder() string {
+	host, _ := os.Hostname()
+	return strings.ToValidUTF8(host, "") + "-" + strings.ToLower(rand.Text()[:8])
 }
 
 // Path returns the one path of a file that may be reached by several, also when
@@ -186,7 +204,7 @@ func (q *Queue) open(ctx context.Context) error {
 	if err := q.store.migrate(ctx); err != nil {
 		return err
 	}
-	if err := q.readHead(ctx); err != nil {
+	if err := q.enter(ctx); err != nil {
 		return err
 	}
 	close(q.opened)
@@ -194,8 +212,50 @@ func (q *Queue) open(ctx context.Context) error {
 	q.wg.Go(q.keepHouse)
 	if q.store.shared {
 		q.wg.Go(q.poll)
+		q.wg.Go(q.keepMembership)
 	}
 	return nil
+}
+
+// enter begins the first era.
+func (q *Queue) enter(ctx context.Context) error {
+	var s logState
+	begun := q.now()
+	err := q.store.query(ctx, `SELECT last, bytes, `+q.store.timeline+` FROM webhooks_queue WHERE id = 1`, nil, func(rows *sql.Rows) error {
+		return rows.Scan(&s.last, &s.bytes, &s.timeline)
+	})
+	if err != nil {
+		return err
+	}
+	if q.store.shared {
+		err = q.store.query(ctx, `SELECT `+q.store.serverTime, nil, func(rows *sql.Rows) error {
+			var micros int64
+			err := rows.Scan(&micros)
+			q.store.adjust(begun, q.now(), micros)
+			return err
+		})
+	}
+	q.beginEra(s)
+	return err
+}
+
+// checkCommit returns the era that a commit of events belongs to, before which the
+// log was known to reach up to head. A server with another history may have lost
+// what was there; one with an older history is about to.
+func (q *Queue) checkCommit(s stored, head int64) (*era, error) {
+	e := q.currentEra()
+	switch {
+	case e == nil: // whoever begins the next one reads how far the log is
+		return nil, nil
+	case s.timeline < e.timeline:
+		return nil, errStale
+	case s.timeline > e.timeline, s.last-int64(len(s.accepted)) < head:
+		q.log().Warn("the database has lost what was stored last, as it may at a failover; those events are not delivered",
+			zap.String("timeline", s.timeline))
+		e = q.beginEra(s.logState)
+		q.pokeAll()
+	}
+	return e, nil
 }
 
 // keepOpening tries to open until that succeeds.
@@ -232,38 +292,6 @@ func (q *Queue) isOpen() bool {
 	default:
 		return false
 	}
-}
-
-// readHead finds out how far the log is.
-func (q *Queue) readHead(ctx context.Context) error {
-	return q.store.query(ctx, `SELECT last, bytes FROM webhooks_queue WHERE id = 1`, nil, func(rows *sql.Rows) error {
-		var last, bytes int64
-		err := rows.Scan(&last, &bytes)
-		q.writer.note(last, bytes)
-		return err
-	})
-}
-
-// poll looks for what other gateways have stored.
-func (q *Queue) poll() {
-	for wait(q.ctx, pollInterval) {
-		before := q.head()
-		if err := q.readHead(q.ctx); err == nil && q.head() != before {
-			q.pokeAll()
-		}
-	}
-}
-
-// read is a query of one who works a destination, and must know in time when its
-// lease ends.
-func (q *Queue) read(query string, args []any, scan func(rows *sql.Rows) error) error {
-	ctx := q.ctx
-	if q.shared() {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, leaseTime-leaseRenewal-leaseMargin)
-		defer cancel()
-	}
-	return q.store.query(ctx, query, args, scan)
 }
 
 func (q *Queue) shared() bool { return q.store.shared }
@@ -392,6 +420,7 @@ func (q *Queue) apply() {
 		q.workers[name] = w
 		go w.run(before) // ended by apply; Stop waits
 	}
+	q.kickMembership()
 }
 
 // destinationsOf returns the destinations of the current generation, and those of
@@ -427,7 +456,10 @@ func (q *Queue) declare() {
 			return
 		}
 		destinations := destinationsOf(generations)
-		err := q.do(func(t *tx) error { return t.declare(destinations, q.had, q.holder, q.now()) })
+		elsewhere, err := q.configuredElsewhere()
+		if err == nil {
+			err = q.do(func(t *tx) error { return t.declare(destinations, q.had, elsewhere) })
+		}
 		if err == nil {
 			had := q.had
 			q.had = make(map[string]bool)
@@ -450,9 +482,26 @@ func (q *Queue) declare() {
 	}
 }
 
-// Store stores the events that are new, all of them or none, and returns after
-// they are on disk. accepted says which were no duplicates. While the queue is
-// opening it waits, for 5 s at the most.
+// configuredElsewhere returns the destinations in the configurations of other
+// gateways.
+func (q *Queue) configuredElsewhere() (map[string]bool, error) {
+	names := make(map[string]bool)
+	if !q.shared() {
+		return names, nil
+	}
+	living, err := q.livingGateways(q.ctx)
+	delete(living, q.holder)
+	for _, of := range living {
+		for _, name := range of {
+			names[name] = true
+		}
+	}
+	return names, err
+}
+
+// Store stores the events of a request that are new, all of them or none, and
+// returns after they are on disk. accepted says which were no duplicates. While the queue is
+// opening it waits, for at most 5 s.
 func (g *Generation) Store(ctx context.Context, events []*Event) (accepted []bool, err error) {
 	if !g.isDeclared() {
 		if err := g.waitUntilDeclared(ctx); err != nil {
@@ -463,6 +512,12 @@ func (g *Generation) Store(ctx context.Context, events []*Event) (accepted []boo
 		e.clean()
 	}
 	c := &change{events: events}
+	if c.shared() != nil {
+		for _, e := range events {
+			e.shared = inCommon
+		}
+	}
+	g.q.writer.health.came(c.size())
 	switch err := g.q.writer.do(ctx, c); {
 	case err == nil:
 		return c.accepted, nil
@@ -619,6 +674,9 @@ func (q *Queue) Close() error {
 	q.mu.Unlock()
 	q.cancel()
 	q.wg.Wait()
+	if q.shared() {
+		q.leaveMembership()
+	}
 	close(q.writer.stop)
 	if q.isOpen() {
 		<-q.writer.stopped
@@ -628,19 +686,3 @@ func (q *Queue) Close() error {
 
 // Commits returns how many transactions were committed, each with an fsync.
 func (q *Queue) Commits() int64 { return q.writer.commits.Load() }
-
-// Ready returns nil when the queue takes events.
-func (q *Queue) Ready(ctx context.Context) error {
-	if !q.isOpen() {
-		return errNotOpen
-	}
-	if q.writer.bytes.Load()+overhead > q.writer.limit.Load() {
-		return ErrFull
-	}
-	if err := q.writer.do(ctx, &change{run: func(t *tx) error {
-		return t.exec(`UPDATE webhooks_queue SET probes = probes + 1 WHERE id = 1`)
-	}}); err != nil {
-		return fmt.Errorf("%w: %w", ErrUnavailable, err)
-	}
-	return nil
-}

@@ -38,17 +38,25 @@ func (r *recent) add(events []*Event, accepted []bool, last int64) {
 	for i, e := range events {
 		if accepted[i] {
 			r.events = append(r.events, e)
-			r.bytes += e.size()
+			r.bytes += e.weight()
 		}
 	}
 	drop := 0
 	for len(r.events)-drop > recentEvents || r.bytes > recentBytes {
 		r.from = r.events[drop].Seq
-		r.bytes -= r.events[drop].size()
+		r.bytes -= r.events[drop].weight()
 		r.events[drop] = nil
 		drop++
 	}
 	r.events = r.events[drop:]
+}
+
+// forget forgets all events: the log is at a number now.
+func (r *recent) forget(last int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.events, r.bytes = nil, 0
+	r.from, r.to = last, last
 }
 
 // after returns the events of a source after a number, up to another one: so
@@ -69,36 +77,56 @@ func (r *recent) after(pos, to int64, source string, limit int, bytes int64) (ev
 			continue
 		}
 		events = append(events, e)
-		if bytes -= e.size(); len(events) == limit || bytes <= 0 {
+		if bytes -= e.weight(); len(events) == limit || bytes <= 0 {
 			return events, e.Seq, true
 		}
 	}
 	return events, to, true
 }
 
-// after is recent.after, from the database where it must be.
-func (q *Queue) after(pos, to int64, source string, limit int, bytes int64) (events []*Event, _ int64, err error) {
+// after is like recent.after, but reads from the database what is not in memory.
+func (q *Queue) after(e *era, pos, to int64, source string, limit int, bytes int64) (events []*Event, _ int64, err error) {
 	if events, pos, ok := q.writer.recent.after(pos, to, source, limit, bytes); ok {
 		return events, pos, nil
 	}
-	err = q.read(`SELECT `+columnsOfEvent+` FROM webhooks_events e
-		WHERE e.seq > $1 AND e.seq <= $2 AND e.source = $3 ORDER BY e.seq LIMIT $4`,
+	// Numbers and sizes first: a driver reads all of an answer, so nothing may be in it
+	// that finds no room. And what the server does not have is not passed: it may be a
+	// standby that is late.
+	var seqs []int64
+	var last int64
+	isCut := false
+	err = q.read(e, `SELECT q.last, `+q.store.timeline+`, COALESCE(e.seq, 0), COALESCE(e.size, 0)
+		FROM webhooks_queue q LEFT JOIN (
+			SELECT e.seq, e.size + COALESCE(r.size, 0) AS size FROM webhooks_events e LEFT JOIN webhooks_requests r ON r.first = e.shared
+			WHERE e.seq > $1 AND e.seq <= $2 AND e.source = $3 ORDER BY e.seq LIMIT $4
+		) AS e ON TRUE WHERE q.id = 1 ORDER BY e.seq`,
 		[]any{pos, to, source, limit}, func(rows *sql.Rows) error {
-			e, err := scanEvent(rows)
-			if err != nil {
+			var timeline string
+			var seq, size int64
+			if err := rows.Scan(&last, &timeline, &seq, &size); err != nil {
 				return err
 			}
-			events = append(events, e)
-			if bytes -= e.size(); bytes <= 0 {
+			if timeline != e.timeline {
+				return errStale
+			}
+			if seq == 0 {
+				return nil
+			}
+			seqs = append(seqs, seq)
+			if bytes -= size; len(seqs) == limit || bytes <= 0 {
+				isCut = true
 				return errEnough
 			}
 			return nil
 		})
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, pos, err
-	case len(events) > 0 && (len(events) == limit || bytes <= 0):
-		return events, events[len(events)-1].Seq, nil
 	}
-	return events, to, nil
+	if events, err = q.load(e, seqs); err != nil {
+		return nil, pos, err
+	}
+	if isCut {
+		return events, seqs[len(seqs)-1], nil
+	}
+	return events, max(pos, min(to, last)), nil
 }

@@ -3,6 +3,7 @@ package queue
 import (
 	"context"
 	"database/sql"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -36,6 +37,9 @@ func (q *Queue) keepHouse() {
 			}
 		}
 		destinations, err := q.store.destinations(q.ctx)
+		if due && err == nil {
+			err = q.checkClock()
+		}
 		far, freed := q.ended.Load(), int64(0)
 		for _, r := range destinations {
 			far += r.position
@@ -64,7 +68,7 @@ func (q *Queue) isShort() bool {
 // much room, and returns how many bytes that frees.
 func (q *Queue) sweep(ctx context.Context, destinations []row) (freed int64, err error) {
 	q.mu.Lock()
-	cutoff := q.now().Add(-q.retention).UnixMicro()
+	cutoff := q.store.micros(q.now().Add(-q.retention))
 	q.mu.Unlock()
 	if err := q.forgetKeys(ctx); err != nil {
 		return 0, err
@@ -86,16 +90,24 @@ func (q *Queue) sweep(ctx context.Context, destinations []row) (freed int64, err
 }
 
 // forgetKeys removes keys that outlived their events and are not remembered any
-// more.
+// more. Each gateway removes those whose note it has removed.
 func (q *Queue) forgetKeys(ctx context.Context) error {
-	now := q.now().UnixMicro()
-	const expired = `SELECT expires, key FROM webhooks_leftovers WHERE expires <= $1 ORDER BY expires, key LIMIT ` + stepRows
+	now := q.store.micros(q.now())
 	_, err := q.inSteps(ctx, func(t *tx) (int64, error) {
-		// Unless the key has come again since.
-		if err := t.exec(`DELETE FROM webhooks_keys WHERE expires <= $1 AND key IN (SELECT key FROM (`+expired+`) AS old)`, now); err != nil {
+		var keys [][]byte
+		if err := t.rows(`DELETE FROM webhooks_leftovers WHERE (expires, key) IN (
+			SELECT expires, key FROM webhooks_leftovers WHERE expires <= $1 ORDER BY expires, key LIMIT `+stepRows+`) RETURNING key`,
+			[]any{now}, func(rows *sql.Rows) error {
+				var key []byte
+				err := rows.Scan(&key)
+				keys = append(keys, key)
+				return err
+			}); err != nil {
 			return 0, err
 		}
-		return t.changed(`DELETE FROM webhooks_leftovers WHERE (expires, key) IN (`+expired+`)`, now)
+		// Unless one has come again since.
+		err := t.exec(`DELETE FROM webhooks_keys WHERE key `+t.store.isListedKey(1)+` AND expires <= $2`, t.store.keyList(keys), now)
+		return int64(len(keys)), err
 	})
 	return err
 }
@@ -166,57 +178,73 @@ func (q *Queue) remove(ctx context.Context, b batch, cutoff int64) (freed int64,
 		return 0, done, nil
 	}
 	var removed, last, bytes int64
+	e := q.currentEra()
 	err = q.doWith(ctx, func(t *tx) (err error) {
-		// First, as when events are stored: who writes both takes them in one order.
-		if err := t.exec(`UPDATE webhooks_queue SET bytes = bytes WHERE id = 1`); err != nil {
+		var forgotten forgottenKeys
+		if removed, forgotten, err = t.removeEvents(old, q.now()); err != nil {
 			return err
 		}
-		if removed, err = t.removeEvents(old, q.now()); err != nil {
+		// The counter makes other gateways wait, so it comes late; and before keys, as
+		// when events are stored.
+		if err = t.row(`UPDATE webhooks_queue SET bytes = bytes - $1 WHERE id = 1 RETURNING last, bytes`, []any{removed}, &last, &bytes); err != nil {
 			return err
 		}
-		return t.row(`UPDATE webhooks_queue SET bytes = bytes - $1 WHERE id = 1 RETURNING last, bytes`, []any{removed}, &last, &bytes)
+		// A key that has come again since belongs to another event.
+		return t.exec(`DELETE FROM webhooks_keys WHERE key `+t.store.isListedKey(1)+` AND seq `+t.store.isListed(2),
+			t.store.keyList(forgotten.keys), t.store.list(forgotten.seqs))
 	})
 	if err != nil {
 		return 0, done, err // removed may still be counted, when ctx has ended
 	}
-	q.writer.note(last, bytes)
+	q.writer.note(e, logState{last: last, bytes: bytes})
 	return removed, done, nil
 }
 
+// forgottenKeys are keys of removed events that need not be remembered, with the
+// numbers of the events.
+type forgottenKeys struct {
+	keys [][]byte
+	seqs []int64
+}
+
 // removeEvents removes events, but for those that have an exception by now, and
-// returns how many bytes they took. Their keys stay as long as they are
-// remembered.
-func (t *tx) removeEvents(old []int64, now time.Time) (freed int64, err error) {
-	var forgotten []int64
+// returns how many bytes they took. Keys that are still remembered are noted.
+func (t *tx) removeEvents(old []int64, now time.Time) (freed int64, forgotten forgottenKeys, err error) {
+	var shared []int64
 	var leftovers []any
-	err = t.each(old, func(in string, args []any) error {
-		return t.rows(`DELETE FROM webhooks_events WHERE seq IN `+in+`
-			AND NOT EXISTS (SELECT 1 FROM webhooks_exceptions x WHERE x.seq = webhooks_events.seq) RETURNING seq, key, expires, size`,
-			args, func(rows *sql.Rows) error {
-				var seq, expires, size int64
-				var key []byte
-				if err := rows.Scan(&seq, &key, &expires, &size); err != nil {
-					return err
-				}
+	err = t.rows(`DELETE FROM webhooks_events WHERE seq `+t.store.isListed(1)+`
+		AND NOT EXISTS (SELECT 1 FROM webhooks_exceptions x WHERE x.seq = webhooks_events.seq) RETURNING seq, key, expires, size, shared`,
+		[]any{t.store.list(old)}, func(rows *sql.Rows) error {
+			var seq, expires, size, first int64
+			var key []byte
+			if err := rows.Scan(&seq, &key, &expires, &size, &first); err != nil {
+				return err
+			}
+			freed += size
+			if expires > t.micros(now) {
+				leftovers = append(leftovers, expires, key)
+			} else {
+				forgotten.keys, forgotten.seqs = append(forgotten.keys, key), append(forgotten.seqs, seq)
+			}
+			if first != 0 && !slices.Contains(shared, first) {
+				shared = append(shared, first)
+			}
+			return nil
+		})
+	if err == nil && len(shared) > 0 {
+		err = t.rows(`DELETE FROM webhooks_requests WHERE first `+t.store.isListed(1)+`
+			AND NOT EXISTS (SELECT 1 FROM webhooks_events e WHERE e.seq BETWEEN webhooks_requests.first AND webhooks_requests.last) RETURNING size`,
+			[]any{t.store.list(shared)}, func(rows *sql.Rows) error {
+				var size int64
+				err := rows.Scan(&size)
 				freed += size
-				if expires > now.UnixMicro() {
-					leftovers = append(leftovers, expires, key)
-				} else {
-					forgotten = append(forgotten, seq)
-				}
-				return nil
+				return err
 			})
-	})
-	if err != nil {
-		return 0, err
 	}
-	if err := t.insert(`INSERT INTO webhooks_leftovers (expires, key)`, 2, ` ON CONFLICT (expires, key) DO NOTHING`, leftovers, nil); err != nil {
-		return 0, err
+	if err == nil {
+		err = t.insert(`INSERT INTO webhooks_leftovers (expires, key)`, 2, ` ON CONFLICT (expires, key) DO NOTHING`, leftovers, nil)
 	}
-	// A key that has come again since belongs to another event.
-	return freed, t.each(forgotten, func(in string, args []any) error {
-		return t.exec(`DELETE FROM webhooks_keys WHERE seq IN `+in, args...)
-	})
+	return freed, forgotten, err
 }
 
 // sweepDead removes dead letters that are too old, and the oldest of those that

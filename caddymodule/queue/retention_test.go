@@ -29,7 +29,7 @@ func (g *gateway) wantBytes(t testing.TB) {
 	t.Helper()
 	eventually(t, "agreement about what is taken", func() bool {
 		said := g.number(t, `SELECT bytes FROM webhooks_queue`)
-		n := g.number(t, `SELECT CAST(COALESCE(SUM(size), 0) AS BIGINT) FROM webhooks_events`)
+		n := g.number(t, `SELECT CAST(COALESCE(SUM(size), 0) AS BIGINT) FROM (SELECT size FROM webhooks_events UNION ALL SELECT size FROM webhooks_requests) AS all_of_it`)
 		return n == said && n == g.q.writer.bytes.Load()
 	})
 }

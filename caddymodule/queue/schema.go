@@ -87,6 +87,39 @@ CREATE TABLE webhooks_exceptions (
 );
 CREATE INDEX webhooks_exceptions_due ON webhooks_exceptions (name, state, due);
 CREATE INDEX webhooks_exceptions_key ON webhooks_exceptions (name, partition_key, seq);
+`, `
+ALTER TABLE webhooks_events ADD COLUMN subject TEXT NOT NULL DEFAULT '';
+
+-- The number of the first event of its request in webhooks_requests; 0 if the
+-- request is here.
+ALTER TABLE webhooks_events ADD COLUMN shared BIGINT NOT NULL DEFAULT 0;
+
+-- Requests that brought several events: those from first to last.
+CREATE TABLE webhooks_requests (
+	first   {seq}  NOT NULL PRIMARY KEY,
+	last    BIGINT NOT NULL,
+	size    BIGINT NOT NULL, -- in webhooks_queue.bytes
+	request {blob} NOT NULL
+);
+
+-- The gateways that share the queue. Whoever holds a destination does so until its
+-- gateway's lease ends.
+CREATE TABLE webhooks_gateways (
+	holder TEXT   NOT NULL PRIMARY KEY,
+	until  BIGINT NOT NULL, -- by the server's clock
+	names  TEXT   NOT NULL  -- JSON: the destinations in its configuration
+);
+ALTER TABLE webhooks_destinations DROP COLUMN until;
+
+-- One row: what is written to find out whether that is possible, and the time when
+-- the queue was last looked after.
+CREATE TABLE webhooks_probe (
+	id     INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
+	seen   BIGINT  NOT NULL,
+	filler {blob}  NOT NULL
+);
+INSERT INTO webhooks_probe (id, seen, filler) VALUES (1, 0, '');
+ALTER TABLE webhooks_queue DROP COLUMN probes;
 `}
 
 // errSchema says that the schema cannot be used, now or later.

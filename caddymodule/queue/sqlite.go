@@ -3,6 +3,8 @@ package queue
 import (
 	"context"
 	"database/sql"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -15,9 +17,21 @@ import (
 )
 
 var sqliteDialect = dialect{
-	words: strings.NewReplacer("{seq}", "INTEGER", "{blob}", "BLOB", "{without_rowid}", "WITHOUT ROWID"),
+	words:    strings.NewReplacer("{seq}", "INTEGER", "{blob}", "BLOB", "{without_rowid}", "WITHOUT ROWID"),
+	timeline: `''`,
 
 	placeholder: func(int) string { return "?" },
+
+	isListed: func(n int) string { return fmt.Sprintf("IN (SELECT value FROM json_each($%d))", n) },
+	list: func(numbers []int64) any {
+		text, _ := json.Marshal(numbers) // which cannot fail
+		return string(text)
+	},
+	isListedKey: func(n int) string { return fmt.Sprintf("IN (SELECT unhex(value) FROM json_each($%d))", n) },
+	keyList: func(keys [][]byte) any {
+		text, _ := json.Marshal(column(keys, hex.EncodeToString))
+		return string(text)
+	},
 }
 
 // openSQLite opens the file, and makes it and its directory if they are not
@@ -126,4 +140,3 @@ func checkSQLite(ctx context.Context, uri string) error {
 	}
 	return nil
 }
-

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // Engines.
@@ -22,12 +23,16 @@ const (
 // store is a database: one connection that writes, some that read.
 type store struct {
 	write, read *sql.DB
+	keep        *sql.DB // keeps the lease; nil if the database is not shared
 	dialect
+	clock
 	lock *flock.Flock // of SQLite's file
 
 	// Of the one goroutine that writes.
 	conn     *sql.Conn
 	prepared map[string]*sql.Stmt // on conn
+	used     time.Time            // when conn was used last
+	warned   bool                 // by the server, since that was cleared
 
 	insertions map[insertion]string
 
@@ -39,11 +44,19 @@ type dialect struct {
 	shared     bool              // other gateways may use it at the same time
 	words      *strings.Replacer // of the schema
 	lockSchema string            // serializes migrations
-	clock      string            // the time that all gateways go by; "" for our own
+	serverTime string            // an expression for the time that all gateways go by
+	timeline   string            // an expression that names the history of the server
 
 	// placeholder is that of many parameters: SQLite takes names everywhere, but
 	// looks for each of them among all.
 	placeholder func(n int) string
+
+	// isListed is the condition that a number is in a list, which is a parameter, and
+	// list makes that parameter; isListedKey and keyList do the same for keys.
+	isListed    func(parameter int) string
+	list        func(numbers []int64) any
+	isListedKey func(parameter int) string
+	keyList     func(keys [][]byte) any
 }
 
 // readers is how many connections read.
@@ -52,7 +65,7 @@ const readers = 4
 func (s *store) close() error {
 	s.disconnect()
 	var errs []error
-	for _, db := range []*sql.DB{s.read, s.write} {
+	for _, db := range []*sql.DB{s.keep, s.read, s.write} {
 		if db != nil {
 			errs = append(errs, db.Close())
 		}
@@ -102,7 +115,10 @@ func (s *store) begin(ctx context.Context) (*sql.Tx, error) {
 }
 
 // transact runs f in one transaction.
-func (s *store) transact(ctx context.Context, f func(t *tx) error) error {
+func (s *store) transact(ctx context.Context, f func(t *tx) error) (err error) {
+	if s.shared {
+		defer func() { s.dropStale(err) }()
+	}
 	t, err := s.begin(ctx)
 	if err != nil {
 		return err
@@ -116,6 +132,17 @@ func (s *store) transact(ctx context.Context, f func(t *tx) error) error {
 		return fmt.Errorf("%w: %w", errCommit, err)
 	}
 	return nil
+}
+
+// commit writes what belongs together in one transaction.
+func (s *store) commit(ctx context.Context, c *commit, now time.Time) (result stored, err error) {
+	if s.shared && len(c.runs) == 0 {
+		return s.writePipelined(ctx, c, now)
+	}
+	return result, s.transact(ctx, func(t *tx) (err error) {
+		result, err = t.write(c, now)
+		return err
+	})
 }
 
 // errCommit says that a transaction failed at its very end. It may have been
@@ -195,10 +222,33 @@ func (t *tx) rows(query string, args []any, scan func(rows *sql.Rows) error) err
 func (s *store) query(ctx context.Context, query string, args []any, scan func(rows *sql.Rows) error) error {
 	statement, err := s.prepareRead(ctx, query)
 	if err != nil {
-		return err
+		return s.dropStaleReaders(err)
 	}
 	rows, err := statement.QueryContext(ctx, args...)
-	return eachRow(rows, err, scan)
+	return s.dropStaleReaders(eachRow(rows, err, scan))
+}
+
+// dropStaleReaders closes the connections that rest if an error says that their
+// server is not the one to read from, and returns the error.
+func (s *store) dropStaleReaders(err error) error {
+	var refused *pgconn.PgError
+	if errors.Is(err, errStale) || errors.As(err, &refused) && isStale(err) {
+		s.read.SetMaxIdleConns(0)
+		s.read.SetMaxIdleConns(readers)
+	}
+	return err
+}
+
+// keepQuery is like query, on the connection that keeps the lease.
+func (s *store) keepQuery(ctx context.Context, query string, args []any, scan func(rows *sql.Rows) error) error {
+	rows, err := s.keep.QueryContext(ctx, query, args...)
+	err = eachRow(rows, err, scan)
+	var refused *pgconn.PgError
+	if errors.Is(err, errStale) || errors.As(err, &refused) && isStale(err) {
+		s.keep.SetMaxIdleConns(0)
+		s.keep.SetMaxIdleConns(1)
+	}
+	return err
 }
 
 // prepareRead prepares a statement once; on each connection, the pool does it.
@@ -235,22 +285,15 @@ func eachRow(rows *sql.Rows, err error, scan func(rows *sql.Rows) error) error {
 	return rows.Err()
 }
 
-// micros returns the time that all gateways go by.
-func (t *tx) micros(own time.Time) (int64, error) {
-	if t.store.clock == "" {
-		return own.UnixMicro(), nil
-	}
-	var micros int64
-	err := t.row(t.store.clock, nil, &micros)
-	return micros, err
-}
+// micros returns a time by the clock that all gateways go by.
+func (t *tx) micros(own time.Time) int64 { return t.store.micros(own) }
 
 // atOnce returns how many of n rows, of which there are some, one statement takes:
 // the powers of two up to 64 only, so that few statements are prepared.
 func atOnce(n int) int { return min(64, 1<<(bits.Len(uint(n))-1)) }
 
 // insert inserts rows of a number of columns each, given one after the other.
-// The suffix may name $extra. If it ends in RETURNING seq, the numbers go to
+// Each $extra in the suffix is one of the extra parameters. If it ends in RETURNING seq, the numbers go to
 // returned.
 func (t *tx) insert(prefix string, columns int, suffix string, args []any, returned func(seq int64), extra ...any) error {
 	for len(args) > 0 {
@@ -258,24 +301,6 @@ func (t *tx) insert(prefix string, columns int, suffix string, args []any, retur
 		rows := args[: n*columns : n*columns]
 		args = args[n*columns:]
 		if err := t.insertOnce(t.store.insertQuery(prefix, columns, n, suffix), append(rows, extra...), returned); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// each calls f with lists of parameters, of a few sizes only, and the numbers for
-// them.
-func (t *tx) each(numbers []int64, f func(in string, args []any) error) error {
-	for len(numbers) > 0 {
-		n := atOnce(len(numbers))
-		args := make([]any, n)
-		list := make([]string, n)
-		for i := range args {
-			args[i], list[i] = numbers[i], t.store.placeholder(i+1)
-		}
-		numbers = numbers[n:]
-		if err := f("("+strings.Join(list, ", ")+")", args); err != nil {
 			return err
 		}
 	}
@@ -292,7 +317,13 @@ type insertion struct {
 func (s *store) insertQuery(prefix string, columns, rows int, suffix string) string {
 	query, ok := s.insertions[insertion{prefix, rows}]
 	if !ok {
-		query = prefix + valuesOf(rows, columns, s.placeholder) + strings.Replace(suffix, "$extra", s.placeholder(rows*columns+1), 1)
+		query = prefix + valuesOf(rows, columns, s.placeholder)
+		for i, part := range strings.Split(suffix, "$extra") {
+			if i > 0 {
+				query += s.placeholder(rows*columns + i)
+			}
+			query += part
+		}
 		s.insertions[insertion{prefix, rows}] = query
 	}
 	return query

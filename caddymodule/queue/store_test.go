@@ -252,15 +252,24 @@ func TestOrderOfCommits(t *testing.T) {
 // TestHeadNeverFalls shows that what is known of the log does not go back to what
 // it was: the events in between would wait for the next one.
 func TestHeadNeverFalls(t *testing.T) {
-	w := newWriter(nil, time.Now, nil)
-	w.note(7, 700)
-	w.note(5, 500)
+	w := newWriter(nil, time.Now, nil, nil)
+	e := newEra("")
+	w.restart(e, logState{})
+	w.note(e, logState{last: 7, bytes: 700})
+	w.note(e, logState{last: 5, bytes: 500})
 	if w.head.Load() != 7 || w.bytes.Load() != 700 {
 		t.Errorf("the log ends at %d with %d bytes", w.head.Load(), w.bytes.Load())
 	}
-	w.note(7, 600) // something was removed
+	w.note(e, logState{last: 7, bytes: 600}) // something was removed
 	if w.bytes.Load() != 600 {
 		t.Errorf("there are %d bytes", w.bytes.Load())
+	}
+	// A server that took over can have less, and whoever still asks the other one is
+	// not heard.
+	w.restart(newEra("2"), logState{last: 3, bytes: 300})
+	w.note(e, logState{last: 8, bytes: 800})
+	if w.head.Load() != 3 || w.bytes.Load() != 300 {
+		t.Errorf("the log ends at %d with %d bytes", w.head.Load(), w.bytes.Load())
 	}
 }
 

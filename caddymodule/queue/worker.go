@@ -60,6 +60,8 @@ type worker struct {
 	overdue atomic.Bool // exceptions may be due earlier than nextDue says
 	pausing atomic.Bool // whether it is paused may have changed
 
+	surplus atomic.Bool // the destination is to be given up: another gateway has less to do
+
 	acquireAt time.Time // when to try again to get the lease
 	retryAt   time.Time // when to try the database again that failed
 
@@ -80,8 +82,7 @@ type worker struct {
 // zero value.
 type tenure struct {
 	lease    int64
-	renewed  time.Time // when what renewed the lease last was begun
-	renewing time.Time
+	era      *era               // in which it was acquired
 	revoke   context.CancelFunc // ends the attempts when the lease is lost
 	revoked  context.Context
 	gaps     []gap
@@ -116,6 +117,7 @@ type target struct {
 // workerStatus is what others may know of a worker.
 type workerStatus struct {
 	here, down bool
+	paused     bool
 	pos        int64
 	open       int64
 	oldest     time.Time
@@ -172,6 +174,13 @@ func (w *worker) configure(t target) {
 	w.target = t
 	w.mu.Unlock()
 	w.poke()
+}
+
+// isPaused reports whether it knows that the destination is paused.
+func (w *worker) isPaused() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.status.paused
 }
 
 func (w *worker) current() target {
@@ -232,14 +241,18 @@ func (w *worker) step() time.Duration {
 	if !w.q.isOpen() {
 		return idleDelay
 	}
-	if w.lease != 0 && w.q.shared() && now.Sub(w.renewed) >= leaseTime-leaseMargin {
+	if w.lease != 0 && w.era.Err() != nil {
 		w.lose()
+		return 0
+	}
+	if w.surplus.Swap(false) && w.lease != 0 {
+		w.handBack()
 		return 0
 	}
 	if now.Before(w.retryAt) {
 		return w.retryAt.Sub(now)
 	}
-	if w.lease == 0 && (!t.generation.isDeclared() || w.isLeaving()) {
+	if w.lease == 0 && (!t.generation.isDeclared() || w.isLeaving() || !w.q.mayAcquire(w.name)) {
 		return idleDelay
 	}
 	if w.lease == 0 && (now.Before(w.acquireAt) || !w.acquire(t, now)) {
@@ -263,6 +276,12 @@ func (w *worker) step() time.Duration {
 }
 
 func (w *worker) trouble(err error, now time.Time) time.Duration {
+	switch {
+	case w.q.ctx.Err() != nil:
+		return troubleDelay
+	case w.era != nil && w.era.Err() != nil:
+		return 0
+	}
 	w.q.log().Error("the queue cannot be read or written; trying again", zap.String("deliver", w.name), zap.Error(err))
 	w.retryAt = now.Add(troubleDelay)
 	return troubleDelay
@@ -270,6 +289,10 @@ func (w *worker) trouble(err error, now time.Time) time.Duration {
 
 // acquire tries to become the one that works the destination.
 func (w *worker) acquire(t target, now time.Time) bool {
+	e := w.q.currentEra()
+	if e == nil {
+		return false
+	}
 	var (
 		r        row
 		declined bool // it is another gateway's, or not wanted any more
@@ -282,7 +305,7 @@ func (w *worker) acquire(t target, now time.Time) bool {
 		if declined = w.isLeaving(); declined {
 			return nil
 		}
-		r, err = tx.acquire(w.name, w.q.holder, now)
+		r, err = tx.acquire(w.name, w.q.holder, e)
 		// That is no failure, which would take that of all that is written with it.
 		if declined = errors.Is(err, errLost); declined {
 			return nil
@@ -293,7 +316,7 @@ func (w *worker) acquire(t target, now time.Time) bool {
 		if known, resumed, err = tx.resume(w.name, r.position, t.Ordered); err != nil {
 			return err
 		}
-		if err := tx.settleStates(w.name, t.Ordered, now.UnixMicro()); err != nil || !t.Ordered {
+		if err := tx.settleStates(w.name, t.Ordered, tx.micros(now)); err != nil || !t.Ordered {
 			return err
 		}
 		lanes, err = tx.lanes(w.name)
@@ -307,19 +330,19 @@ func (w *worker) acquire(t target, now time.Time) bool {
 		return false
 	}
 	w.tenure = tenure{
-		lease: r.lease, renewed: now,
+		lease: r.lease, era: e,
 		gaps: r.gaps, paused: r.paused,
 		pos: r.position, maybe: max(r.begun, r.position), ran: r.position, settled: r.position,
 		open: make(map[int64]*delivery), writing: new(progress),
 		known: known, resumed: resumed, lanes: lanes,
 	}
-	w.revoked, w.revoke = context.WithCancel(context.Background())
+	w.revoked, w.revoke = context.WithCancel(e)
 	return true
 }
 
 // lose forgets everything: another gateway goes on where this one was.
 func (w *worker) lose() {
-	w.q.log().Warn("another gateway may work this destination now", zap.String("deliver", w.name))
+	w.q.log().Warn("lost the lease on this destination", zap.String("deliver", w.name))
 	w.revoke()
 	for running := w.running; running > 0; running-- {
 		w.observe(<-w.finished, HandedBack, time.Time{})
@@ -334,7 +357,7 @@ func (w *worker) readPaused() error {
 	if !w.pausing.Swap(false) {
 		return nil
 	}
-	err := w.q.read(`SELECT paused FROM webhooks_destinations WHERE name = $1`, []any{w.name},
+	err := w.q.read(w.era, `SELECT paused FROM webhooks_destinations WHERE name = $1`, []any{w.name},
 		func(rows *sql.Rows) error { return rows.Scan(&w.paused) })
 	if err != nil {
 		w.pausing.Store(true)
@@ -428,34 +451,51 @@ func (w *worker) readDue(t target, now time.Time) error {
 	if w.down {
 		order = "x.attempts, x.due"
 	}
-	read := 0
 	// Those in memory are due too, until it is written that they are under way.
-	err := w.q.read(`SELECT x.attempts, x.replay, `+columnsOfEvent+` FROM webhooks_exceptions x JOIN webhooks_events e ON e.seq = x.seq
+	due := make(map[int64]*delivery)
+	var seqs []int64
+	bytes := windowBytes - w.bytes
+	err := w.q.read(w.era, `SELECT x.seq, x.size, x.attempts, x.replay FROM webhooks_exceptions x
 		WHERE x.name = $1 AND x.state = 'retry' AND x.due <= $2 ORDER BY `+order+` LIMIT $3`,
-		[]any{w.name, now.UnixMicro(), want + len(w.open) + w.next.size() + w.writing.size()},
+		[]any{w.name, w.q.store.micros(now), want + len(w.open) + w.next.size() + w.writing.size()},
 		func(rows *sql.Rows) error {
 			d := &delivery{row: true, kept: true, since: now}
-			var err error
-			if d.Event, err = scanEvent(rows, &d.attempts, &d.Replay); err != nil {
+			var seq, size int64
+			if err := rows.Scan(&seq, &size, &d.attempts, &d.Replay); err != nil {
 				return err
 			}
-			if w.open[d.Seq] != nil || w.isChanging(d.Seq) {
+			if w.open[seq] != nil || w.isChanging(seq) {
 				return nil
 			}
-			if d.attempts < t.Attempts {
-				w.take(d)
-				w.fresh = append(w.fresh, d)
-			} else {
-				w.die(d, Result{Err: errUsedUp})
-				w.nextInLane(t, d)
-			}
-			if read++; read == want || w.bytes > windowBytes {
+			due[seq] = d
+			seqs = append(seqs, seq)
+			if bytes -= size; len(seqs) == want || bytes <= 0 {
 				return errEnough
 			}
 			return nil
 		})
-	if err != nil || read == want || w.bytes > windowBytes {
+	if err != nil {
 		return err
+	}
+	events, err := w.q.load(w.era, seqs)
+	if err != nil {
+		return err
+	}
+	for _, e := range events {
+		due[e.Seq].Event = e
+	}
+	for _, seq := range seqs {
+		d := due[seq]
+		if d.attempts < t.Attempts {
+			w.take(d)
+			w.fresh = append(w.fresh, d)
+		} else {
+			w.die(d, Result{Err: errUsedUp})
+			w.nextInLane(t, d)
+		}
+	}
+	if len(seqs) == want || bytes <= 0 {
+		return nil
 	}
 	return w.readNextDue(now)
 }
@@ -485,11 +525,13 @@ func (w *worker) readNextDue(now time.Time) error {
 			}
 		}
 	}
-	return w.q.read(`SELECT due FROM webhooks_exceptions WHERE name = $1 AND state = 'retry' AND due > $2 ORDER BY due LIMIT 1`,
-		[]any{w.name, now.UnixMicro()}, func(rows *sql.Rows) error {
+	from := w.q.store.micros(now)
+	return w.q.read(w.era, `SELECT due FROM webhooks_exceptions WHERE name = $1 AND state = 'retry' AND due > $2 ORDER BY due LIMIT 1`,
+		[]any{w.name, from}, func(rows *sql.Rows) error {
 			var due int64
 			err := rows.Scan(&due)
-			w.nextDue = earlier(w.nextDue, time.UnixMicro(due))
+			// By the clock that only goes on: the other one may be set meanwhile.
+			w.nextDue = earlier(w.nextDue, now.Add(time.Duration(due-from)*time.Microsecond))
 			return err
 		})
 }
@@ -553,7 +595,7 @@ func (w *worker) readLogOnce(t target, now time.Time) (more bool, err error) {
 	if t.Ordered {
 		limit = w.capacity - len(w.open) // many may have to wait for each other
 	}
-	events, pos, err := w.q.after(w.pos, head, source, limit, windowBytes-w.bytes)
+	events, pos, err := w.q.after(w.era, w.pos, head, source, limit, windowBytes-w.bytes)
 	if err != nil {
 		return false, err
 	}
@@ -607,7 +649,7 @@ func (w *worker) arrive(t target, d *delivery) {
 // take holds a delivery in memory.
 func (w *worker) take(d *delivery) {
 	w.open[d.Seq] = d
-	w.bytes += d.size()
+	w.bytes += d.weight()
 }
 
 // drop lets go of it.
@@ -615,7 +657,7 @@ func (w *worker) drop(d *delivery) {
 	w.settled = max(w.settled, d.Seq)
 	if w.open[d.Seq] == d {
 		delete(w.open, d.Seq)
-		w.bytes -= d.size()
+		w.bytes -= d.weight()
 		d.Event = d.withoutBytes() // which may stay until it is written what became of it
 	}
 }
@@ -623,12 +665,6 @@ func (w *worker) drop(d *delivery) {
 // sleep returns how long there is nothing to do unless something happens.
 func (w *worker) sleep(t target, now time.Time) time.Duration {
 	until := now.Add(idleDelay)
-	if w.q.shared() {
-		until = earlier(until, w.renewed.Add(leaseTime-leaseMargin))
-		if w.pending == nil {
-			until = earlier(until, w.renewed.Add(leaseRenewal))
-		}
-	}
 	if t.Ordered && w.isFull() {
 		until = earlier(until, now.Add(spillAfter))
 	}
@@ -650,7 +686,7 @@ func (w *worker) sleep(t target, now time.Time) time.Duration {
 
 // publish lets others know how far the worker is.
 func (w *worker) publish() {
-	s := workerStatus{here: true, down: w.down, pos: w.pos}
+	s := workerStatus{here: true, down: w.down, paused: w.paused, pos: w.pos}
 	for _, d := range w.open {
 		if !d.row {
 			s.note(d)
@@ -673,13 +709,17 @@ func (w *worker) setStatus(s workerStatus) {
 	w.mu.Unlock()
 }
 
-// leave waits for the attempts that go on, writes where everything stands, and
-// lets others work the destination.
+// leave hands the destination back, for good.
 func (w *worker) leave() {
-	defer w.setStatus(workerStatus{})
-	if w.lease == 0 {
-		return
+	if w.lease != 0 {
+		w.handBack()
 	}
+}
+
+// handBack waits for the attempts that go on, writes how far the destination is,
+// and lets others work it.
+func (w *worker) handBack() {
+	defer w.setStatus(workerStatus{})
 	for w.running > 0 {
 		w.finish(<-w.finished)
 	}
@@ -696,16 +736,16 @@ func (w *worker) leave() {
 		w.put(d, stateRetry, now, Result{})
 	}
 	p := w.next
-	p.position, p.begun = w.pos, w.pos
-	err := w.q.do(func(tx *tx) error {
-		if err := tx.progress(w.name, w.lease, &p, 0, now); err != nil {
-			return err
-		}
-		return tx.release(w.name, w.lease)
-	})
-	if err != nil {
-		w.q.log().Error("where a destination stands could not be written: what ended last may be repeated",
+	p.position, p.begun, p.release = w.pos, w.pos, true
+	w.sign(&p)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*commitTimeout)
+	defer cancel()
+	if err := w.q.writer.do(ctx, &change{progress: &p}); err != nil {
+		w.q.log().Error("cannot write how far a destination is: what ended last may be repeated",
 			zap.String("deliver", w.name), zap.Error(err))
 	}
 	w.revoke()
+	w.tenure = tenure{}
+	w.acquireAt = now.Add(leaseRenewal) // after those who have less to do
+	w.q.kickMembership()
 }

@@ -3,12 +3,11 @@ package queue
 import (
 	"context"
 	"errors"
+	"fmt"
 	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/envelope"
 )
 
 const (
@@ -16,17 +15,48 @@ const (
 	// make all of them wait for each other.
 	maxGroup = 256
 
+	// maxGroupBytes is how many bytes of them, about: they have to reach a server
+	// while its other gateways wait.
+	maxGroupBytes = 8 << 20
+
 	// commitTimeout ends a commit that does not end by itself.
 	commitTimeout = 10 * time.Second
 )
 
-// change is something to be written: events, or anything else.
+// change is something to be written: events, what a worker has done, or anything
+// else.
 type change struct {
-	events []*Event
-	run    func(t *tx) error
+	events   []*Event // of one request
+	progress *progress
+	run      func(t *tx) error
 
 	accepted []bool     // of events
 	done     chan error // gets one value
+}
+
+// shared returns the request that the events have in common, nil if there is none
+// or only one event.
+func (c *change) shared() *Request {
+	if len(c.events) < 2 || c.events[0].Request == nil {
+		return nil
+	}
+	for _, e := range c.events[1:] {
+		if e.Request != c.events[0].Request {
+			return nil
+		}
+	}
+	return c.events[0].Request
+}
+
+// size returns how many bytes the change adds to the queue.
+func (c *change) size() (size int64) {
+	for _, e := range c.events {
+		size += e.size()
+	}
+	if request := c.shared(); request != nil {
+		size += request.size()
+	}
+	return size
 }
 
 // writer is the one goroutine that writes. It takes whatever is waiting, never
@@ -41,22 +71,30 @@ type writer struct {
 	limit   atomic.Int64 // of bytes
 	commits atomic.Int64 // how many there were
 
-	noting sync.Mutex   // guards that these two belong together
-	bytes  atomic.Int64 // that the events take, as far as is known
-	head   atomic.Int64 // the last seq that is committed, as far as is known
+	noting sync.Mutex   // guards that what follows belongs together
+	era    *era         // in which it was found out
+	bytes  atomic.Int64 // that the events take, as is known
+	head   atomic.Int64 // the last seq that is committed, as is known
 
 	recent recent
+	health health
+
+	// check returns the era that a commit belongs to, before which the log was known
+	// to reach up to head, or an error if its server is not the one that events are
+	// stored at.
+	check func(s stored, head int64) (*era, error)
 
 	// stored is called after events were committed, before their senders know.
 	stored func(events []*Event)
 }
 
-func newWriter(s *store, now func() time.Time, stored func(events []*Event)) *writer {
+func newWriter(s *store, now func() time.Time, check func(s stored, head int64) (*era, error), stored func(events []*Event)) *writer {
 	return &writer{
-		store: s, now: now, stored: stored,
+		store: s, now: now, check: check, stored: stored,
 		changes: make(chan *change, maxGroup),
 		stop:    make(chan struct{}),
 		stopped: make(chan struct{}),
+		health:  health{probing: make(chan struct{}, 1)},
 	}
 }
 
@@ -72,13 +110,19 @@ func (w *writer) submit(ctx context.Context, c *change) {
 	}
 }
 
-// handOver is submit for one who cannot wait for his turn.
+// handOver is like submit but never blocks.
 func (w *writer) handOver(c *change) {
 	c.done = make(chan error, 1)
 	select {
 	case w.changes <- c:
 	default:
-		go func() { c.done <- w.do(context.Background(), &change{run: c.run}) }()
+		go func() {
+			select {
+			case w.changes <- c:
+			case <-w.stopped:
+				c.done <- ErrClosed
+			}
+		}()
 	}
 }
 
@@ -121,34 +165,54 @@ func (w *writer) run() {
 // is nobody, and makes one commit of several when the machine is busy.
 func (w *writer) group(c *change) []*change {
 	group := []*change{c}
-	n := len(c.events)
-	for before := 0; before < len(group) && n < maxGroup; {
+	n, bytes := len(c.events), c.size()
+	for before := 0; before < len(group); {
 		before = len(group)
 		runtime.Gosched()
-		group, n = w.waiting(group, n)
+		for more := true; more && n < maxGroup && bytes < maxGroupBytes; {
+			select {
+			case c := <-w.changes:
+				group = append(group, c)
+				n += len(c.events)
+				bytes += c.size()
+			default:
+				more = false
+			}
+		}
 	}
 	return group
 }
 
-// waiting adds what is waiting to a group of n events.
-func (w *writer) waiting(group []*change, n int) ([]*change, int) {
-	for n < maxGroup {
-		select {
-		case c := <-w.changes:
-			group = append(group, c)
-			n += len(c.events)
-		default:
-			return group, n
-		}
+// write commits a group and answers those who wait.
+func (w *writer) write(group []*change) {
+	for _, part := range w.parts(w.refuseWhenFull(group)) {
+		w.writePart(part)
 	}
-	return group, n
 }
 
-// write commits a group and answers those who wait. One that cannot be written
-// must not fail the others, so if they fail together each is tried alone, as
-// long as there is a database to try it with.
-func (w *writer) write(group []*change) {
-	group = w.refuseWhenFull(group)
+// parts returns what of a group is committed together: all of it, except that a
+// shared database is not locked for longer than one round trip takes.
+func (w *writer) parts(group []*change) [][]*change {
+	if !w.store.shared {
+		return [][]*change{group}
+	}
+	var data []*change
+	parts := make([][]*change, 1)
+	for i, c := range group {
+		if c.run == nil {
+			data = append(data, c)
+		} else {
+			parts = append(parts, group[i:i+1])
+		}
+	}
+	parts[0] = data
+	return parts
+}
+
+// writePart commits changes. One that cannot be written must not fail the others,
+// so if they fail together each is tried alone, as long as there is a database to
+// try it with.
+func (w *writer) writePart(group []*change) {
 	if len(group) == 0 {
 		return
 	}
@@ -178,10 +242,7 @@ func (w *writer) refuseWhenFull(group []*change) []*change {
 	bytes, limit := w.bytes.Load(), w.limit.Load()
 	kept := group[:0]
 	for _, c := range group {
-		var size int64
-		for _, e := range c.events {
-			size += e.size()
-		}
+		size := c.size()
 		if size > 0 && bytes+size > limit {
 			c.done <- ErrFull
 			continue
@@ -206,126 +267,69 @@ func (w *writer) commit(group []*change) error {
 		ctx, cancel = context.WithTimeout(ctx, commitTimeout)
 		defer cancel()
 	}
-	var events []*Event
-	var ends []int // of each change's events
-	for _, c := range group {
-		events = append(events, c.events...)
-		ends = append(ends, len(events))
+	c := newCommit(group)
+	head := w.head.Load()
+	result, err := w.store.commit(ctx, c, w.now())
+	if len(c.events) > 0 {
+		w.health.note(w.now(), err)
 	}
-	var state storedEvents
-	err := w.store.transact(ctx, func(t *tx) (err error) {
-		if len(events) > 0 {
-			if state, err = t.storeEvents(events, w.now()); err != nil {
-				return err
-			}
-		}
-		for _, c := range group {
-			if c.run == nil {
-				continue
-			}
-			if err := c.run(t); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err == nil {
-		w.commits.Add(1)
-	}
-	if err != nil || len(events) == 0 {
+	if err != nil {
 		return err
 	}
-	begin := 0
-	for i, c := range group {
-		c.accepted = state.accepted[begin:ends[i]]
-		begin = ends[i]
+	w.commits.Add(1)
+	if len(c.events) == 0 {
+		return nil
 	}
-	w.recent.add(events, state.accepted, state.last)
-	w.note(state.last, state.bytes)
-	w.stored(events)
+	era, err := w.check(result, head)
+	if err != nil {
+		w.store.disconnect()
+		return fmt.Errorf("%w: %w", errCommit, err)
+	}
+	begin := 0
+	for _, change := range group {
+		end := begin + len(change.events)
+		change.accepted = result.accepted[begin:end]
+		begin = end
+	}
+	w.noteStored(era, c.events, result)
+	w.stored(c.events)
 	return nil
 }
 
-// note notes how far the log is and what it takes, unless more is known already:
-// not only the writer reads that.
-func (w *writer) note(last, bytes int64) {
+// restart begins an era, in which the log is as a server says it is: it may have
+// lost what was there.
+func (w *writer) restart(e *era, s logState) {
 	w.noting.Lock()
 	defer w.noting.Unlock()
-	if last < w.head.Load() {
+	w.era = e
+	w.head.Store(s.last)
+	w.bytes.Store(s.bytes)
+	w.recent.forget(s.last)
+}
+
+// note notes how far the log is in an era, unless more is known already: not only
+// the writer reads that.
+func (w *writer) note(e *era, s logState) {
+	w.noting.Lock()
+	defer w.noting.Unlock()
+	w.noteLocked(e, s)
+}
+
+func (w *writer) noteLocked(e *era, s logState) {
+	if e != w.era || s.last < w.head.Load() {
 		return
 	}
-	w.head.Store(last)
-	w.bytes.Store(bytes)
+	w.head.Store(s.last)
+	w.bytes.Store(s.bytes)
 }
 
-// storedEvents is what became of events.
-type storedEvents struct {
-	accepted    []bool
-	last, bytes int64
-}
-
-// storeEvents stores the events whose keys are new.
-func (t *tx) storeEvents(events []*Event, now time.Time) (storedEvents, error) {
-	var size int64
-	for _, e := range events {
-		size += e.size()
+// noteStored notes what was committed in an era.
+func (w *writer) noteStored(e *era, events []*Event, s stored) {
+	w.noting.Lock()
+	defer w.noting.Unlock()
+	if e != w.era {
+		return
 	}
-	state := storedEvents{accepted: make([]bool, len(events))}
-	// First, because it makes other gateways wait their turn.
-	if err := t.row(`UPDATE webhooks_queue SET last = last + $1, bytes = bytes + $2 WHERE id = 1 RETURNING last, bytes`,
-		[]any{len(events), size}, &state.last, &state.bytes); err != nil {
-		return state, err
-	}
-	for i, e := range events {
-		e.Seq = state.last - int64(len(events)-1-i)
-	}
-	isNew, err := t.storeKeys(events, now)
-	if err != nil {
-		return state, err
-	}
-	rows := make([]any, 0, len(events)*eventColumns)
-	var refused int64
-	for i, e := range events {
-		if state.accepted[i] = isNew[e.Seq]; !isNew[e.Seq] {
-			refused += e.size()
-			continue
-		}
-		rows = append(rows, e.Seq, e.Key[:], e.Source, e.Provider, e.Type, e.PartitionKey, e.ID,
-			e.Received.UnixMicro(), e.Received.Add(e.Window).UnixMicro(), e.size(), e.Original, e.Request, e.Body)
-	}
-	if refused > 0 {
-		if err := t.row(`UPDATE webhooks_queue SET bytes = bytes - $1 WHERE id = 1 RETURNING bytes`, []any{refused}, &state.bytes); err != nil {
-			return state, err
-		}
-	}
-	return state, t.insert(`INSERT INTO webhooks_events (seq, key, source, provider, type, partition_key, event_id,
-		received, expires, size, original, request, body)`, eventColumns, "", rows, nil)
-}
-
-const (
-	eventColumns = 13
-	keyColumns   = 3
-)
-
-// storeKeys stores the keys of events and returns the numbers of those that are
-// no duplicates.
-func (t *tx) storeKeys(events []*Event, now time.Time) (map[int64]bool, error) {
-	isNew := make(map[int64]bool, len(events))
-	first := make(map[envelope.Key]bool, len(events))
-	rows := make([]any, 0, len(events)*keyColumns)
-	for _, e := range events {
-		if e.Window == 0 {
-			isNew[e.Seq] = true
-		}
-		if first[e.Key] {
-			continue // a duplicate of the one before it, whatever that is
-		}
-		first[e.Key] = true
-		rows = append(rows, e.Key[:], e.Received.Add(e.Window).UnixMicro(), e.Seq)
-	}
-	err := t.insert(`INSERT INTO webhooks_keys (key, expires, seq)`, keyColumns,
-		` ON CONFLICT (key) DO UPDATE SET expires = excluded.expires, seq = excluded.seq
-		WHERE webhooks_keys.expires <= $extra RETURNING seq`, rows,
-		func(seq int64) { isNew[seq] = true }, now.UnixMicro())
-	return isNew, err
+	w.recent.add(events, s.accepted, s.last)
+	w.noteLocked(e, s.logState)
 }

@@ -1,0 +1,306 @@
+package queue
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+const (
+	// leaseTime is how long a gateway keeps its destinations without renewing that:
+	// what it takes others to notice that it died.
+	leaseTime = 5 * time.Second
+
+	// leaseRenewal is how often it renews it.
+	leaseRenewal = time.Second
+
+	// leaseMargin is how long before its end a gateway that could not renew its lease
+	// ends its attempts.
+	leaseMargin = time.Second
+)
+
+// era is a time in which a gateway keeps its place among others: it renews its
+// lease in time, and the server goes on with one history. When it ends, so do the
+// attempts and reads that began in it. A queue that is not shared has one era.
+type era struct {
+	context.Context
+	end      context.CancelFunc
+	timeline string
+}
+
+func newEra(timeline string) *era {
+	e := &era{timeline: timeline}
+	e.Context, e.end = context.WithCancel(context.Background())
+	return e
+}
+
+// membership is a gateway's place among those that share a queue: its lease, and
+// which destinations are its share.
+type membership struct {
+	kick chan struct{} // makes it renew at once
+
+	mu       sync.Mutex
+	era      *era        // the last one; nil before the first
+	lapse    *time.Timer // ends the era
+	acquire  map[string]bool
+	freeFrom map[string]time.Time // since when nobody works a destination
+}
+
+// currentEra returns the era if it has not ended, else nil.
+func (q *Queue) currentEra() *era {
+	q.members.mu.Lock()
+	defer q.members.mu.Unlock()
+	if e := q.members.era; e != nil && e.Err() == nil {
+		return e
+	}
+	return nil
+}
+
+// mayAcquire reports whether a destination is this gateway's to work.
+func (q *Queue) mayAcquire(name string) bool {
+	if !q.shared() {
+		return true
+	}
+	q.members.mu.Lock()
+	defer q.members.mu.Unlock()
+	return q.members.acquire[name]
+}
+
+// beginEra begins an era, which ends the one before.
+func (q *Queue) beginEra(s logState) *era {
+	e := newEra(s.timeline)
+	m := &q.members
+	m.mu.Lock()
+	if m.era != nil {
+		m.era.end()
+	}
+	m.era = e
+	m.mu.Unlock()
+	q.writer.restart(e, s)
+	q.counting.Lock()
+	clear(q.counters)
+	q.counting.Unlock()
+	return e
+}
+
+// kickMembership makes others learn at once which destinations this gateway has.
+func (q *Queue) kickMembership() {
+	select {
+	case q.members.kick <- struct{}{}:
+	default:
+	}
+}
+
+// keepMembership renews the lease, and keeps to this gateway's share.
+func (q *Queue) keepMembership() {
+	ticker := time.NewTicker(leaseRenewal)
+	defer ticker.Stop()
+	for {
+		if err := q.renew(); err == nil {
+			if err := q.share(); err != nil && q.ctx.Err() == nil {
+				q.log().Warn("cannot read who shares the queue; trying again", zap.Error(err))
+			}
+		}
+		select {
+		case <-ticker.C:
+		case <-q.members.kick:
+		case <-q.ctx.Done():
+			return
+		}
+	}
+}
+
+// renew renews the lease.
+func (q *Queue) renew() error {
+	ctx, cancel := context.WithTimeout(q.ctx, leaseTime-leaseMargin)
+	defer cancel()
+	names, err := json.Marshal(slices.Sorted(maps.Keys(q.names())))
+	if err != nil {
+		return err
+	}
+	begun := q.now()
+	var s logState
+	err = q.store.keepQuery(ctx, `WITH lease AS (
+			INSERT INTO webhooks_gateways (holder, until, names) VALUES ($1, `+q.store.serverTime+` + $2, $3)
+			ON CONFLICT (holder) DO UPDATE SET until = excluded.until, names = excluded.names
+		) SELECT last, bytes, `+q.store.timeline+` FROM webhooks_queue WHERE id = 1`,
+		[]any{q.holder, leaseTime.Microseconds(), string(names)}, func(rows *sql.Rows) error {
+			return rows.Scan(&s.last, &s.bytes, &s.timeline)
+		})
+	if err != nil {
+		return err
+	}
+	m := &q.members
+	m.mu.Lock()
+	if m.lapse == nil {
+		m.lapse = time.AfterFunc(leaseTime, q.lapse) // stopped by Close
+	}
+	m.lapse.Reset(leaseTime - leaseMargin - q.now().Sub(begun))
+	m.mu.Unlock()
+	if e := q.currentEra(); e == nil || e.timeline != s.timeline {
+		if e != nil {
+			q.log().Warn("the database server has begun another timeline, as it does at a failover: events that it lacks are lost")
+		}
+		q.beginEra(s)
+		q.pokeAll()
+	}
+	return nil
+}
+
+// lapse ends the era because the lease was not renewed in time.
+func (q *Queue) lapse() {
+	if e := q.currentEra(); e != nil {
+		q.log().Warn("could not renew the lease in time: other gateways may take over this one's destinations")
+		e.end()
+		q.pokeAll()
+	}
+}
+
+// names returns the destinations that this gateway wants to work.
+func (q *Queue) names() map[string]*worker {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return maps.Clone(q.workers)
+}
+
+// share finds out which destinations are this gateway's share: it may acquire some,
+// and gives up others.
+func (q *Queue) share() error {
+	living, err := q.livingGateways(q.ctx)
+	if err != nil {
+		return err
+	}
+	destinations, err := q.store.destinations(q.ctx)
+	if err != nil {
+		return err
+	}
+	workers := q.names()
+	holders := make(map[string]string, len(destinations))
+	for _, d := range destinations {
+		holders[d.name] = d.holder
+		if w := workers[d.name]; w != nil && d.holder == q.holder && w.isPaused() != d.paused {
+			w.pausing.Store(true) // at another gateway
+			w.poke()
+		}
+	}
+	acquire, giveUp := spread(q.holder, living, holders)
+	for name := range workers {
+		if holders[name] == q.holder { // also if it was in an era that has ended
+			acquire = append(acquire, name)
+		}
+	}
+	now := q.now()
+	m := &q.members
+	m.mu.Lock()
+	m.acquire = make(map[string]bool)
+	for _, name := range acquire {
+		m.acquire[name] = true
+	}
+	if m.freeFrom == nil {
+		m.freeFrom = make(map[string]time.Time)
+	}
+	for name := range workers {
+		if _, held := living[holders[name]]; held {
+			delete(m.freeFrom, name)
+			continue
+		}
+		if m.freeFrom[name].IsZero() {
+			m.freeFrom[name] = now
+		}
+		// Whose share it is does not come for it.
+		if now.Sub(m.freeFrom[name]) > 2*leaseTime {
+			m.acquire[name] = true
+		}
+	}
+	m.mu.Unlock()
+	for _, name := range acquire {
+		if w := workers[name]; w != nil {
+			w.poke()
+		}
+	}
+	for _, name := range giveUp[:min(len(giveUp), max(1, len(giveUp)/3))] {
+		if w := workers[name]; w != nil {
+			w.surplus.Store(true)
+			w.poke()
+		}
+	}
+	return nil
+}
+
+// livingGateways returns the gateways whose lease has not ended, and the
+// destinations that each is configured with.
+func (q *Queue) livingGateways(ctx context.Context) (map[string][]string, error) {
+	living := make(map[string][]string)
+	err := q.store.query(ctx, `SELECT holder, names FROM webhooks_gateways WHERE until > `+q.store.serverTime, nil, func(rows *sql.Rows) error {
+		var holder string
+		var text []byte
+		if err := rows.Scan(&holder, &text); err != nil {
+			return err
+		}
+		var names []string
+		err := json.Unmarshal(text, &names)
+		living[holder] = names
+		return err
+	})
+	return living, err
+}
+
+// leaveMembership gives up the lease, so that nobody waits for its end.
+func (q *Queue) leaveMembership() {
+	q.members.mu.Lock()
+	if q.members.lapse != nil {
+		q.members.lapse.Stop()
+	}
+	q.members.mu.Unlock()
+	if e := q.currentEra(); e != nil {
+		e.end()
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	_ = q.store.keepQuery(ctx, `DELETE FROM webhooks_gateways WHERE holder = $1`, []any{q.holder}, func(*sql.Rows) error { return nil })
+}
+
+// poll looks for what other gateways have stored.
+func (q *Queue) poll() {
+	for wait(q.ctx, pollInterval) {
+		e := q.currentEra()
+		if e == nil {
+			continue
+		}
+		before := q.head()
+		if err := q.readLogState(e); err == nil && q.head() != before {
+			q.pokeAll()
+		}
+	}
+}
+
+// errStale says that a server, or what is known of it, is not the current one.
+var errStale = errors.New("the server is not the one that events are stored at")
+
+// readLogState finds out how far the log is in an era, and what time it is there.
+func (q *Queue) readLogState(e *era) error {
+	ctx, cancel := context.WithTimeout(e, leaseTime-leaseMargin)
+	defer cancel()
+	begun := q.now()
+	return q.store.keepQuery(ctx, `SELECT last, bytes, `+q.store.timeline+`, `+q.store.serverTime+` FROM webhooks_queue WHERE id = 1`, nil, func(rows *sql.Rows) error {
+		var s logState
+		var micros int64
+		if err := rows.Scan(&s.last, &s.bytes, &s.timeline, &micros); err != nil {
+			return err
+		}
+		if s.timeline != e.timeline {
+			q.kickMembership()
+			return errStale
+		}
+		q.store.adjust(begun, q.now(), micros)
+		q.writer.note(e, s)
+		return nil
+	})
+}

@@ -1,0 +1,305 @@
+package queue
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
+)
+
+const (
+	// pgClock is PostgreSQL's time in microseconds.
+	pgClock = `(extract(epoch FROM clock_timestamp()) * 1000000)::bigint`
+
+	// pgTimeline names the history of the server: a standby that is promoted begins
+	// a new one. A standby has none and fails.
+	pgTimeline = `left(pg_walfile_name(pg_current_wal_insert_lsn()), 8)`
+)
+
+// pgProgress writes what workers have done. Those that it does not return have lost
+// their lease, or hold one of another timeline, and nothing of theirs is written.
+const pgProgress = `WITH moved AS (
+	UPDATE webhooks_destinations d SET position = p.position, begun = p.begun, holder = CASE WHEN p.release THEN '' ELSE d.holder END
+	FROM unnest($1::text[], $2::bigint[], $3::text[], $4::bigint[], $5::bigint[], $6::boolean[])
+		AS p (name, lease, timeline, position, begun, release)
+	WHERE d.name = p.name AND d.lease = p.lease AND p.timeline = ` + pgTimeline + `
+		AND p.position <= (SELECT last FROM webhooks_queue WHERE id = 1)
+	RETURNING d.name, d.paused
+), removed AS (
+	DELETE FROM webhooks_exceptions x USING unnest($7::text[], $8::bigint[]) AS r (name, seq), moved
+	WHERE moved.name = r.name AND x.seq = r.seq AND x.name = r.name
+), put AS (
+	INSERT INTO webhooks_exceptions (seq, name, state, due, attempts, replay, tried,
+		status, error, excerpt, partition_key, received, size)
+	SELECT x.* FROM unnest($9::bigint[], $10::text[], $11::text[], $12::bigint[], $13::integer[], $14::smallint[], $15::bigint[],
+		$16::integer[], $17::text[], $18::bytea[], $19::text[], $20::bigint[], $21::bigint[])
+		AS x (seq, name, state, due, attempts, replay, tried, status, error, excerpt, partition_key, received, size)
+	JOIN moved ON moved.name = x.name` + putOver + `
+)
+SELECT name, paused FROM moved`
+
+// pgRecovered makes what failed while destinations were down due.
+const pgRecovered = `UPDATE webhooks_exceptions x SET due = $1
+	FROM unnest($2::text[], $3::bigint[], $4::text[], $5::bigint[]) AS r (name, lease, timeline, since)
+	JOIN webhooks_destinations d ON d.name = r.name AND d.lease = r.lease
+	WHERE r.timeline = ` + pgTimeline + ` AND x.name = r.name AND x.state = 'retry' AND x.due > $1 AND x.tried >= r.since`
+
+// pgStore stores events whose keys are new. The counter comes first, because it
+// makes other gateways wait their turn; and as all of it is one statement, no
+// gateway holds it while the network, or the gateway itself, is slow.
+var pgStore = `WITH counter AS (
+	UPDATE webhooks_queue SET last = last + $1, bytes = bytes + $2 WHERE id = 1 RETURNING last, last - $1 AS before, bytes
+), keys AS (
+	INSERT INTO webhooks_keys (key, expires, seq)
+	SELECT k.key, k.expires, before + n FROM unnest($3::bytea[], $4::bigint[], $5::boolean[]) WITH ORDINALITY AS k (key, expires, first, n), counter
+	WHERE first ORDER BY n
+	ON CONFLICT (key) DO UPDATE SET expires = excluded.expires, seq = excluded.seq
+	WHERE ` + isForgotten("$6", "$24") + `
+	RETURNING seq
+), events AS (
+	INSERT INTO webhooks_events (seq, key, source, provider, type, subject, partition_key, event_id,
+		received, expires, size, original, shared, request, body)
+	SELECT before + n, e.key, source, provider, type, subject, partition_key, event_id,
+		received, e.expires, size, original, CASE WHEN shared = 0 THEN 0 ELSE before + shared END, request, body
+	FROM unnest($3::bytea[], $4::bigint[], $7::boolean[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[],
+		$14::bigint[], $15::bigint[], $16::bigint[], $17::bigint[], $18::bytea[], $19::bytea[]) WITH ORDINALITY
+		AS e (key, expires, always, source, provider, type, subject, partition_key, event_id, received, size, original, shared, request, body, n), counter
+	WHERE always OR before + n IN (SELECT seq FROM keys)
+	RETURNING seq
+), requests AS (
+	INSERT INTO webhooks_requests (first, last, size, request)
+	SELECT before + r.first, before + r.last, size, request
+	FROM unnest($20::bigint[], $21::bigint[], $22::bigint[], $23::bytea[]) AS r (first, last, size, request), counter
+	WHERE EXISTS (SELECT 1 FROM events WHERE seq BETWEEN before + r.first AND before + r.last)
+)
+SELECT last, bytes, ` + pgTimeline + `, ARRAY(SELECT seq FROM events) FROM counter`
+
+// pgRefund gives back the bytes of events that were duplicates, which pgStore has
+// counted.
+const pgRefund = `UPDATE webhooks_queue q SET bytes = q.bytes - $2 + kept.bytes
+	FROM (SELECT COALESCE((SELECT sum(size) FROM webhooks_events e WHERE e.seq > last - $1 AND e.seq <= last), 0)
+		+ COALESCE((SELECT sum(size) FROM webhooks_requests r WHERE r.first > last - $1 AND r.first <= last), 0) AS bytes
+		FROM webhooks_queue WHERE id = 1) AS kept
+	WHERE q.id = 1 AND kept.bytes < $2 RETURNING q.bytes`
+
+// writePipelined writes a commit in one round trip: its statements are sent
+// together and are one transaction, which ends with the last of them. Those of the
+// progress come first: the counter of events makes other gateways wait.
+func (s *store) writePipelined(ctx context.Context, c *commit, now time.Time) (result stored, err error) {
+	batch := new(pgx.Batch)
+	s.queueProgress(batch, c.progress, now)
+	s.queueEvents(batch, c, now, &result)
+	if batch.Len() == 0 {
+		return result, nil
+	}
+	return result, s.onServer(ctx, func(conn *pgx.Conn, warned *bool) error {
+		*warned = false
+		if err := conn.SendBatch(ctx, batch).Close(); err != nil {
+			return inDoubt(err)
+		}
+		if *warned {
+			return fmt.Errorf("%w: the server warned, as it does when no standby has confirmed it", errCommit)
+		}
+		return nil
+	})
+}
+
+// inDoubt marks an error after which a transaction may have been committed all the
+// same: all but those that the server reports and goes on after.
+func inDoubt(err error) error {
+	var refused *pgconn.PgError
+	if errors.As(err, &refused) && refused.SeverityUnlocalized == "ERROR" {
+		return err
+	}
+	return fmt.Errorf("%w: %w", errCommit, err)
+}
+
+// onServer calls f with the connection that writes. A connection that has rested is
+// tried first: the server may have closed it, which a statement would notice too
+// late to be repeated.
+func (s *store) onServer(ctx context.Context, f func(conn *pgx.Conn, warned *bool) error) error {
+	for range 2 {
+		if err := s.connect(ctx); err != nil {
+			return err
+		}
+		if time.Since(s.used) < maxIdle || s.conn.PingContext(ctx) == nil {
+			break
+		}
+		s.disconnect()
+	}
+	if err := s.connect(ctx); err != nil {
+		return err
+	}
+	err := s.conn.Raw(func(driverConn any) error {
+		return f(driverConn.(*stdlib.Conn).Conn(), &s.warned)
+	})
+	s.used = time.Now()
+	s.dropStale(err)
+	return err
+}
+
+// maxIdle is how long a connection may rest before it is tried.
+const maxIdle = time.Second
+
+// dropStale closes the connection that writes if an error shows that another one
+// may do better: it is broken, or its server takes no writes.
+func (s *store) dropStale(err error) {
+	if err == nil || s.conn == nil || !isStale(err) {
+		return
+	}
+	_ = s.conn.Raw(func(any) error { return driver.ErrBadConn })
+	s.disconnect()
+}
+
+// isStale reports whether an error is about the connection or its server, rather
+// than about a statement.
+func isStale(err error) bool {
+	var refused *pgconn.PgError
+	if !errors.As(err, &refused) {
+		return true
+	}
+	switch {
+	case refused.SeverityUnlocalized != "ERROR":
+		return true
+	case refused.Code == readOnly, refused.Code == inRecovery:
+		return true
+	}
+	return strings.HasPrefix(refused.Code, "08") || strings.HasPrefix(refused.Code, "57P")
+}
+
+// Codes of a server that takes no writes now.
+const (
+	readOnly   = "25006" // cannot execute … in a read-only transaction
+	inRecovery = "55000" // recovery is in progress
+)
+
+// queueProgress adds what workers have done to a batch.
+func (s *store) queueProgress(batch *pgx.Batch, all []*progress, now time.Time) {
+	if len(all) == 0 {
+		return
+	}
+	// In one order, so that two gateways of which one has lost its leases do not wait
+	// for each other.
+	slices.SortFunc(all, func(a, b *progress) int { return strings.Compare(a.name, b.name) })
+	byName := make(map[string]*progress, len(all))
+	var removed, put []exceptionRow
+	for _, p := range all {
+		p.lost = true
+		byName[p.name] = p
+		for seq := range p.remove {
+			removed = append(removed, exceptionRow{seq: seq, name: p.name})
+		}
+		for _, x := range p.put {
+			put = append(put, x.row(p.name, s))
+		}
+	}
+	batch.Queue(pgProgress,
+		column(all, func(p *progress) string { return p.name }),
+		column(all, func(p *progress) int64 { return p.lease }),
+		column(all, func(p *progress) string { return p.timeline }),
+		column(all, func(p *progress) int64 { return p.position }),
+		column(all, func(p *progress) int64 { return p.begun }),
+		column(all, func(p *progress) bool { return p.release }),
+		column(removed, func(x exceptionRow) string { return x.name }),
+		column(removed, func(x exceptionRow) int64 { return x.seq }),
+		column(put, func(x exceptionRow) int64 { return x.seq }),
+		column(put, func(x exceptionRow) string { return x.name }),
+		column(put, func(x exceptionRow) string { return x.state }),
+		column(put, func(x exceptionRow) int64 { return x.due }),
+		column(put, func(x exceptionRow) int { return x.attempts }),
+		column(put, func(x exceptionRow) int { return x.replay }),
+		column(put, func(x exceptionRow) int64 { return x.tried }),
+		column(put, func(x exceptionRow) int { return x.status }),
+		column(put, func(x exceptionRow) string { return x.text }),
+		column(put, func(x exceptionRow) []byte { return x.excerpt }),
+		column(put, func(x exceptionRow) string { return x.partitionKey }),
+		column(put, func(x exceptionRow) int64 { return x.received }),
+		column(put, func(x exceptionRow) int64 { return x.size }),
+	).Query(func(rows pgx.Rows) error {
+		var name string
+		var paused int
+		_, err := pgx.ForEachRow(rows, []any{&name, &paused}, func() error {
+			byName[name].lost, byName[name].isPaused = false, paused != 0
+			return nil
+		})
+		return err
+	})
+	recovered := slices.DeleteFunc(slices.Clone(all), func(p *progress) bool { return p.recovered.IsZero() })
+	if len(recovered) > 0 {
+		batch.Queue(pgRecovered, s.micros(now),
+			column(recovered, func(p *progress) string { return p.name }),
+			column(recovered, func(p *progress) int64 { return p.lease }),
+			column(recovered, func(p *progress) string { return p.timeline }),
+			column(recovered, func(p *progress) int64 { return s.micros(p.recovered) }))
+	}
+}
+
+// column returns what f returns for each row.
+func column[R, T any](rows []R, f func(R) T) []T {
+	all := make([]T, len(rows))
+	for i, row := range rows {
+		all[i] = f(row)
+	}
+	return all
+}
+
+// queueEvents adds events to a batch; what becomes of them goes to result.
+func (s *store) queueEvents(batch *pgx.Batch, c *commit, now time.Time, result *stored) {
+	n := len(c.events)
+	if n == 0 {
+		return
+	}
+	shared := make([]int64, n)
+	for _, r := range c.requests {
+		for i := r.first; i <= r.last; i++ {
+			shared[i] = int64(r.first) + 1 // counted from 1, as the server does
+		}
+	}
+	size, events := c.size(), c.events
+	batch.Queue(pgStore, n, size,
+		column(events, func(e *Event) []byte { return e.Key[:] }),
+		column(events, func(e *Event) int64 { return s.micros(e.Received.Add(e.Window)) }),
+		c.isFirst(),
+		s.micros(now),
+		column(events, func(e *Event) bool { return e.Window == 0 }),
+		column(events, func(e *Event) string { return e.Source }),
+		column(events, func(e *Event) string { return e.Provider }),
+		column(events, func(e *Event) string { return e.Type }),
+		column(events, func(e *Event) string { return e.Subject }),
+		column(events, func(e *Event) string { return e.PartitionKey }),
+		column(events, func(e *Event) string { return e.ID }),
+		column(events, func(e *Event) int64 { return s.micros(e.Received) }),
+		column(events, (*Event).size),
+		column(events, func(e *Event) int { return e.Original }),
+		shared,
+		column(events, (*Event).ownRequest),
+		column(events, func(e *Event) []byte { return e.Body }),
+		column(c.requests, func(r sharedRequest) int { return r.first + 1 }),
+		column(c.requests, func(r sharedRequest) int { return r.last + 1 }),
+		column(c.requests, func(r sharedRequest) int64 { return r.size() }),
+		column(c.requests, func(r sharedRequest) []byte { return r.Bytes }),
+		s.micros(now.Add(clockSlack)),
+	).QueryRow(func(row pgx.Row) error {
+		var accepted []int64
+		if err := row.Scan(&result.last, &result.bytes, &result.timeline, &accepted); err != nil {
+			return err
+		}
+		c.number(result.last)
+		result.accepted = make([]bool, n)
+		for _, seq := range accepted {
+			result.accepted[int64(n)-1-(result.last-seq)] = true
+		}
+		return nil
+	})
+	batch.Queue(pgRefund, n, size).Query(func(rows pgx.Rows) error {
+		_, err := pgx.ForEachRow(rows, []any{&result.bytes}, func() error { return nil })
+		return err
+	})
+}
