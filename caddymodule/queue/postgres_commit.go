@@ -84,9 +84,9 @@ SELECT last, bytes, ` + pgTimeline + `, ARRAY(SELECT seq FROM events) FROM count
 // pgRefund gives back the bytes of events that were duplicates, which pgStore has
 // counted.
 const pgRefund = `UPDATE webhooks_queue q SET bytes = q.bytes - $2 + kept.bytes
-	FROM (SELECT COALESCE((SELECT sum(size) FROM webhooks_events e WHERE e.seq > last - $1 AND e.seq <= last), 0)
-		+ COALESCE((SELECT sum(size) FROM webhooks_requests r WHERE r.first > last - $1 AND r.first <= last), 0) AS bytes
-		FROM webhooks_queue WHERE id = 1) AS kept
+	FROM (SELECT COALESCE((SELECT sum(size) FROM webhooks_events e WHERE e.seq > log.last - $1 AND e.seq <= log.last), 0)
+		+ COALESCE((SELECT sum(size) FROM webhooks_requests r WHERE r.first > log.last - $1 AND r.first <= log.last), 0) AS bytes
+		FROM webhooks_queue log WHERE id = 1) AS kept
 	WHERE q.id = 1 AND kept.bytes < $2 RETURNING q.bytes`
 
 // writePipelined writes a commit in one round trip: its statements are sent

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/url"
 	"slices"
 	"strconv"
@@ -117,92 +116,15 @@ func TestTakeoverAtStop(t *testing.T) {
 	r.wantEachOnce(t, n)
 }
 
-// proxy stands between a gateway and the server.
-type proxy struct {
-	net.Listener
-	to    string
-	mu    sync.Mutex
-	cond  *sync.Cond
-	stuck bool // nothing gets through, and nobody is told
-	conns []net.Conn
-}
-
-// newProxy returns a proxy to a database, and the DSN that leads through it.
-func newProxy(t *testing.T, dsn string) (*proxy, string) {
+// pgProxy returns a proxy to a database, and the DSN that leads through it.
+func pgProxy(t *testing.T, dsn string) (*pgtest.Proxy, string) {
 	t.Helper()
 	u, err := url.Parse(dsn)
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &proxy{Listener: l, to: u.Host}
-	p.cond = sync.NewCond(&p.mu)
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		for {
-			from, err := l.Accept()
-			if err != nil {
-				return
-			}
-			to, err := net.Dial("tcp", p.to)
-			if err != nil {
-				from.Close()
-				continue
-			}
-			p.mu.Lock()
-			p.conns = append(p.conns, from, to)
-			p.mu.Unlock()
-			wg.Go(func() { p.copy(to, from) })
-			wg.Go(func() { p.copy(from, to) })
-		}
-	})
-	t.Cleanup(func() {
-		l.Close()
-		p.set(false)
-		p.cut()
-		wg.Wait()
-	})
-	u.Host = l.Addr().String()
-	return p, u.String()
-}
-
-func (p *proxy) copy(to, from net.Conn) {
-	defer to.Close()
-	buffer := make([]byte, 64<<10)
-	for {
-		n, err := from.Read(buffer)
-		p.mu.Lock()
-		for p.stuck {
-			p.cond.Wait()
-		}
-		p.mu.Unlock()
-		if _, err := to.Write(buffer[:n]); err != nil {
-			return
-		}
-		if err != nil {
-			return
-		}
-	}
-}
-
-func (p *proxy) set(stuck bool) {
-	p.mu.Lock()
-	p.stuck = stuck
-	p.cond.Broadcast()
-	p.mu.Unlock()
-}
-
-// cut breaks all connections.
-func (p *proxy) cut() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, c := range p.conns {
-		c.Close()
-	}
-	p.conns = nil
+	p := pgtest.NewProxy(t, u.Host)
+	return p, p.DSN(dsn)
 }
 
 // prefixes is an application that reports an event that comes before an older one
@@ -251,7 +173,7 @@ func TestTakeoverAfterDeath(t *testing.T) {
 	p := &prefixes{t: t, running: make(map[string]bool), delivered: make(map[int]bool)}
 	p.answer = unreliable(20 * time.Millisecond)
 	d := ordered("a", p.deliver)
-	line, through := newProxy(t, dsn)
+	line, through := pgProxy(t, dsn)
 	first := start(t, quietly(postgresSettings(t, through)), d)
 	first.drain(t, "a")
 	whoWorks(t, []*gateway{first}, "a")
@@ -266,7 +188,7 @@ func TestTakeoverAfterDeath(t *testing.T) {
 	}
 	more(second, 300)
 	eventually(t, "some", func() bool { return first.o.count(Delivered) > 100 })
-	line.set(true)
+	line.Stick(true)
 	begun := time.Now()
 	more(second, 300)
 	whoWorks(t, []*gateway{second}, "a")
@@ -280,7 +202,7 @@ func TestTakeoverAfterDeath(t *testing.T) {
 		return !w.status.here
 	})
 	// It knows nothing, and then it is late.
-	line.set(false)
+	line.Stick(false)
 	more(second, 100)
 	second.drain(t, "a")
 	if len(p.delivered) != n {
