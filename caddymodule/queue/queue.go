@@ -153,6 +153,9 @@ func Open(ctx context.Context, s Settings) (*Queue, error) {
 		q.cancel()
 		return nil, err
 	}
+	if q.store.file != nil {
+		q.store.file.report = q.reportReplaced
+	}
 	q.writer = newWriter(q.store, s.Now, q.checkCommit, q.notify)
 	q.writer.limit.Store(s.Size)
 	err = q.open(ctx)
@@ -204,6 +207,7 @@ func (q *Queue) open(ctx context.Context) error {
 	if err := q.store.migrate(ctx); err != nil {
 		return err
 	}
+	q.store.file.noteWAL()
 	if err := q.enter(ctx); err != nil {
 		return err
 	}
@@ -475,7 +479,7 @@ func (q *Queue) declare() {
 			}
 			return
 		}
-		q.log().Error("the queue cannot be written; trying again", zap.Error(err))
+		q.logFailure("the queue cannot be written; trying again", err)
 		if !wait(q.ctx, troubleDelay) {
 			return
 		}

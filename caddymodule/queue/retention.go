@@ -51,7 +51,7 @@ func (q *Queue) keepHouse() {
 			freed, err = q.sweep(q.ctx, destinations)
 		}
 		if err != nil && q.ctx.Err() == nil {
-			q.log().Error("what is too old cannot be removed; trying again", zap.Error(err))
+			q.logFailure("what is too old cannot be removed; trying again", err)
 		}
 		if vain = far; freed > 0 {
 			vain = -1

@@ -37,21 +37,23 @@ var sqliteDialect = dialect{
 // openSQLite opens the file, and makes it and its directory if they are not
 // there. The file belongs to this process until close.
 func openSQLite(ctx context.Context, file string) (*store, error) {
-	if err := create(file); err != nil {
-		return nil, fmt.Errorf("%w: %w", errSchema, err)
-	}
-	file = Path(file) // a link can lead to it from now on
-	// SQLite's own locks are not held between transactions.
-	lock := flock.New(file+".lock", flock.SetPermissions(0o600))
-	locked, err := lock.TryLock()
+	held, err := holdFile(file)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errSchema, err)
 	}
+	file = held.path
+	// SQLite's own locks are not held between transactions.
+	lock := flock.New(file+".lock", flock.SetPermissions(0o600))
+	s := &store{dialect: sqliteDialect, lock: lock, file: held, insertions: make(map[insertion]string)}
+	locked, err := lock.TryLock()
+	if err != nil {
+		_ = s.close()
+		return nil, fmt.Errorf("%w: %w", errSchema, err)
+	}
 	if !locked {
-		_ = lock.Close()
+		_ = s.close()
 		return nil, fmt.Errorf("%w: %s is in use by another process; give each Caddy a `queue sqlite <file>` of its own, or let them share a `queue postgres <dsn>`", errSchema, file)
 	}
-	s := &store{dialect: sqliteDialect, lock: lock, insertions: make(map[insertion]string)}
 	if err := s.openSQLite(ctx, file); err != nil {
 		_ = s.close()
 		return nil, fmt.Errorf("%w: %s: %w; it was left as it is: move it away to begin with a new one", errSchema, file, err)
@@ -59,17 +61,12 @@ func openSQLite(ctx context.Context, file string) (*store, error) {
 	return s, nil
 }
 
-// create makes a file and its directory if they are not there, before SQLite does
-// it with the permissions of every file.
-func create(file string) error {
+// create opens a file, and creates it and its directory if they do not exist.
+func create(file string) (*os.File, error) {
 	if err := createDirectory(filepath.Dir(file)); err != nil {
-		return err
+		return nil, err
 	}
-	f, err := os.OpenFile(file, os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return err
-	}
-	return f.Close()
+	return os.OpenFile(file, os.O_CREATE|os.O_RDWR, 0o600)
 }
 
 // createDirectory makes a directory and its parents if they are not there, for

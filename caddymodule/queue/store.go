@@ -27,6 +27,7 @@ type store struct {
 	dialect
 	clock
 	lock *flock.Flock // of SQLite's file
+	file *openFile    // SQLite's
 
 	// Of the one goroutine that writes.
 	conn     *sql.Conn
@@ -70,6 +71,7 @@ func (s *store) close() error {
 			errs = append(errs, db.Close())
 		}
 	}
+	errs = append(errs, s.file.close()) // after SQLite has closed its connections
 	if s.lock != nil {
 		// The lock's file stays: removing it would let two processes lock two files.
 		errs = append(errs, s.lock.Close())
@@ -116,6 +118,9 @@ func (s *store) begin(ctx context.Context) (*sql.Tx, error) {
 
 // transact runs f in one transaction.
 func (s *store) transact(ctx context.Context, f func(t *tx) error) (err error) {
+	if err := s.file.recheck(); err != nil {
+		return err
+	}
 	if s.shared {
 		defer func() { s.dropStale(err) }()
 	}
@@ -131,7 +136,7 @@ func (s *store) transact(ctx context.Context, f func(t *tx) error) (err error) {
 	if err := t.Commit(); err != nil {
 		return fmt.Errorf("%w: %w", errCommit, err)
 	}
-	return nil
+	return s.file.check()
 }
 
 // commit writes what belongs together in one transaction.

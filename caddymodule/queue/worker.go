@@ -282,7 +282,7 @@ func (w *worker) trouble(err error, now time.Time) time.Duration {
 	case w.era != nil && w.era.Err() != nil:
 		return 0
 	}
-	w.q.log().Error("the queue cannot be read or written; trying again", zap.String("deliver", w.name), zap.Error(err))
+	w.q.logFailure("the queue cannot be read or written; trying again", err, zap.String("deliver", w.name))
 	w.retryAt = now.Add(troubleDelay)
 	return troubleDelay
 }
@@ -324,7 +324,7 @@ func (w *worker) acquire(t target, now time.Time) bool {
 	})
 	if err != nil || declined {
 		if err != nil && !errors.Is(err, ErrClosed) {
-			w.q.log().Error("a destination cannot be worked; trying again", zap.String("deliver", w.name), zap.Error(err))
+			w.q.logFailure("a destination cannot be worked; trying again", err, zap.String("deliver", w.name))
 		}
 		w.setStatus(workerStatus{})
 		return false
