@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -243,6 +245,25 @@ func TestCrashInEveryAttempt(t *testing.T) {
 // TestOneFileTwoProcesses starts a second gateway on the file of a first: it says
 // what to do instead, and the first goes on.
 func TestOneFileTwoProcesses(t *testing.T) {
+	startSecond(t, func(string) {})
+}
+
+// TestLockRemoved is the same for a file whose lock was removed.
+func TestLockRemoved(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("elsewhere only queue.db.lock keeps a second process out")
+	}
+	startSecond(t, func(file string) {
+		if err := os.Remove(file + ".lock"); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// startSecond starts a second gateway on the file of a first, after meanwhile was
+// called with it.
+func startSecond(t *testing.T, meanwhile func(file string)) {
+	t.Helper()
 	secret := secretIn(t, "SECRET")
 	to := startReceiver(t)
 	file := filepath.Join(t.TempDir(), "webhooks", "queue.db")
@@ -251,6 +272,7 @@ func TestOneFileTwoProcesses(t *testing.T) {
 	first.startReady()
 	sent := startTraffic(t, "e", 4, 0, secret, first)
 	sent.waitAnswer()
+	meanwhile(file)
 	second.start()
 	select {
 	case <-second.process.exited:

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -95,6 +97,31 @@ func TestFileReplaced(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestLockRemoved shows that a file has one owner although FILE.lock is gone.
+func TestLockRemoved(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux has locks that belong to an open file")
+	}
+	s := testSettings(t)
+	g := start(t, s)
+	if err := os.Remove(s.File + ".lock"); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		q, err := Open(t.Context(), s)
+		if err == nil {
+			_ = q.Close()
+			t.Fatal("it opened")
+		}
+		if !strings.Contains(err.Error(), "in use by another process") {
+			t.Error(err)
+		}
+	}
+	g.keep(t, newEvent("it still works", ""))
+	g.stop(t)
+	start(t, s).keep(t, newEvent("and again", ""))
 }
 
 // TestReplacedWhileOpening shows that a file that is replaced before the first

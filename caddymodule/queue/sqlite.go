@@ -50,7 +50,8 @@ func openSQLite(ctx context.Context, file string) (*store, error) {
 		_ = s.close()
 		return nil, fmt.Errorf("%w: %w", errSchema, err)
 	}
-	if !locked {
+	// A second FILE.lock can be locked by whoever removes the first.
+	if !locked || !lockFile(held.file) {
 		_ = s.close()
 		return nil, fmt.Errorf("%w: %s is in use by another process; give each Caddy a `queue sqlite <file>` of its own, or let them share a `queue postgres <dsn>`", errSchema, file)
 	}
