@@ -56,12 +56,49 @@ func filledQueue(t *testing.T) string {
 	return s.File
 }
 
-// damage writes junk into the page in the middle.
-func damage(t *testing.T, file string) {
+// overwrite writes junk into a file, from a place in a page on to the page's end.
+// Pages count from 1.
+func overwrite(t *testing.T, file string, page, from int) {
 	t.Helper()
 	content := readFile(t, file)
-	copy(content[len(content)/4096/2*4096:], bytes.Repeat([]byte("junk"), 1024))
+	copy(content[(page-1)*4096+from:page*4096], bytes.Repeat([]byte("junk"), 1024))
 	writeFile(t, file, content)
+}
+
+// leaves returns the numbers of the pages that the rows of a table are in, in the
+// order of its key.
+func leaves(t *testing.T, file, table string) (pages []int) {
+	t.Helper()
+	db, err := openReadOnly(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	rows, err := db.Query(`SELECT pageno FROM dbstat WHERE name = ? AND pagetype = 'leaf' ORDER BY path`, table)
+	if err := eachRow(rows, err, func(rows *sql.Rows) error {
+		var page int
+		err := rows.Scan(&page)
+		pages = append(pages, page)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return pages
+}
+
+// damageNewest writes junk into a page with some of the newest events, though not
+// the last page: a WAL may have that one.
+func damageNewest(t *testing.T, file string) {
+	t.Helper()
+	pages := leaves(t, file, "webhooks_events")
+	overwrite(t, file, pages[len(pages)-4], 0)
+}
+
+// damageOld writes junk into a page with older events.
+func damageOld(t *testing.T, file string) {
+	t.Helper()
+	pages := leaves(t, file, "webhooks_events")
+	overwrite(t, file, pages[len(pages)/2], 0)
 }
 
 // TestOpenRefuses shows that what is no queue, or none that can be used, is left
@@ -88,13 +125,61 @@ func TestOpenRefuses(t *testing.T) {
 		}, "the database of another program"},
 		"damaged": {func(t *testing.T) string {
 			file := filledQueue(t)
-			damage(t, file)
+			damageNewest(t, file)
 			return file
 		}, "damaged"},
+		"damaged in the newest key": {func(t *testing.T) string {
+			file := filledQueue(t)
+			for _, page := range leaves(t, file, "webhooks_keys") {
+				overwrite(t, file, page, 0)
+			}
+			return file
+		}, "damaged"},
+		"damaged in the header": {func(t *testing.T) string {
+			file := filledQueue(t)
+			overwrite(t, file, 1, 0)
+			return file
+		}, "not a database"},
+		"damaged in the schema": {func(t *testing.T) string {
+			file := filledQueue(t)
+			overwrite(t, file, 1, 100)
+			return file
+		}, "damaged"},
+		"damaged in a small table": {func(t *testing.T) string {
+			file := filledQueue(t)
+			overwrite(t, file, leaves(t, file, "webhooks_queue")[0], 50)
+			return file
+		}, "damaged"},
+		"without an index": {func(t *testing.T) string {
+			file := filledQueue(t)
+			execute(t, file, `DROP INDEX webhooks_exceptions_due`)
+			return file
+		}, "damaged: webhooks_exceptions_due is missing"},
+		"without a table": {func(t *testing.T) string {
+			file := filledQueue(t)
+			execute(t, file, `DROP TABLE webhooks_migrations`)
+			return file
+		}, "damaged: webhooks_migrations is missing"},
+		"without its row": {func(t *testing.T) string {
+			file := filledQueue(t)
+			execute(t, file, `DELETE FROM webhooks_queue`)
+			return file
+		}, "damaged: webhooks_queue is empty"},
+		"behind its events": {func(t *testing.T) string {
+			file := filledQueue(t)
+			execute(t, file, `UPDATE webhooks_queue SET last = 499`)
+			return file
+		}, "damaged: webhooks_queue.last is 499, but there is an event with number 500"},
 		"cut off": {func(t *testing.T) string {
 			file := filledQueue(t)
 			content := readFile(t, file)
 			writeFile(t, file, content[:len(content)/2])
+			return file
+		}, "malformed"},
+		"cut off by a page": {func(t *testing.T) string {
+			file := filledQueue(t)
+			content := readFile(t, file)
+			writeFile(t, file, content[:len(content)-4096])
 			return file
 		}, "malformed"},
 		"damaged, after a crash": {func(t *testing.T) string {
@@ -106,7 +191,7 @@ func TestOpenRefuses(t *testing.T) {
 			copyDir(t, filepath.Dir(s.File), dir)
 			g.stop(t)
 			file := filepath.Join(dir, filepath.Base(s.File))
-			damage(t, file)
+			damageNewest(t, file)
 			return file
 		}, "damaged"},
 		"newer": {func(t *testing.T) string {

@@ -125,6 +125,15 @@ ALTER TABLE webhooks_queue DROP COLUMN probes;
 // errSchema says that the schema cannot be used, now or later.
 var errSchema = errors.New("the queue cannot be used")
 
+// createMigrations makes the table that says which version the schema has.
+const createMigrations = `CREATE TABLE IF NOT EXISTS webhooks_migrations (version INTEGER NOT NULL PRIMARY KEY)`
+
+// newerSchema returns the error for a schema of a newer program.
+func newerSchema(version int) error {
+	return fmt.Errorf("%w: its schema has version %d, and this program knows up to %d; run the newer program again, or give this one a queue of its own",
+		errSchema, version, len(migrations))
+}
+
 // migrate brings the schema to the version of this program.
 func (s *store) migrate(ctx context.Context) error {
 	return s.transact(ctx, func(t *tx) error {
@@ -133,7 +142,7 @@ func (s *store) migrate(ctx context.Context) error {
 				return err
 			}
 		}
-		if err := t.exec(`CREATE TABLE IF NOT EXISTS webhooks_migrations (version INTEGER NOT NULL PRIMARY KEY)`); err != nil {
+		if err := t.exec(createMigrations); err != nil {
 			return err
 		}
 		var version int
@@ -141,8 +150,7 @@ func (s *store) migrate(ctx context.Context) error {
 			return err
 		}
 		if version > len(migrations) {
-			return fmt.Errorf("%w: its schema has version %d, and this program knows up to %d; run the newer program again, or give this one a queue of its own",
-				errSchema, version, len(migrations))
+			return newerSchema(version)
 		}
 		for ; version < len(migrations); version++ {
 			if err := t.execScript(s.words.Replace(migrations[version])); err != nil {

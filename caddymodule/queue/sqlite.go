@@ -13,7 +13,6 @@ import (
 	"strings"
 
 	"github.com/gofrs/flock"
-	_ "modernc.org/sqlite" // the driver "sqlite"
 )
 
 var sqliteDialect = dialect{
@@ -93,12 +92,16 @@ func createDirectory(path string) error {
 	return nil
 }
 
+// sqliteURI returns the URI of a file, to which parameters can be added.
+func sqliteURI(file string) string {
+	return "file:" + strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(file)
+}
+
 func (s *store) openSQLite(ctx context.Context, file string) error {
-	uri := "file:" + strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(file)
-	if err := checkSQLite(ctx, uri+"?mode=ro"); err != nil {
+	if err := checkSQLite(ctx, file); err != nil {
 		return err
 	}
-	uri += "?_txlock=immediate&_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)" +
+	uri := sqliteURI(file) + "?_txlock=immediate&_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)" +
 		"&_pragma=foreign_keys(ON)&_pragma=cache_size(-16384)&_pragma=wal_autocheckpoint(4000)&_pragma=journal_size_limit(33554432)"
 	var err error
 	if s.write, err = sql.Open("sqlite", uri); err != nil {
@@ -110,31 +113,5 @@ func (s *store) openSQLite(ctx context.Context, file string) error {
 	}
 	s.read.SetMaxOpenConns(readers)
 	s.read.SetMaxIdleConns(readers)
-	return nil
-}
-
-// checkSQLite looks whether the file is a queue, or can become one, and whether
-// it is whole. It reads only: already to open it as a queue would change it.
-func checkSQLite(ctx context.Context, uri string) error {
-	db, err := sql.Open("sqlite", uri)
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	db.SetMaxOpenConns(1)
-	var damage string
-	if err := db.QueryRowContext(ctx, `PRAGMA quick_check(1)`).Scan(&damage); err != nil {
-		return err
-	}
-	if damage != "ok" {
-		return fmt.Errorf("the file is damaged: %s", damage)
-	}
-	var foreign int
-	if err := db.QueryRowContext(ctx, `SELECT count(*) FROM sqlite_master WHERE name NOT LIKE 'webhooks\_%' ESCAPE '\' AND name NOT LIKE 'sqlite\_%' ESCAPE '\'`).Scan(&foreign); err != nil {
-		return err
-	}
-	if foreign > 0 {
-		return errors.New("it is the database of another program")
-	}
 	return nil
 }
