@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-var openMB = flag.Int("open-mb", 100, "how many MB of events the queue of BenchmarkOpen has")
+var openMB = flag.Int("open-mb", 100, "how many MB of events the queue of BenchmarkOpen and BenchmarkCheck has")
 
 // fill stores events of 1.2 kB in a queue, some MB of them, and closes it.
 func fill(b *testing.B, s Settings, mb int) {
@@ -50,6 +50,19 @@ func BenchmarkOpen(b *testing.B) {
 			b.Fatal(err)
 		}
 		b.StartTimer()
+	}
+	reportMilliseconds(b, s.File)
+}
+
+// BenchmarkCheck checks it.
+func BenchmarkCheck(b *testing.B) {
+	s := testSettings(b)
+	s.Size = 1 << 40
+	fill(b, s, *openMB)
+	for b.Loop() {
+		if r, err := Check(b.Context(), s); err != nil || len(r.Problems) > 0 {
+			b.Fatal(r, err)
+		}
 	}
 	reportMilliseconds(b, s.File)
 }

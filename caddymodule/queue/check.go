@@ -1,0 +1,241 @@
+package queue
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+const (
+	// maxMessages is how many problems SQLite reports about a file.
+	maxMessages = 20
+
+	// clockMargin is for windows that end while the check runs.
+	clockMargin = time.Minute
+)
+
+// errNoQueue says that there is nothing to check.
+var errNoQueue = errors.New("there is no queue yet; a gateway creates it when it starts")
+
+// Report is the result of Check.
+type Report struct {
+	Events   int64    `json:"events"`
+	Bytes    int64    `json:"bytes"` // that they take, of Settings.Size
+	Problems []string `json:"problems"`
+}
+
+// Check reads a whole queue and reports what is wrong with it. It changes nothing,
+// and a gateway may use the queue at the same time. SQLite may leave FILE-shm and an
+// empty FILE-wal behind, which the next gateway removes. An error means that the
+// queue could not be checked.
+func Check(ctx context.Context, s Settings) (Report, error) {
+	c := checker{ctx: ctx, now: time.Now, report: Report{Problems: []string{}}}
+	if s.Now != nil {
+		c.now = s.Now
+	}
+	var err error
+	if s.Engine == PostgreSQL {
+		err = c.checkPostgres(s.DSN)
+	} else {
+		err = c.checkFile(Path(s.File))
+	}
+	if isDamage(err) {
+		c.add("%s", damaged(err))
+		err = nil
+	}
+	return c.report, err
+}
+
+// checker is one run of Check.
+type checker struct {
+	ctx    context.Context
+	now    func() time.Time
+	q      *sql.Tx // one snapshot of a queue that may be in use
+	report Report
+}
+
+func (c *checker) add(format string, args ...any) {
+	c.report.Problems = append(c.report.Problems, fmt.Sprintf(format, args...))
+}
+
+func (c *checker) checkFile(file string) error {
+	if _, err := os.Stat(file); errors.Is(err, os.ErrNotExist) {
+		return errNoQueue
+	} else if err != nil {
+		return err
+	}
+	db, err := openReadOnly(file)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	return c.inSnapshot(db, &sql.TxOptions{ReadOnly: true}, func() error {
+		version, err := checkSchema(c.ctx, c.q)
+		if err == nil {
+			err = checkVersion(version)
+		}
+		if err != nil {
+			return err
+		}
+		damage, err := messages(c.ctx, c.q, fmt.Sprintf(`PRAGMA integrity_check(%d)`, maxMessages))
+		if err != nil {
+			return err
+		}
+		c.report.Problems = append(c.report.Problems, damage...)
+		err = c.checkInvariants()
+		if isDamage(err) && len(c.report.Problems) > 0 {
+			return nil // and what is damaged is known
+		}
+		return err
+	})
+}
+
+func (c *checker) checkPostgres(dsn string) error {
+	s, err := openPostgres(dsn, nil)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	return c.inSnapshot(s.read, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}, func() error {
+		if _, err := c.q.ExecContext(c.ctx, `SET LOCAL statement_timeout = 0`); err != nil {
+			return err
+		}
+		version := 0
+		err := c.q.QueryRowContext(c.ctx, `SELECT COALESCE(MAX(version), 0) FROM webhooks_migrations`).Scan(&version)
+		var refused *pgconn.PgError
+		if errors.As(err, &refused) && refused.Code == "42P01" { // no such table
+			return errNoQueue
+		}
+		if err == nil {
+			err = checkVersion(version)
+		}
+		if err != nil {
+			return err
+		}
+		var micros int64
+		if err := c.q.QueryRowContext(c.ctx, `SELECT `+s.serverTime).Scan(&micros); err != nil {
+			return err
+		}
+		c.now = func() time.Time { return time.UnixMicro(micros) } // which the windows go by
+		return c.checkInvariants()
+	})
+}
+
+// inSnapshot runs check in one transaction.
+func (c *checker) inSnapshot(db *sql.DB, options *sql.TxOptions, check func() error) (err error) {
+	if c.q, err = db.BeginTx(c.ctx, options); err != nil {
+		return err
+	}
+	defer func() { _ = c.q.Rollback() }() // there is nothing to commit
+	return check()
+}
+
+// checkVersion returns an error for a schema that the invariants are not written
+// for.
+func checkVersion(version int) error {
+	switch {
+	case version == 0:
+		return errNoQueue
+	case version > len(migrations):
+		return newerSchema(version)
+	case version < len(migrations):
+		return fmt.Errorf("%w: its schema has version %d, and this program checks version %d; start the gateway with this program first",
+			errSchema, version, len(migrations))
+	}
+	return nil
+}
+
+// summands are what webhooks_queue.bytes counts.
+var summands = []string{
+	`SELECT SUM(size) FROM webhooks_events`,
+	`SELECT SUM(size) FROM webhooks_requests`,
+}
+
+// invariants hold for every queue. A query counts the rows that break one, and
+// names the first; $1 is the time.
+var invariants = []struct{ query, problem string }{
+	{
+		`SELECT count(*), CAST(MIN(x.seq) AS TEXT) FROM webhooks_exceptions x
+			WHERE NOT EXISTS (SELECT 1 FROM webhooks_events e WHERE e.seq = x.seq)`,
+		"deferred deliveries without their event: %d, beginning with event number %s",
+	},
+	{
+		`SELECT count(*), MIN(x.name) FROM webhooks_exceptions x
+			WHERE NOT EXISTS (SELECT 1 FROM webhooks_destinations d WHERE d.name = x.name)`,
+		"deferred deliveries without their destination: %d, such as for %s",
+	},
+	{
+		`SELECT count(*), MIN(name) FROM webhooks_destinations
+			WHERE position > (SELECT last FROM webhooks_queue WHERE id = 1)`,
+		"destinations with a position beyond the last event: %d, such as %s",
+	},
+	{
+		`SELECT count(*), CAST(MIN(e.seq) AS TEXT) FROM webhooks_events e
+			WHERE e.shared <> 0 AND NOT EXISTS (SELECT 1 FROM webhooks_requests r WHERE r.first = e.shared)`,
+		"events without the request that brought them: %d, beginning with event number %s",
+	},
+	{
+		`SELECT count(*), CAST(MIN(e.seq) AS TEXT) FROM webhooks_events e
+			WHERE e.expires > $1 AND NOT EXISTS (SELECT 1 FROM webhooks_keys k WHERE k.key = e.key)`,
+		"events without their key, so that duplicates are accepted: %d, beginning with event number %s",
+	},
+}
+
+// checkInvariants adds up the events, and checks what the tables have to do with
+// each other.
+func (c *checker) checkInvariants() error {
+	bytes, err := c.checkTotals()
+	if errors.Is(err, sql.ErrNoRows) {
+		c.add("webhooks_queue is empty")
+	} else if err != nil {
+		return err
+	}
+	c.report.Bytes = bytes
+	for _, invariant := range invariants {
+		var args []any
+		if strings.Contains(invariant.query, "$1") {
+			args = []any{c.now().Add(clockMargin).UnixMicro()}
+		}
+		var n int64
+		var first sql.NullString
+		if err := c.q.QueryRowContext(c.ctx, invariant.query, args...).Scan(&n, &first); err != nil {
+			return err
+		}
+		if n > 0 {
+			c.add(invariant.problem, n, first.String)
+		}
+	}
+	return nil
+}
+
+// checkTotals checks the row of webhooks_queue, and returns how many bytes there
+// are.
+func (c *checker) checkTotals() (bytes int64, err error) {
+	for _, query := range summands {
+		var n int64
+		if err := c.q.QueryRowContext(c.ctx, `SELECT CAST(COALESCE((`+query+`), 0) AS BIGINT)`).Scan(&n); err != nil {
+			return 0, err
+		}
+		bytes += n
+	}
+	var newest, last, counted int64
+	if err := c.q.QueryRowContext(c.ctx, `SELECT count(*), COALESCE(MAX(seq), 0) FROM webhooks_events`).Scan(&c.report.Events, &newest); err != nil {
+		return 0, err
+	}
+	if err := c.q.QueryRowContext(c.ctx, `SELECT last, bytes FROM webhooks_queue WHERE id = 1`).Scan(&last, &counted); err != nil {
+		return bytes, err
+	}
+	if counted != bytes {
+		c.add("webhooks_queue.bytes is %d, but what is stored takes %d", counted, bytes)
+	}
+	if newest > last {
+		c.add(lastTooLow, last, newest)
+	}
+	return bytes, nil
+}
