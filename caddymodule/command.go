@@ -38,11 +38,12 @@ Shows, tries and explains what the webhooks directive does.
   caddy webhooks dead                   what a destination did not take, and why
   caddy webhooks replay --dead          to deliver it again
   caddy webhooks pause|resume|forget NAME
-                                        a destination, by hand`,
+                                        a destination, by hand
+  caddy webhooks check                  whether the queue is intact`,
 		CobraFunc: func(cmd *cobra.Command) {
 			cmd.AddCommand(demoCommand(), providersCommand(), sendCommand(), explainCommand())
 			cmd.AddCommand(deadCommand(), replayCommand(), pauseCommand(), resumeCommand(), forgetCommand())
-			cmd.AddCommand(subscriptionsCommand())
+			cmd.AddCommand(subscriptionsCommand(), checkCommand())
 		},
 	})
 }
@@ -67,6 +68,16 @@ func ownProviders(fl caddycmd.Flags) (map[string]*provider.Provider, error) {
 
 // providersIn compiles the providers that a configuration in JSON defines.
 func providersIn(config []byte) (map[string]*provider.Provider, error) {
+	app, err := appIn(config)
+	if err != nil {
+		return nil, err
+	}
+	return compileProviders(app.Providers)
+}
+
+// appIn returns the webhooks app of a configuration in JSON, as it is configured;
+// the default one if there is none.
+func appIn(config []byte) (*App, error) {
 	var apps struct {
 		Apps struct {
 			Webhooks json.RawMessage `json:"webhooks"`
@@ -75,13 +86,13 @@ func providersIn(config []byte) (map[string]*provider.Provider, error) {
 	if err := json.Unmarshal(config, &apps); err != nil {
 		return nil, err
 	}
-	var app App
+	app := new(App)
 	if apps.Apps.Webhooks != nil {
-		if err := caddy.StrictUnmarshalJSON(apps.Apps.Webhooks, &app); err != nil {
+		if err := caddy.StrictUnmarshalJSON(apps.Apps.Webhooks, app); err != nil {
 			return nil, fmt.Errorf("the webhooks app: %w", err)
 		}
 	}
-	return compileProviders(app.Providers)
+	return app, nil
 }
 
 // addCredentialFlags adds the flags that say how a sample proves itself.
