@@ -112,7 +112,7 @@ func TestRoundTrips(t *testing.T) {
 			if got := len(counter.trips); got == 0 || got > 4 {
 				t.Errorf("%s of %d: %d round trips: %q", what, n, got, counter.trips)
 			}
-				for i := range result.accepted {
+			for i := range result.accepted {
 				if result.accepted[i] == (what == "duplicates") {
 					t.Errorf("%s of %d: %v", what, n, result.accepted)
 					break
