@@ -118,11 +118,13 @@ func (w *worker) finish(f finished) {
 	w.observe(f, outcome, due)
 	switch outcome {
 	case Delivered:
-		w.succeeded(now)
+		w.answered(now)
 		w.settle(d)
 		w.nextInLane(t, d)
 	case Dead:
-		if d.attempts >= t.Attempts {
+		if f.result.isDefinite() {
+			w.answered(now)
+		} else {
 			w.failed(t, f, now)
 		}
 		w.put(d, stateDead, now, f.result)

@@ -2,8 +2,8 @@ package queue
 
 import "time"
 
-// succeeded notes that the destination works.
-func (w *worker) succeeded(now time.Time) {
+// answered notes that the destination works.
+func (w *worker) answered(now time.Time) {
 	if w.down {
 		w.down = false
 		w.next.recovered = w.downSince

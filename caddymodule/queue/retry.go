@@ -26,6 +26,12 @@ func (b Backoff) delay(failures int, random func() float64) time.Duration {
 	return d/2 + time.Duration(float64(d/2)*random())
 }
 
+// isDefinite reports whether the destination says that it will not take the event,
+// which is no failure of the destination.
+func (r Result) isDefinite() bool {
+	return r.Status == http.StatusGone || 300 <= r.Status && r.Status <= 399
+}
+
 func (r Result) isSuccess() bool { return r.Err == nil && 200 <= r.Status && r.Status <= 299 }
 
 // decide says what an attempt leads to, and for Retrying, how long to wait.
@@ -34,8 +40,8 @@ func decide(r Result, attempt, attempts int, backoff Backoff, now time.Time) (Ou
 	switch {
 	case r.isSuccess():
 		return Delivered, 0
-	case r.Status == http.StatusGone || 300 <= r.Status && r.Status <= 399:
-		return Dead, 0 // the destination is not there any more, and says so
+	case r.isDefinite():
+		return Dead, 0
 	case attempt >= attempts:
 		return Dead, 0
 	}

@@ -2,6 +2,7 @@ package queue
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"net/http"
 	"testing"
@@ -128,4 +129,39 @@ func TestDecide(t *testing.T) {
 			t.Errorf("%s: %s after %s, want %s after %s to %s", name, outcome, delay, c.want, c.least, c.most)
 		}
 	}
+}
+
+// TestDefiniteAnswers shows that 410 and redirects say nothing against the
+// destination: it is not down for them, and up again with the first.
+func TestDefiniteAnswers(t *testing.T) {
+	bubble(t, func(t *testing.T, s Settings) {
+		r := &receiver{answer: answers(http.StatusGone)}
+		d := newDestination("a", r.deliver)
+		d.Attempts, d.Concurrency = 1, 1
+		g := start(t, s, d)
+		for i := range 3 * downAfter {
+			if i == 2*downAfter {
+				r.respond(answers(http.StatusFound))
+			}
+			g.keep(t, newEvent(fmt.Sprint(i), ""))
+			time.Sleep(soon)
+		}
+		if lines := g.o.lines("down"); len(lines) > 0 || g.o.count(Dead) != 3*downAfter {
+			t.Errorf("%v, %d dead letters", lines, g.o.count(Dead))
+		}
+		r.respond(answers(500))
+		for i := range downAfter {
+			g.keep(t, newEvent(fmt.Sprint("500-", i), ""))
+			time.Sleep(soon)
+		}
+		if !g.status(t, "a").Down {
+			t.Error("it is not down")
+		}
+		r.respond(answers(http.StatusGone))
+		g.keep(t, newEvent("gone", ""))
+		time.Sleep(2 * maxProbeInterval)
+		if g.status(t, "a").Down || len(g.o.lines("up")) != 1 {
+			t.Error("it answers, and is down")
+		}
+	})
 }
