@@ -96,7 +96,7 @@ func TestReady(t *testing.T) {
 	wantAdmin(t, "GET", "/webhooks/ready", "", 200, `{"ready":true}`)
 	wantAdmin(t, "GET", "/webhooks/dead", "", 200, `[]`)
 	waitBacklog(t, "app", 0)
-	wantAdmin(t, "GET", "/webhooks/destinations", "", 200, `[{"deliver":"app","configured":true,"here":true,"paused":false,"down":false,"backlog":0,"dead_letters":0}]`)
+	wantAdmin(t, "GET", "/webhooks/destinations", "", 200, `[{"deliver":"app","configured":true,"here":true,"paused":false,"down":false,"backlog":0,"dead_letters":0,"gateway":"…`)
 	wantAdmin(t, "GET", "/webhooks/nothing", "", 404, `{"error":"there is nothing at /webhooks/nothing; …`)
 	loadNothing(t)
 	wantAdmin(t, "GET", "/webhooks/ready", "", 200, `{"ready":true}`)
@@ -236,6 +236,9 @@ func TestPause(t *testing.T) {
 // ages are what differs in two runs of a command.
 var ages = regexp.MustCompile(`\b\d+s\b|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`)
 
+// gateways are the names that gateways give themselves.
+var gateways = regexp.MustCompile(`\S+-[a-z2-7]{8}\b`)
+
 // logged returns the message of the line of the log that Caddy makes of an error
 // of a command where there is no terminal.
 func logged(line string) string {
@@ -255,6 +258,8 @@ func TestRunQueueCommands(t *testing.T) {
 	waitFor(t, func() bool { return gauge(t, "dead_letters", "crm") == 1 })
 	sendNotifly(t, secret, "2")
 	waitFor(t, func() bool { return gauge(t, "dead_letters", "crm") == 2 })
+	waitDelivered(t, "crm")
+	waitDelivered(t, "archive")
 
 	for _, c := range []struct {
 		args string
@@ -265,6 +270,10 @@ func TestRunQueueCommands(t *testing.T) {
 		{"dead", true, `ID                                    PROVIDER  EVENT  TYPE             DELIVER  ATTEMPTS  STATUS  AGE
 ` + keyOf("2") + `  notifly   2      message.created  crm      2         502     AGE
 ` + keyOf("1") + `  notifly   1      message.created  crm      2         502     AGE
+`, nil},
+		{"destinations", true, `NAME     STATE       BACKLOG  OLDEST  DEAD  GATEWAY
+archive  delivering  0        -       0     GATEWAY *
+crm      delivering  0        -       2     GATEWAY *
 `, nil},
 		{"dead --limit 1 --json", true, `[
   {
@@ -354,6 +363,7 @@ last answer  the crm is <away>
 			c.do()
 		}
 		out, errs, ok := run(t, "", append(strings.Fields(c.args), "--address", adminAddress)...)
+		out = gateways.ReplaceAllString(out, "GATEWAY")
 		if got := ages.ReplaceAllString(out+logged(errs), "AGE"); ok != c.ok || got != c.want {
 			t.Errorf("%s: %v\n%s\nwant\n%s", c.args, ok, got, c.want)
 		}

@@ -35,6 +35,7 @@ Shows, tries and explains what the webhooks directive does.
                                         what becomes of a payload, offline
   caddy webhooks subscriptions plan     what would change at the providers, by
                                         their own APIs; apply makes it so
+  caddy webhooks destinations           what waits for each, and who works it
   caddy webhooks dead                   what a destination did not take, and why
   caddy webhooks replay --dead          to deliver it again
   caddy webhooks pause|resume|forget NAME
@@ -42,7 +43,7 @@ Shows, tries and explains what the webhooks directive does.
   caddy webhooks check                  whether the queue is intact`,
 		CobraFunc: func(cmd *cobra.Command) {
 			cmd.AddCommand(demoCommand(), providersCommand(), sendCommand(), explainCommand())
-			cmd.AddCommand(deadCommand(), replayCommand(), pauseCommand(), resumeCommand(), forgetCommand())
+			cmd.AddCommand(destinationsCommand(), deadCommand(), replayCommand(), pauseCommand(), resumeCommand(), forgetCommand())
 			cmd.AddCommand(subscriptionsCommand(), checkCommand())
 		},
 	})

@@ -84,7 +84,7 @@ func TestOneDestinationFails(t *testing.T) {
 	waitFor(t, func() bool { return len(g.logLines("a destination is down", `"deliver":"fails"`)) == 1 })
 	_, answer := adminGet(t, "/webhooks/destinations")
 	if !strings.Contains(answer, `{"deliver":"fails","configured":true,"here":true,"paused":false,"down":true,`) ||
-		!strings.Contains(answer, `{"deliver":"works","configured":true,"here":true,"paused":false,"down":false,"backlog":0,"dead_letters":0}`) {
+		!strings.Contains(answer, `{"deliver":"works","configured":true,"here":true,"paused":false,"down":false,"backlog":0,"dead_letters":0,"gateway":"`) {
 		t.Error(answer)
 	}
 	// What goes wrong a thousand times does not flood the log.

@@ -21,10 +21,19 @@ func (q *Queue) Status(ctx context.Context) ([]DestinationStatus, error) {
 	if err != nil {
 		return nil, unavailable(ctx, err)
 	}
+	living := map[string][]string{q.holder: nil}
+	if q.shared() {
+		if living, err = q.livingGateways(ctx); err != nil {
+			return nil, unavailable(ctx, err)
+		}
+	}
 	all := make([]DestinationStatus, len(rows))
 	byName := make(map[string]*DestinationStatus, len(rows))
 	for i, r := range rows {
 		all[i] = DestinationStatus{Deliver: r.name, Configured: !r.isOrphan(), Paused: r.paused}
+		if _, isLiving := living[r.holder]; isLiving {
+			all[i].Gateway = r.holder
+		}
 		byName[r.name] = &all[i]
 		if err := q.addLog(ctx, &all[i], r); err != nil {
 			return nil, unavailable(ctx, err)

@@ -250,7 +250,7 @@ type DestinationStatus struct {
 	// Configured is false for a name that has left the configuration.
 	Configured bool `json:"configured"`
 
-	// Here is true where this gateway works it, and not another one.
+	// Here is true if this gateway works it, and not another one.
 	Here bool `json:"here"`
 
 	Paused bool `json:"paused"`
@@ -266,6 +266,10 @@ type DestinationStatus struct {
 	OldestUndelivered time.Time `json:"oldest_undelivered,omitzero"`
 
 	DeadLetters int64 `json:"dead_letters"`
+
+	// Gateway names the gateway that works it: the host, and what tells it from others
+	// there. Empty while none does.
+	Gateway string `json:"gateway,omitempty"`
 }
 
 // DeadLetter is an event that a destination did not take.
