@@ -58,7 +58,7 @@ func openPostgres(dsn string, tracer pgx.QueryTracer) (*store, error) {
 	}
 	var set strings.Builder
 	for _, parameter := range session {
-		if _, ok := config.RuntimeParams[parameter.name]; !ok {
+		if _, ok := config.RuntimeParams[parameter.name]; !ok && !strings.Contains(config.RuntimeParams["options"], parameter.name) {
 			fmt.Fprintf(&set, "SET %s = %s;", parameter.name, parameter.value)
 		}
 	}

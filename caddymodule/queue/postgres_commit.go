@@ -151,7 +151,14 @@ const maxIdle = time.Second
 // dropStale closes the connection that writes if an error shows that another one
 // may do better: it is broken, or its server takes no writes.
 func (s *store) dropStale(err error) {
-	if err == nil || s.conn == nil || !isStale(err) {
+	if err != nil && isStale(err) {
+		s.drop()
+	}
+}
+
+// drop closes the connection that writes.
+func (s *store) drop() {
+	if s.conn == nil {
 		return
 	}
 	_ = s.conn.Raw(func(any) error { return driver.ErrBadConn })

@@ -34,6 +34,7 @@ func (q *Queue) keepHouse() {
 			swept = q.now()
 			if q.store.shared {
 				q.declare() // names that only a gateway had that has died
+				q.forgetGateways()
 			}
 		}
 		destinations, err := q.store.destinations(q.ctx)
@@ -110,6 +111,16 @@ func (q *Queue) forgetKeys(ctx context.Context) error {
 		return int64(len(keys)), err
 	})
 	return err
+}
+
+// forgetGateways removes the rows of gateways that have died.
+func (q *Queue) forgetGateways() {
+	err := q.do(func(t *tx) error {
+		return t.exec(`DELETE FROM webhooks_gateways WHERE until < `+t.store.serverTime+` - $1`, time.Hour.Microseconds())
+	})
+	if err != nil && q.ctx.Err() == nil {
+		q.logFailure("cannot remove the rows of gateways that have died; trying again", err)
+	}
 }
 
 // logged is what a sweep knows of an event.

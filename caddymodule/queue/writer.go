@@ -282,7 +282,7 @@ func (w *writer) commit(group []*change) error {
 	}
 	era, err := w.check(result, head)
 	if err != nil {
-		w.store.disconnect()
+		w.store.drop()
 		return fmt.Errorf("%w: %w", errCommit, err)
 	}
 	begin := 0
