@@ -21,6 +21,11 @@ const (
 	// leaseRenewal is how often it renews it.
 	leaseRenewal = time.Second
 
+	// renewTimeout ends an attempt to renew it, and renewRetry is how long to wait
+	// after one that failed: a server that was away may be back in time.
+	renewTimeout = 2 * time.Second
+	renewRetry   = 100 * time.Millisecond
+
 	// leaseMargin is how long before its end a gateway that could not renew its lease
 	// ends its attempts.
 	leaseMargin = time.Second
@@ -100,16 +105,19 @@ func (q *Queue) kickMembership() {
 
 // keepMembership renews the lease, and keeps to this gateway's share.
 func (q *Queue) keepMembership() {
-	ticker := time.NewTicker(leaseRenewal)
-	defer ticker.Stop()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
 	for {
-		if err := q.renew(); err == nil {
+		if err := q.renew(); err != nil {
+			timer.Reset(renewRetry)
+		} else {
+			timer.Reset(leaseRenewal)
 			if err := q.share(); err != nil && q.ctx.Err() == nil {
 				q.log().Warn("cannot read who shares the queue; trying again", zap.Error(err))
 			}
 		}
 		select {
-		case <-ticker.C:
+		case <-timer.C:
 		case <-q.members.kick:
 		case <-q.ctx.Done():
 			return
@@ -119,7 +127,7 @@ func (q *Queue) keepMembership() {
 
 // renew renews the lease.
 func (q *Queue) renew() error {
-	ctx, cancel := context.WithTimeout(q.ctx, leaseTime-leaseMargin)
+	ctx, cancel := context.WithTimeout(q.ctx, renewTimeout)
 	defer cancel()
 	names, err := json.Marshal(slices.Sorted(maps.Keys(q.names())))
 	if err != nil {
@@ -286,7 +294,7 @@ var errStale = errors.New("the server is not the one that events are stored at")
 
 // readLogState finds out how far the log is in an era, and what time it is there.
 func (q *Queue) readLogState(e *era) error {
-	ctx, cancel := context.WithTimeout(e, leaseTime-leaseMargin)
+	ctx, cancel := context.WithTimeout(e, renewTimeout)
 	defer cancel()
 	begun := q.now()
 	return q.store.keepQuery(ctx, `SELECT last, bytes, `+q.store.timeline+`, `+q.store.serverTime+` FROM webhooks_queue WHERE id = 1`, nil, func(rows *sql.Rows) error {
