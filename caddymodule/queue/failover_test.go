@@ -1,0 +1,248 @@
+package queue
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/queue/pgtest"
+)
+
+// replicated is a primary and its standby, with a proxy between them.
+type replicated struct {
+	primary, standby *pgtest.Server
+	replication      *pgtest.Proxy
+	dsn              string // of a database, at the primary
+}
+
+func replicate(t *testing.T) *replicated {
+	t.Helper()
+	primary := pgtest.Start(t)
+	r := &replicated{primary: primary, dsn: primary.Database(t), replication: pgtest.NewProxy(t, primary.Address())}
+	r.standby = primary.Standby(t, r.replication.Address())
+	return r
+}
+
+// failoverApp is an application before and after a failover. It checks the order of
+// the events that are stored afterwards, whose keys begin with "key-".
+type failoverApp struct {
+	before receiver
+	after  prefixes
+}
+
+func newFailoverApp(t *testing.T, answer func(context.Context, *Delivery) Result) *failoverApp {
+	a := &failoverApp{after: prefixes{t: t, running: make(map[string]bool), delivered: make(map[int]bool)}}
+	a.before.answer, a.after.answer = answer, answer
+	return a
+}
+
+func (a *failoverApp) deliver(ctx context.Context, d *Delivery) Result {
+	if strings.HasPrefix(d.PartitionKey, "key-") {
+		return a.after.deliver(ctx, d)
+	}
+	return a.before.deliver(ctx, d)
+}
+
+// wants fails the test unless n events with a prefix came before the failover, and
+// so many after it.
+func (a *failoverApp) wants(t *testing.T, name string, n int, prefix string, after int) {
+	t.Helper()
+	counts := a.before.counts()
+	for i := range n {
+		if id := fmt.Sprint(prefix, i); counts[id] == 0 {
+			t.Errorf("%s: %s is lost", name, id)
+		}
+	}
+	if lost := after - len(a.after.counts()); lost != 0 {
+		t.Errorf("%s: %d of %d events that were stored after the failover are lost", name, lost, after)
+	}
+}
+
+// repeats returns how many deliveries there were beside the first one of each event.
+func (a *failoverApp) repeats() (n int) {
+	for _, r := range []*receiver{&a.before, &a.after.receiver} {
+		n += len(r.all()) - len(r.counts())
+	}
+	return n
+}
+
+// insist stores an event, again and again until it is stored.
+func (g *gateway) insist(t testing.TB, id, key string) {
+	t.Helper()
+	eventually(t, "that "+id+" is stored", func() bool {
+		_, err := g.g.Store(context.Background(), []*Event{newEvent(id, key)})
+		return err == nil
+	})
+}
+
+// storeAfter stores n events of ten keys after a failover, whose ids count from
+// first. Those of one key come in order, from all gateways in turn.
+func storeAfter(t *testing.T, gateways []*gateway, first, n int) {
+	t.Helper()
+	var wg sync.WaitGroup
+	for key := range 10 {
+		wg.Go(func() {
+			for i := first + key; i < first+n; i += 10 {
+				gateways[i/10%len(gateways)].insist(t, fmt.Sprint(i), fmt.Sprint("key-", key))
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// storeEverywhere stores n events, whose ids begin with a prefix.
+func storeEverywhere(t *testing.T, gateways []*gateway, prefix string, n int) {
+	t.Helper()
+	var wg sync.WaitGroup
+	for part := range 8 {
+		wg.Go(func() {
+			for i := part; i < n; i += 8 {
+				gateways[i%len(gateways)].insist(t, fmt.Sprint(prefix, i), fmt.Sprint(prefix, part))
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// drainAll waits until all gateways say that destinations have nothing left.
+func drainAll(t *testing.T, gateways []*gateway, names ...string) {
+	t.Helper()
+	for _, g := range gateways {
+		eventually(t, "an empty backlog", func() bool {
+			all, err := g.q.Status(t.Context())
+			if err != nil {
+				return false
+			}
+			for _, s := range all {
+				for _, name := range names {
+					if s.Deliver == name && s.Backlog > 0 {
+						return false
+					}
+				}
+				if s.DeadLetters > 0 {
+					t.Errorf("%+v", s)
+				}
+			}
+			return true
+		})
+	}
+}
+
+// TestFailover promotes a standby that lacks the last events, which are answered and
+// delivered: the numbers of these events are given to others, and none of those is
+// passed over.
+func TestFailover(t *testing.T) {
+	for name, c := range map[string]struct{ dies, inTurn bool }{
+		"the old primary dies":                 {dies: true},
+		"the old primary lives":                {},
+		"one gateway stays at the old primary": {inTurn: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := replicate(t)
+			apps := map[string]*failoverApp{
+				"a":    newFailoverApp(t, slow(2*time.Millisecond)),
+				"b":    newFailoverApp(t, unreliable(4*time.Millisecond)),
+				"held": newFailoverApp(t, answers(200)), // paused during the failover
+			}
+			var lines []*pgtest.Proxy
+			var gateways []*gateway
+			for range 2 {
+				line := pgtest.NewProxy(t, r.primary.Address())
+				lines = append(lines, line)
+				gateways = append(gateways, start(t, quietly(postgresSettings(t, line.DSN(r.dsn))),
+					ordered("a", apps["a"].deliver), ordered("b", apps["b"].deliver), ordered("held", apps["held"].deliver)))
+			}
+			if err := gateways[0].q.Pause(t.Context(), "held"); err != nil {
+				t.Fatal(err)
+			}
+			storeEverywhere(t, gateways, "kept-", 200)
+			r.standby.WaitFor(t, r.primary)
+			r.replication.Stick(true)
+			storeEverywhere(t, gateways, "lost-", 300)
+			drainAll(t, gateways, "a", "b")
+
+			begun := time.Now()
+			if c.dies {
+				r.primary.Kill(t)
+			}
+			r.standby.Promote(t)
+			promotion := time.Since(begun)
+			begun = time.Now()
+			follow := func(line *pgtest.Proxy) {
+				line.Switch(r.standby.Address())
+				line.Cut()
+			}
+			follow(lines[0])
+			n := 0
+			if c.inTurn {
+				n = 400
+				storeAfter(t, gateways[:1], 0, n)
+				// The other one goes on as if nothing had happened. What it stores is lost, and
+				// the log of the new primary is soon longer than the one that it knows.
+				for range 10 {
+					time.Sleep(100 * time.Millisecond)
+					storeAfter(t, gateways[:1], n, 20)
+					storeEverywhere(t, gateways[1:], fmt.Sprint("split-", n, "-"), 20)
+					n += 20
+				}
+			}
+			follow(lines[1])
+			for _, g := range gateways {
+				g.insist(t, "first", "")
+			}
+			answering := time.Since(begun)
+			storeAfter(t, gateways, n, 420)
+			n += 420
+			eventually(t, "that it is resumed", func() bool { return gateways[1].q.Resume(t.Context(), "held") == nil })
+			drainAll(t, gateways, "a", "b", "held")
+			for name, app := range apps {
+				app.wants(t, name, 200, "kept-", n)
+				if app.before.counts()["first"] == 0 {
+					t.Errorf("%s: the first event is lost", name)
+				}
+			}
+			t.Logf("promotion took %v; both gateways answered %v after the switch, and all was delivered after %v; %d repeats of %d",
+				promotion, answering, time.Since(begun), apps["a"].repeats(), 501+n)
+		})
+	}
+}
+
+// TestProgressOfAnotherTimeline writes progress for a lease that another server has
+// granted, and a position beyond the log: neither is written.
+func TestProgressOfAnotherTimeline(t *testing.T) {
+	g := start(t, quietly(postgresSettings(t, sharedServer.database(t))), newDestination("a", new(receiver).deliver))
+	g.keep(t, newEvents(1)...)
+	g.drain(t, "a")
+	eventually(t, "that it is written", func() bool { return g.number(t, `SELECT position FROM webhooks_destinations`) == 1 })
+	lease := g.number(t, `SELECT lease FROM webhooks_destinations`)
+	timeline := g.q.currentEra().timeline
+	for name, c := range map[string]struct {
+		progress
+		lost bool
+	}{
+		"another timeline": {progress{timeline: "00000002", position: 0}, true},
+		"no timeline":      {progress{position: 0}, true},
+		"another lease":    {progress{timeline: timeline, lease: lease + 1, position: 0}, true},
+		"beyond the log":   {progress{timeline: timeline, position: 2}, true},
+		"right":            {progress{timeline: timeline, position: 1, begun: 1}, false},
+	} {
+		p := c.progress
+		p.name = "a"
+		if p.lease == 0 {
+			p.lease = lease
+		}
+		if err := g.q.writer.do(t.Context(), &change{progress: &p}); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if p.lost != c.lost {
+			t.Errorf("%s: lost is %t", name, p.lost)
+		}
+		if n := g.number(t, `SELECT position FROM webhooks_destinations`); n != 1 {
+			t.Errorf("%s: the position is %d", name, n)
+		}
+	}
+}
