@@ -2,11 +2,15 @@ package queue
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/queue/pgtest"
 )
@@ -245,4 +249,100 @@ func TestProgressOfAnotherTimeline(t *testing.T) {
 			t.Errorf("%s: the position is %d", name, n)
 		}
 	}
+}
+
+// TestStandbyInDSN has a DSN name the standby first: the gateways use the primary.
+func TestStandbyInDSN(t *testing.T) {
+	t.Parallel()
+	r := replicate(t)
+	r.replication.Delay(500 * time.Millisecond)
+	a, b := new(receiver), new(receiver)
+	dsn := strings.Replace(r.dsn, r.primary.Address(), r.standby.Address()+","+r.primary.Address(), 1)
+	gateways := share(t, dsn, 2, newDestination("a", a.deliver), ordered("b", b.deliver))
+	storeEverywhere(t, gateways, "", 400)
+	drainAll(t, gateways, "a", "b")
+	a.wantEachOnce(t, 400)
+	b.wantEachOnce(t, 400)
+
+	// A worker's read fails at the standby, also one that finds nothing.
+	s, err := openPostgres(strings.Replace(r.dsn, r.primary.Address(), r.standby.Address(), 1)+"&target_session_attrs=any", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.close()
+	r.standby.WaitFor(t, r.primary)
+	const query = `SELECT 1 FROM webhooks_exceptions WHERE name = 'nothing'`
+	for _, c := range []struct{ query, code string }{{query, ""}, {query + ` AND ` + s.isPrimary, inRecovery}} {
+		err := s.query(t.Context(), c.query, nil, func(*sql.Rows) error { return nil })
+		if codeOf(err) != c.code {
+			t.Errorf("%s: %v", c.query, err)
+		}
+	}
+	// Nor does a read of the log go past what the server has.
+	q := &Queue{store: s, ctx: t.Context(), writer: new(writer)}
+	after := func(timeline string) (int64, error) {
+		_, pos, err := q.after(newEra(timeline), 300, 500, testSource, 256, windowBytes)
+		return pos, err
+	}
+	if pos, err := after("00000001"); codeOf(err) != inRecovery || pos != 300 {
+		t.Errorf("at the standby: %d, %v", pos, err)
+	}
+	r.standby.Promote(t)
+	if pos, err := after("00000001"); !errors.Is(err, errStale) || pos != 300 {
+		t.Errorf("on another timeline: %d, %v", pos, err)
+	}
+	if pos, err := after("00000002"); err != nil || pos != 400 {
+		t.Errorf("at the primary: %d, %v", pos, err)
+	}
+}
+
+// TestReadsAtStandby has connections that are made later reach a standby that is
+// late, as those of a proxy that balances reads do: what they read is old, and
+// nothing is lost by it.
+func TestReadsAtStandby(t *testing.T) {
+	t.Parallel()
+	r := replicate(t)
+	r.replication.Delay(500 * time.Millisecond)
+	line := pgtest.NewProxy(t, r.primary.Address())
+	a, b := new(receiver), newFailoverApp(t, unreliable(4*time.Millisecond))
+	a.answer = unreliable(4 * time.Millisecond)
+	dsn := line.DSN(r.dsn) + "&target_session_attrs=any"
+	var gateways []*gateway
+	for range 2 {
+		d := newDestination("a", a.deliver)
+		d.Attempts = 1000
+		gateways = append(gateways, start(t, quietly(postgresSettings(t, dsn)), d, ordered("b", b.deliver)))
+		whoWorks(t, gateways, "a")
+	}
+	n := 0
+	for round := range 10 {
+		line.Switch([]string{r.standby.Address(), r.primary.Address()}[round%2])
+		for _, g := range gateways {
+			// The connections that write stay.
+			_ = g.q.store.dropStaleReaders(errStale)
+		}
+		for range 6 {
+			time.Sleep(50 * time.Millisecond)
+			storeAfter(t, gateways, n, 10)
+			n += 10
+		}
+	}
+	drainAll(t, gateways, "a", "b")
+	if got := len(a.counts()); got != n {
+		t.Errorf("%d of %d came", got, n)
+	}
+	b.wants(t, "b", 0, "", n)
+	t.Logf("%d events, %d attempts at a, %d at b", n, len(a.all()), len(b.after.all()))
+}
+
+// codeOf returns the code of an error of the server, empty for none.
+func codeOf(err error) string {
+	var refused *pgconn.PgError
+	switch {
+	case errors.As(err, &refused):
+		return refused.Code
+	case err != nil:
+		return err.Error()
+	}
+	return ""
 }

@@ -55,7 +55,7 @@ func (w *worker) releaseKey(key string) error {
 	var d *delivery
 	var seq int64
 	err := w.q.read(w.era, `SELECT seq, attempts FROM webhooks_exceptions
-		WHERE name = $1 AND partition_key = $2 AND state = 'parked' ORDER BY seq LIMIT 1`,
+		WHERE name = $1 AND partition_key = $2 AND state = 'parked' AND `+w.q.store.isPrimary+` ORDER BY seq LIMIT 1`,
 		[]any{w.name, key}, func(rows *sql.Rows) error {
 			d = &delivery{row: true, kept: true, since: w.q.now()}
 			return rows.Scan(&seq, &d.attempts)

@@ -22,7 +22,9 @@ func (s *store) scanEvent(rows *sql.Rows) (*Event, error) {
 	return e, err
 }
 
-// read is a query of a worker. It ends with the era, when others may take over.
+// read is a query of a worker. It ends with the era, when others may take over. A
+// standby that is late must not answer it: either the query contains isPrimary, or
+// its caller knows what the answer must contain.
 func (q *Queue) read(e *era, query string, args []any, scan func(rows *sql.Rows) error) error {
 	ctx, cancel := context.WithTimeout(q.ctx, readTimeout)
 	defer cancel()
@@ -53,7 +55,8 @@ func (q *Queue) load(e *era, seqs []int64) ([]*Event, error) {
 	return events, q.loadRequests(e, events)
 }
 
-// loadRequests reads the requests that events share with others.
+// loadRequests reads the requests that events share with others. One that is not
+// there is errStale.
 func (q *Queue) loadRequests(e *era, events []*Event) error {
 	requests := make(map[int64]*Request)
 	var firsts []int64
@@ -70,12 +73,18 @@ func (q *Queue) loadRequests(e *era, events []*Event) error {
 	if len(firsts) == 0 {
 		return nil
 	}
-	return q.read(e, `SELECT first, request FROM webhooks_requests WHERE first `+q.store.isListed(1), []any{q.store.list(firsts)},
+	found := 0
+	err := q.read(e, `SELECT first, request FROM webhooks_requests WHERE first `+q.store.isListed(1), []any{q.store.list(firsts)},
 		func(rows *sql.Rows) error {
 			var first int64
 			var request []byte
 			err := rows.Scan(&first, &request)
 			requests[first].Bytes = request
+			found++
 			return err
 		})
+	if err == nil && found != len(firsts) {
+		return q.store.dropStaleReaders(errStale)
+	}
+	return err
 }

@@ -20,6 +20,7 @@ var postgresDialect = dialect{
 	lockSchema: `SELECT pg_advisory_xact_lock(7310018)`,
 	serverTime: pgClock,
 	timeline:   pgTimeline,
+	isPrimary:  `(SELECT ` + pgTimeline + `) IS NOT NULL`, // as a subquery it does not depend on rows
 
 	placeholder: func(n int) string { return "$" + strconv.Itoa(n) },
 

@@ -16,8 +16,9 @@ import (
 )
 
 var sqliteDialect = dialect{
-	words:    strings.NewReplacer("{seq}", "INTEGER", "{blob}", "BLOB", "{without_rowid}", "WITHOUT ROWID"),
-	timeline: `''`,
+	words:     strings.NewReplacer("{seq}", "INTEGER", "{blob}", "BLOB", "{without_rowid}", "WITHOUT ROWID"),
+	timeline:  `''`,
+	isPrimary: `TRUE`,
 
 	placeholder: func(int) string { return "?" },
 

@@ -47,6 +47,7 @@ type dialect struct {
 	lockSchema string            // serializes migrations
 	serverTime string            // an expression for the time that all gateways go by
 	timeline   string            // an expression that names the history of the server
+	isPrimary  string            // a condition that fails at a standby, also if there are no rows
 
 	// placeholder is that of many parameters: SQLite takes names everywhere, but
 	// looks for each of them among all.

@@ -357,7 +357,7 @@ func (w *worker) readPaused() error {
 	if !w.pausing.Swap(false) {
 		return nil
 	}
-	err := w.q.read(w.era, `SELECT paused FROM webhooks_destinations WHERE name = $1`, []any{w.name},
+	err := w.q.read(w.era, `SELECT paused FROM webhooks_destinations WHERE name = $1 AND `+w.q.store.isPrimary, []any{w.name},
 		func(rows *sql.Rows) error { return rows.Scan(&w.paused) })
 	if err != nil {
 		w.pausing.Store(true)
@@ -456,7 +456,7 @@ func (w *worker) readDue(t target, now time.Time) error {
 	var seqs []int64
 	bytes := windowBytes - w.bytes
 	err := w.q.read(w.era, `SELECT x.seq, x.size, x.attempts, x.replay FROM webhooks_exceptions x
-		WHERE x.name = $1 AND x.state = 'retry' AND x.due <= $2 ORDER BY `+order+` LIMIT $3`,
+		WHERE x.name = $1 AND x.state = 'retry' AND x.due <= $2 AND `+w.q.store.isPrimary+` ORDER BY `+order+` LIMIT $3`,
 		[]any{w.name, w.q.store.micros(now), want + len(w.open) + w.next.size() + w.writing.size()},
 		func(rows *sql.Rows) error {
 			d := &delivery{row: true, kept: true, since: now}
@@ -526,7 +526,7 @@ func (w *worker) readNextDue(now time.Time) error {
 		}
 	}
 	from := w.q.store.micros(now)
-	return w.q.read(w.era, `SELECT due FROM webhooks_exceptions WHERE name = $1 AND state = 'retry' AND due > $2 ORDER BY due LIMIT 1`,
+	return w.q.read(w.era, `SELECT due FROM webhooks_exceptions WHERE name = $1 AND state = 'retry' AND due > $2 AND `+w.q.store.isPrimary+` ORDER BY due LIMIT 1`,
 		[]any{w.name, from}, func(rows *sql.Rows) error {
 			var due int64
 			err := rows.Scan(&due)
