@@ -88,6 +88,7 @@ func (q *Queue) beginEra(s logState) *era {
 	}
 	m.era = e
 	m.mu.Unlock()
+	q.store.epoch.Add(1) // some connections may lead to the server before
 	q.writer.restart(e, s)
 	q.counting.Lock()
 	clear(q.counters)

@@ -2,6 +2,7 @@ package queue
 
 import (
 	"context"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"regexp"
@@ -81,14 +82,33 @@ func openPostgres(dsn string, tracer pgx.QueryTracer) (*store, error) {
 	writing.OnNotice = func(_ *pgconn.PgConn, notice *pgconn.Notice) {
 		s.warned = s.warned || notice.SeverityUnlocalized == "WARNING"
 	}
-	s.write = stdlib.OpenDB(*writing)
+	noteEpoch, checkEpoch := stdlib.OptionBeforeConnect(s.noteEpoch), stdlib.OptionResetSession(s.checkEpoch)
+	s.write = stdlib.OpenDB(*writing, noteEpoch, checkEpoch)
 	s.write.SetMaxOpenConns(1)
-	s.read = stdlib.OpenDB(*config)
+	s.read = stdlib.OpenDB(*config, noteEpoch, checkEpoch)
 	s.read.SetMaxOpenConns(readers)
 	s.read.SetMaxIdleConns(readers)
-	s.keep = stdlib.OpenDB(*config)
+	s.keep = stdlib.OpenDB(*config, noteEpoch, checkEpoch)
 	s.keep.SetMaxOpenConns(1)
 	return s, nil
+}
+
+// noteEpoch makes a new connection remember the epoch in which it was begun.
+func (s *store) noteEpoch(_ context.Context, config *pgx.ConnConfig) error {
+	epoch, afterConnect := s.epoch.Load(), config.AfterConnect
+	config.AfterConnect = func(ctx context.Context, conn *pgconn.PgConn) error {
+		conn.CustomData()["epoch"] = epoch
+		return afterConnect(ctx, conn)
+	}
+	return nil
+}
+
+// checkEpoch refuses a connection that rested if it is of an earlier epoch.
+func (s *store) checkEpoch(_ context.Context, conn *pgx.Conn) error {
+	if conn.PgConn().CustomData()["epoch"] != s.epoch.Load() {
+		return driver.ErrBadConn
+	}
+	return nil
 }
 
 // namesTarget matches a DSN that says which servers are good enough.

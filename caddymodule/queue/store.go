@@ -8,6 +8,7 @@ import (
 	"math/bits"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -28,6 +29,10 @@ type store struct {
 	clock
 	lock *flock.Flock // of SQLite's file
 	file *openFile    // SQLite's
+
+	// epoch counts how often the server may have been replaced: a connection that is
+	// older is not used again.
+	epoch atomic.Int64
 
 	// Of the one goroutine that writes.
 	conn     *sql.Conn
@@ -234,13 +239,12 @@ func (s *store) query(ctx context.Context, query string, args []any, scan func(r
 	return s.dropStaleReaders(eachRow(rows, err, scan))
 }
 
-// dropStaleReaders closes the connections that rest if an error says that their
-// server is not the one to read from, and returns the error.
+// dropStaleReaders begins an epoch if an error says that the server is not the one
+// to read from, and returns the error.
 func (s *store) dropStaleReaders(err error) error {
 	var refused *pgconn.PgError
 	if errors.Is(err, errStale) || errors.As(err, &refused) && isStale(err) {
-		s.read.SetMaxIdleConns(0)
-		s.read.SetMaxIdleConns(readers)
+		s.epoch.Add(1)
 	}
 	return err
 }
@@ -248,13 +252,7 @@ func (s *store) dropStaleReaders(err error) error {
 // keepQuery is like query, on the connection that keeps the lease.
 func (s *store) keepQuery(ctx context.Context, query string, args []any, scan func(rows *sql.Rows) error) error {
 	rows, err := s.keep.QueryContext(ctx, query, args...)
-	err = eachRow(rows, err, scan)
-	var refused *pgconn.PgError
-	if errors.Is(err, errStale) || errors.As(err, &refused) && isStale(err) {
-		s.keep.SetMaxIdleConns(0)
-		s.keep.SetMaxIdleConns(1)
-	}
-	return err
+	return s.dropStaleReaders(eachRow(rows, err, scan))
 }
 
 // prepareRead prepares a statement once; on each connection, the pool does it.
