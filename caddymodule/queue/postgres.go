@@ -64,9 +64,7 @@ func openPostgres(dsn string, tracer pgx.QueryTracer) (*store, error) {
 			fmt.Fprintf(&set, "SET %s = %s;", parameter.name, parameter.value)
 		}
 	}
-	config.AfterConnect = func(ctx context.Context, conn *pgconn.PgConn) error {
-		return conn.Exec(ctx, set.String()).Close()
-	}
+	config.AfterConnect = execAfterConnect(set.String())
 	if _, ok := config.RuntimeParams["application_name"]; !ok {
 		config.RuntimeParams["application_name"] = "caddy-webhooks"
 	}
@@ -88,9 +86,19 @@ func openPostgres(dsn string, tracer pgx.QueryTracer) (*store, error) {
 	s.read = stdlib.OpenDB(*config, noteEpoch, checkEpoch)
 	s.read.SetMaxOpenConns(readers)
 	s.read.SetMaxIdleConns(readers)
-	s.keep = stdlib.OpenDB(*config, noteEpoch, checkEpoch)
+	// A lease need not be on disk, and must not wait for a standby.
+	keeping := config.Copy()
+	keeping.AfterConnect = execAfterConnect(set.String() + "SET synchronous_commit = off")
+	s.keep = stdlib.OpenDB(*keeping, noteEpoch, checkEpoch)
 	s.keep.SetMaxOpenConns(1)
 	return s, nil
+}
+
+// execAfterConnect returns what runs a script on a new connection.
+func execAfterConnect(script string) func(context.Context, *pgconn.PgConn) error {
+	return func(ctx context.Context, conn *pgconn.PgConn) error {
+		return conn.Exec(ctx, script).Close()
+	}
 }
 
 // noteEpoch makes a new connection remember the epoch in which it was begun.

@@ -105,7 +105,7 @@ func (s *store) writePipelined(ctx context.Context, c *commit, now time.Time) (r
 			return inDoubt(err)
 		}
 		if *warned {
-			return fmt.Errorf("%w: the server warned, as it does when no standby has confirmed it", errCommit)
+			return errUnconfirmed
 		}
 		return nil
 	})
@@ -170,7 +170,7 @@ func (s *store) drop() {
 func isStale(err error) bool {
 	var refused *pgconn.PgError
 	if !errors.As(err, &refused) {
-		return true
+		return !errors.Is(err, ErrUnknown)
 	}
 	switch {
 	case refused.SeverityUnlocalized != "ERROR":

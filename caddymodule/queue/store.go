@@ -5,7 +5,9 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io"
 	"math/bits"
+	"net"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -128,6 +130,7 @@ func (s *store) transact(ctx context.Context, f func(t *tx) error) (err error) {
 		return err
 	}
 	if s.shared {
+		s.warned = false
 		defer func() { s.dropStale(err) }()
 	}
 	t, err := s.begin(ctx)
@@ -142,8 +145,15 @@ func (s *store) transact(ctx context.Context, f func(t *tx) error) (err error) {
 	if err := t.Commit(); err != nil {
 		return fmt.Errorf("%w: %w", errCommit, err)
 	}
+	if s.warned {
+		return errUnconfirmed
+	}
 	return s.file.check()
 }
+
+// errUnconfirmed says that the server warned, as it does when somebody cancels the
+// wait for a standby: it then reports success.
+var errUnconfirmed = fmt.Errorf("%w: the server warned that no standby may have it", errCommit)
 
 // commit writes what belongs together in one transaction.
 func (s *store) commit(ctx context.Context, c *commit, now time.Time) (result stored, err error) {
@@ -240,10 +250,12 @@ func (s *store) query(ctx context.Context, query string, args []any, scan func(r
 }
 
 // dropStaleReaders begins an epoch if an error says that the server is not the one
-// to read from, and returns the error.
+// to read from, or that it is gone, and returns the error.
 func (s *store) dropStaleReaders(err error) error {
 	var refused *pgconn.PgError
-	if errors.Is(err, errStale) || errors.As(err, &refused) && isStale(err) {
+	var broken net.Error
+	if errors.Is(err, errStale) || errors.Is(err, io.ErrUnexpectedEOF) || errors.As(err, &broken) && !broken.Timeout() ||
+		errors.As(err, &refused) && isStale(err) {
 		s.epoch.Add(1)
 	}
 	return err
