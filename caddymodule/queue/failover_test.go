@@ -115,8 +115,15 @@ func storeEverywhere(t *testing.T, gateways []*gateway, prefix string, n int) {
 func drainAll(t *testing.T, gateways []*gateway, names ...string) {
 	t.Helper()
 	for _, g := range gateways {
+		var seen any // for the message
+		defer func() {
+			if t.Failed() {
+				t.Logf("%+v", seen)
+			}
+		}()
 		eventually(t, "an empty backlog", func() bool {
 			all, err := g.q.Status(t.Context())
+			seen = all
 			if err != nil {
 				return false
 			}
