@@ -40,7 +40,7 @@ func (w *worker) die(d *delivery, result Result) {
 
 // begin begins attempts that are written.
 func (w *worker) begin(t target, now time.Time) {
-	for len(w.ready) > 0 && !w.paused && !w.pausing.Load() && w.running < t.Concurrency {
+	for len(w.ready) > 0 && !w.paused && w.yieldBy.IsZero() && !w.pausing.Load() && w.running < t.Concurrency {
 		if w.down && (w.running > 0 || now.Before(w.probeAt)) {
 			return
 		}

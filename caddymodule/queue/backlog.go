@@ -16,6 +16,7 @@ const partSize = 1000
 // of one part again while that is read. What is read already is of no interest, and
 // may be gone.
 type counter struct {
+	era      *era   // in which it was counted
 	takes    string // what is counted: filter and gaps
 	from, to int64
 	parts    map[int64]int64
@@ -34,8 +35,9 @@ func (q *Queue) countAhead(ctx context.Context, r *row, position int64) (n, firs
 	q.counting.Lock()
 	defer q.counting.Unlock()
 	c := q.counters[r.name]
-	if c == nil || c.takes != string(takes) || position < c.from || position >= c.to {
-		c = &counter{takes: string(takes), from: position, to: position, parts: make(map[int64]int64)}
+	e := q.lastEra()
+	if c == nil || c.era != e || c.takes != string(takes) || position < c.from || position >= c.to {
+		c = &counter{era: e, takes: string(takes), from: position, to: position, parts: make(map[int64]int64)}
 		q.counters[r.name] = c
 	}
 	head := q.head()

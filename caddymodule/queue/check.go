@@ -181,6 +181,11 @@ var invariants = []struct{ query, problem string }{
 		"events without the request that brought them: %d, beginning with event number %s",
 	},
 	{
+		`SELECT count(*), CAST(MIN(r.first) AS TEXT) FROM webhooks_requests r
+			WHERE NOT EXISTS (SELECT 1 FROM webhooks_events e WHERE e.seq BETWEEN r.first AND r.last)`,
+		"requests without their events: %d, beginning with event number %s",
+	},
+	{
 		`SELECT count(*), CAST(MIN(e.seq) AS TEXT) FROM webhooks_events e
 			WHERE e.expires > $1 AND NOT EXISTS (SELECT 1 FROM webhooks_keys k WHERE k.key = e.key)`,
 		"events without their key, so that duplicates are accepted: %d, beginning with event number %s",

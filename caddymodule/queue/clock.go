@@ -60,7 +60,7 @@ func (q *Queue) checkClock() error {
 				return err
 			}
 		}
-		return t.exec(`UPDATE webhooks_probe SET seen = $1 WHERE id = 1`, t.micros(now))
+		return t.exec(`UPDATE webhooks_probe SET seen = $1 WHERE id = (SELECT id FROM webhooks_probe WHERE id = 1`+t.store.skipLocked+`)`, t.micros(now))
 	})
 	if err == nil && isBack {
 		q.log().Warn("the clock was set back; retries wait as long as they would have", zap.Duration("by", q.store.time(seen).Sub(now).Round(time.Second)))

@@ -259,7 +259,10 @@ func (q *Queue) Replay(ctx context.Context, s Selection) (n int64, err error) {
 	if !wait(ctx, 2*commitInterval) {
 		return 0, context.Cause(ctx)
 	}
+	e := q.currentEra()
 	switch {
+	case e == nil:
+		return 0, errNoEra
 	case s.Dead:
 		return q.inSteps(ctx, func(t *tx) (int64, error) {
 			return t.changed(`UPDATE webhooks_exceptions SET state = 'retry', replay = 1, attempts = 0, due = $1
@@ -267,9 +270,9 @@ func (q *Queue) Replay(ctx context.Context, s Selection) (n int64, err error) {
 				t.micros(q.now()), s.Deliver)
 		})
 	case len(s.Keys) > 0:
-		return q.replayKeys(ctx, s)
+		return q.replayKeys(ctx, e, s)
 	default:
-		return q.replaySince(ctx, s)
+		return q.replaySince(ctx, e, s)
 	}
 }
 
@@ -310,7 +313,7 @@ func scanReplayable(rows *sql.Rows) (r replayable, err error) {
 }
 
 // replayKeys replays single events, all of them or none.
-func (q *Queue) replayKeys(ctx context.Context, s Selection) (int64, error) {
+func (q *Queue) replayKeys(ctx context.Context, e *era, s Selection) (int64, error) {
 	var events []replayable
 	for _, key := range s.Keys {
 		found, err := q.replayable(ctx, key)
@@ -319,7 +322,7 @@ func (q *Queue) replayKeys(ctx context.Context, s Selection) (int64, error) {
 		}
 		events = append(events, found...)
 	}
-	return q.replay(ctx, events, s.Deliver)
+	return q.replay(ctx, e, events, s.Deliver)
 }
 
 // replayable returns the events of a key that are kept.
@@ -338,7 +341,7 @@ func (q *Queue) replayable(ctx context.Context, key envelope.Key) (events []repl
 	return nil, fmt.Errorf("%w: %s is not kept, or not any more", ErrUnknown, key)
 }
 
-func (q *Queue) replaySince(ctx context.Context, s Selection) (total int64, err error) {
+func (q *Queue) replaySince(ctx context.Context, e *era, s Selection) (total int64, err error) {
 	head := q.head() // what comes in meanwhile is delivered anyway
 	for after := int64(0); ; {
 		var events []replayable
@@ -352,7 +355,7 @@ func (q *Queue) replaySince(ctx context.Context, s Selection) (total int64, err 
 			}); err != nil || len(events) == 0 {
 			return total, err
 		}
-		n, err := q.replay(ctx, events, s.Deliver)
+		n, err := q.replay(ctx, e, events, s.Deliver)
 		total += n
 		if err != nil {
 			return total, err
@@ -362,7 +365,7 @@ func (q *Queue) replaySince(ctx context.Context, s Selection) (total int64, err 
 
 // replay has some events delivered again. What is parked or being tried is left
 // alone, and what waits for a retry is due now.
-func (q *Queue) replay(ctx context.Context, events []replayable, deliver string) (int64, error) {
+func (q *Queue) replay(ctx context.Context, e *era, events []replayable, deliver string) (int64, error) {
 	destinations, err := q.store.destinations(ctx)
 	if err != nil {
 		return 0, unavailable(ctx, err)
@@ -371,6 +374,9 @@ func (q *Queue) replay(ctx context.Context, events []replayable, deliver string)
 	var n int64
 	err = q.doWith(ctx, func(t *tx) error {
 		n = 0
+		if err := t.checkEra(e); err != nil {
+			return err
+		}
 		for i := range destinations {
 			d := &destinations[i]
 			if deliver != "" && d.name != deliver || deliver == "" && d.isOrphan() {

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -78,22 +79,44 @@ func (q *Queue) mayAcquire(name string) bool {
 	return q.members.acquire[name]
 }
 
-// beginEra begins an era, which ends the one before.
-func (q *Queue) beginEra(s logState) *era {
-	e := newEra(s.timeline)
+// beginEra begins an era instead of another one, unless somebody else has done that
+// meanwhile. It returns the one that goes on.
+func (q *Queue) beginEra(from *era, s logState) *era {
 	m := &q.members
 	m.mu.Lock()
+	defer m.mu.Unlock()
+	if e := m.era; e != from && e.Err() == nil && e.timeline >= s.timeline {
+		return e
+	}
 	if m.era != nil {
 		m.era.end()
 	}
-	m.era = e
-	m.mu.Unlock()
-	q.store.epoch.Add(1) // some connections may lead to the server before
-	q.writer.restart(e, s)
-	q.counting.Lock()
-	clear(q.counters)
-	q.counting.Unlock()
-	return e
+	m.era = newEra(s.timeline)
+	if q.shared() { // some connections may lead to the server before
+		q.store.newest.Store(s.timeline)
+		q.store.epoch.Add(1)
+		q.store.eras.Add(1)
+	}
+	q.writer.restart(m.era, s)
+	return m.era
+}
+
+// errNoEra says that the gateway has no place among others.
+var errNoEra = fmt.Errorf("%w: the lease could not be renewed in time", ErrUnavailable)
+
+// checkEra returns errStale if the server has another history than that of an era.
+func (t *tx) checkEra(e *era) error {
+	if !t.store.shared {
+		return nil
+	}
+	var timeline string
+	if err := t.row(`SELECT `+t.store.timeline, nil, &timeline); err != nil {
+		return err
+	}
+	if timeline != e.timeline {
+		return errStale
+	}
+	return nil
 }
 
 // kickMembership makes others learn at once which destinations this gateway has.
@@ -128,6 +151,7 @@ func (q *Queue) keepMembership() {
 
 // renew renews the lease.
 func (q *Queue) renew() error {
+	before := q.lastEra()
 	ctx, cancel := context.WithTimeout(q.ctx, renewTimeout)
 	defer cancel()
 	names, err := json.Marshal(slices.Sorted(maps.Keys(q.names())))
@@ -141,7 +165,10 @@ func (q *Queue) renew() error {
 			ON CONFLICT (holder) DO UPDATE SET until = excluded.until, names = excluded.names
 		) SELECT last, bytes, `+q.store.timeline+` FROM webhooks_queue WHERE id = 1`,
 		[]any{q.holder, leaseTime.Microseconds(), string(names)}, func(rows *sql.Rows) error {
-			return rows.Scan(&s.last, &s.bytes, &s.timeline)
+			if err := rows.Scan(&s.last, &s.bytes, &s.timeline); err != nil {
+				return err
+			}
+			return q.store.checkTimeline(s.timeline)
 		})
 	if err != nil {
 		return err
@@ -153,14 +180,21 @@ func (q *Queue) renew() error {
 	}
 	m.lapse.Reset(leaseTime - leaseMargin - q.now().Sub(begun))
 	m.mu.Unlock()
-	if e := q.currentEra(); e == nil || e.timeline != s.timeline {
-		if e != nil {
+	if before.Err() != nil || before.timeline != s.timeline {
+		if before.timeline != s.timeline {
 			q.log().Warn("the database server has begun another timeline, as it does at a failover: events that it lacks are lost")
 		}
-		q.beginEra(s)
+		q.beginEra(before, s)
 		q.pokeAll()
 	}
 	return nil
+}
+
+// lastEra returns the era that was begun last.
+func (q *Queue) lastEra() *era {
+	q.members.mu.Lock()
+	defer q.members.mu.Unlock()
+	return q.members.era
 }
 
 // lapse ends the era because the lease was not renewed in time.
@@ -182,11 +216,13 @@ func (q *Queue) names() map[string]*worker {
 // share finds out which destinations are this gateway's share: it may acquire some,
 // and gives up others.
 func (q *Queue) share() error {
-	living, err := q.livingGateways(q.ctx)
+	ctx, cancel := context.WithTimeout(q.ctx, renewTimeout) // which must not wait for this
+	defer cancel()
+	living, err := q.livingGateways(ctx)
 	if err != nil {
 		return err
 	}
-	destinations, err := q.store.destinations(q.ctx)
+	destinations, err := q.store.destinations(ctx)
 	if err != nil {
 		return err
 	}
@@ -223,7 +259,7 @@ func (q *Queue) share() error {
 		if m.freeFrom[name].IsZero() {
 			m.freeFrom[name] = now
 		}
-		// Whose share it is does not come for it.
+		// The gateway whose share it is has not acquired it.
 		if now.Sub(m.freeFrom[name]) > 2*leaseTime {
 			m.acquire[name] = true
 		}
@@ -290,8 +326,8 @@ func (q *Queue) poll() {
 	}
 }
 
-// errStale says that a server, or what is known of it, is not the current one.
-var errStale = errors.New("the server is not the one that events are stored at")
+// errStale says that a server is not the current one: a newer timeline was seen.
+var errStale = errors.New("the database server is not the current one: its timeline is not the newest; if it is meant to be, restart Caddy")
 
 // readLogState finds out how far the log is in an era, and what time it is there.
 func (q *Queue) readLogState(e *era) error {

@@ -26,7 +26,7 @@ func TestErasEnd(t *testing.T) {
 				if (n+i)%2 == 0 {
 					g.q.lapse()
 				} else if e := g.q.currentEra(); e != nil {
-					g.q.beginEra(logState{last: g.q.head(), timeline: e.timeline})
+					g.q.beginEra(e, logState{last: g.q.head(), timeline: e.timeline})
 				}
 				g.q.kickMembership()
 			}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -352,4 +353,85 @@ func codeOf(err error) string {
 		return err.Error()
 	}
 	return ""
+}
+
+// TestSweepAcrossFailover has a sweep look at events that the promoted server lacks:
+// their numbers are those of other events there, which stay.
+func TestSweepAcrossFailover(t *testing.T) {
+	t.Parallel()
+	r := replicate(t)
+	line := pgtest.NewProxy(t, r.primary.Address())
+	g := start(t, quietly(postgresSettings(t, line.DSN(r.dsn))), newDestination("a", new(receiver).deliver))
+	g.keep(t, newEvent("base", ""))
+	r.standby.WaitFor(t, r.primary)
+	r.replication.Stick(true)
+	for i := range 10 {
+		g.keep(t, newEvent(fmt.Sprint("lost-", i), ""))
+	}
+	g.drain(t, "a")
+	eventually(t, "that all is settled", func() bool { return g.number(t, `SELECT position FROM webhooks_destinations`) == 11 })
+	e := g.q.currentEra()
+	destinations, err := g.q.store.destinations(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	old, err := g.q.store.sweepable(t.Context(), 0, destinations)
+	if err != nil || len(old.events) != 11 {
+		t.Fatal(old, err)
+	}
+	r.primary.Kill(t)
+	r.standby.Promote(t)
+	line.Switch(r.standby.Address())
+	for i := range 6 {
+		g.insist(t, fmt.Sprint("new-", i), "")
+	}
+	if _, _, err := g.q.remove(t.Context(), e, old, time.Now().Add(time.Hour).UnixMicro()); !errors.Is(err, errStale) {
+		t.Error(err)
+	}
+	if err := g.q.discard(e, []deadRow{{seq: 2, name: "a"}}); !errors.Is(err, errStale) {
+		t.Error(err)
+	}
+	if _, err := g.q.replay(t.Context(), e, []replayable{{seq: 2, source: testSource}}, ""); !errors.Is(err, errStale) {
+		t.Error(err)
+	}
+	if n := g.number(t, `SELECT count(*) FROM webhooks_events`); n != 7 {
+		t.Errorf("%d events are left", n)
+	}
+}
+
+// TestOldPrimaryComesBack has a server take connections again whose standby was
+// promoted: nothing is stored there any more.
+func TestOldPrimaryComesBack(t *testing.T) {
+	t.Parallel()
+	r := replicate(t)
+	first, second := pgtest.NewProxy(t, r.primary.Address()), pgtest.NewProxy(t, r.standby.Address())
+	u, err := url.Parse(r.dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.Host = first.Address() + "," + second.Address()
+	g := start(t, quietly(postgresSettings(t, u.String())), newDestination("a", new(receiver).deliver))
+	g.keep(t, newEvent("base", ""))
+	r.standby.WaitFor(t, r.primary)
+	r.replication.Stick(true)
+	first.Switch("127.0.0.1:1")
+	first.Cut()
+	r.standby.Promote(t)
+	g.insist(t, "new", "")
+	eventually(t, "an era of the new timeline", func() bool {
+		e := g.q.currentEra()
+		return e != nil && e.timeline == "00000002"
+	})
+	first.Switch(r.primary.Address())
+	second.Cut()
+	for i := range 20 {
+		g.insist(t, fmt.Sprint("later-", i), "")
+		if i%5 == 0 {
+			second.Cut()
+		}
+	}
+	g.drain(t, "a")
+	if n := g.number(t, `SELECT count(*) FROM webhooks_events WHERE `+pgTimeline+` = '00000002'`); n != 22 {
+		t.Errorf("%d events are at the new server", n)
+	}
 }

@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"maps"
+	"reflect"
 	"slices"
+	"strings"
 )
 
 // errLost says that another gateway works a destination now.
@@ -71,13 +73,15 @@ func (t *tx) declare(destinations []Destination, had, elsewhere map[string]bool)
 	}); err != nil {
 		return err
 	}
-	for _, d := range destinations {
+	// In the order in which workers write, so that gateways do not wait for each other.
+	for _, d := range slices.SortedFunc(slices.Values(destinations), func(a, b Destination) int { return strings.Compare(a.Name, b.Name) }) {
 		if err := t.declareOne(d, known, had[d.Name], last); err != nil {
 			return err
 		}
 		delete(known, d.Name)
 	}
-	for _, r := range known {
+	for _, name := range slices.Sorted(maps.Keys(known)) {
+		r := known[name]
 		if r.isOrphan() || elsewhere[r.name] {
 			continue
 		}
@@ -100,6 +104,8 @@ func (t *tx) declareOne(d Destination, known map[string]row, had bool, last int6
 			VALUES ($1, $2, $3, $3, '[]', 0, '', 0) ON CONFLICT (name) DO UPDATE SET filter = excluded.filter`,
 			d.Name, string(filter), last)
 	}
+	before := r
+	before.gaps = slices.Clone(r.gaps)
 	switch {
 	case r.isOrphan() && had:
 		r.fill()
@@ -110,8 +116,13 @@ func (t *tx) declareOne(d Destination, known map[string]row, had bool, last int6
 		r.keepSource(last)
 	}
 	r.gaps = slices.DeleteFunc(r.gaps, func(g gap) bool { return g.To != 0 && (g.To <= r.position || g.From >= g.To) })
-	if err := t.setGaps(r); err != nil {
-		return err
+	if !slices.Equal(r.gaps, before.gaps) {
+		if err := t.setGaps(r); err != nil {
+			return err
+		}
+	}
+	if reflect.DeepEqual(r.filter, d.Filter) {
+		return nil
 	}
 	return t.exec(`UPDATE webhooks_destinations SET filter = $1 WHERE name = $2`, string(filter), d.Name)
 }
@@ -139,13 +150,12 @@ func (t *tx) setGaps(r row) error {
 // acquire makes a gateway the one that works a destination, unless another one
 // does, which is errLost. The lease is good for the era's timeline only.
 func (t *tx) acquire(name, holder string, e *era) (row, error) {
-	var last int64
-	var timeline string
-	if err := t.row(`SELECT last, `+t.store.timeline+` FROM webhooks_queue WHERE id = 1`, nil, &last, &timeline); err != nil {
+	if err := t.checkEra(e); err != nil {
 		return row{}, err
 	}
-	if timeline != e.timeline {
-		return row{}, errStale
+	var last int64
+	if err := t.row(`SELECT last FROM webhooks_queue WHERE id = 1`, nil, &last); err != nil {
+		return row{}, err
 	}
 	isFree := `TRUE`
 	if t.store.shared {

@@ -26,7 +26,7 @@ func (s *store) scanEvent(rows *sql.Rows) (*Event, error) {
 // standby that is late must not answer it: either the query contains isPrimary, or
 // its caller knows what the answer must contain.
 func (q *Queue) read(e *era, query string, args []any, scan func(rows *sql.Rows) error) error {
-	ctx, cancel := context.WithTimeout(q.ctx, readTimeout)
+	ctx, cancel := context.WithCancel(q.ctx)
 	defer cancel()
 	defer context.AfterFunc(e, cancel)()
 	return q.store.query(ctx, query, args, scan)

@@ -21,6 +21,7 @@ var postgresDialect = dialect{
 	lockSchema: `SELECT pg_advisory_xact_lock(7310018)`,
 	serverTime: pgClock,
 	timeline:   pgTimeline,
+	skipLocked: ` FOR UPDATE SKIP LOCKED`,
 	isPrimary:  `(SELECT ` + pgTimeline + `) IS NOT NULL`, // as a subquery it does not depend on rows
 
 	placeholder: func(n int) string { return "$" + strconv.Itoa(n) },
@@ -71,11 +72,20 @@ func openPostgres(dsn string, tracer pgx.QueryTracer) (*store, error) {
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = 5 * time.Second
 	}
-	if config.ValidateConnect == nil && !namesTarget.MatchString(dsn) {
-		config.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
+	s := &store{dialect: postgresDialect, insertions: make(map[insertion]string)}
+	isWanted := config.ValidateConnect
+	if isWanted == nil && !namesTarget.MatchString(dsn) {
+		isWanted = pgconn.ValidateConnectTargetSessionAttrsReadWrite
+	}
+	config.ValidateConnect = func(ctx context.Context, conn *pgconn.PgConn) error {
+		if isWanted != nil {
+			if err := isWanted(ctx, conn); err != nil {
+				return err
+			}
+		}
+		return s.checkServer(ctx, conn)
 	}
 	config.Tracer = tracer
-	s := &store{dialect: postgresDialect, insertions: make(map[insertion]string)}
 	writing := config.Copy()
 	writing.OnNotice = func(_ *pgconn.PgConn, notice *pgconn.Notice) {
 		s.warned = s.warned || notice.SeverityUnlocalized == "WARNING"
@@ -99,6 +109,21 @@ func execAfterConnect(script string) func(context.Context, *pgconn.PgConn) error
 	return func(ctx context.Context, conn *pgconn.PgConn) error {
 		return conn.Exec(ctx, script).Close()
 	}
+}
+
+// checkServer returns errStale for a server whose timeline is older than one seen
+// before: the next host of the DSN may be the current one.
+func (s *store) checkServer(ctx context.Context, conn *pgconn.PgConn) error {
+	results, err := conn.Exec(ctx, `SELECT CASE WHEN pg_is_in_recovery() THEN '' ELSE `+pgTimeline+` END`).ReadAll()
+	if err != nil {
+		return err
+	}
+	if len(results) == 1 && len(results[0].Rows) == 1 {
+		if timeline := string(results[0].Rows[0][0]); timeline != "" {
+			return s.checkTimeline(timeline)
+		}
+	}
+	return nil
 }
 
 // noteEpoch makes a new connection remember the epoch in which it was begun.

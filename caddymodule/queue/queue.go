@@ -228,10 +228,7 @@ func (q *Queue) enter(ctx context.Context) error {
 	err := q.store.query(ctx, `SELECT last, bytes, `+q.store.timeline+` FROM webhooks_queue WHERE id = 1`, nil, func(rows *sql.Rows) error {
 		return rows.Scan(&s.last, &s.bytes, &s.timeline)
 	})
-	if err != nil {
-		return err
-	}
-	if q.store.shared {
+	if err == nil && q.store.shared {
 		err = q.store.query(ctx, `SELECT `+q.store.serverTime, nil, func(rows *sql.Rows) error {
 			var micros int64
 			err := rows.Scan(&micros)
@@ -239,7 +236,9 @@ func (q *Queue) enter(ctx context.Context) error {
 			return err
 		})
 	}
-	q.beginEra(s)
+	if err == nil {
+		q.beginEra(q.lastEra(), s)
+	}
 	return err
 }
 
@@ -248,15 +247,16 @@ func (q *Queue) enter(ctx context.Context) error {
 // what was there; one with an older history is about to.
 func (q *Queue) checkCommit(s stored, head int64) (*era, error) {
 	e := q.currentEra()
+	if err := q.store.checkTimeline(s.timeline); err != nil {
+		return nil, err
+	}
 	switch {
-	case e == nil: // whoever begins the next one reads how far the log is
+	case e == nil: // the next one reads where the log ends
 		return nil, nil
-	case s.timeline < e.timeline:
-		return nil, errStale
-	case s.timeline > e.timeline, s.last-int64(len(s.accepted)) < head:
+	case s.timeline != e.timeline, s.last-int64(len(s.accepted)) < head:
 		q.log().Warn("the database has lost what was stored last, as it may at a failover; those events are not delivered",
 			zap.String("timeline", s.timeline))
-		e = q.beginEra(s.logState)
+		e = q.beginEra(e, s.logState)
 		q.pokeAll()
 	}
 	return e, nil
@@ -303,7 +303,7 @@ func (q *Queue) head() int64  { return q.writer.head.Load() }
 
 // do has something written and waits for it.
 func (q *Queue) do(run func(t *tx) error) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 2*commitTimeout)
+	ctx, cancel := context.WithTimeout(q.ctx, 2*commitTimeout)
 	defer cancel()
 	return q.writer.do(ctx, &change{run: run})
 }

@@ -18,8 +18,13 @@ const (
 	usualSize = 4 << 10
 
 	// maxFiller is how much is written to find out whether there is room, unless the
-	// last event found none.
-	maxFiller = 1 << 20
+	// last event found none. A shared server has a disk of its own, and keeps all that
+	// is written in its log for a while.
+	maxFiller       = 1 << 20
+	maxSharedFiller = 16 << 10
+
+	// probeTimeout ends a probe that does not end by itself.
+	probeTimeout = 10 * time.Second
 )
 
 // health knows how the last write of events ended, or of as many bytes.
@@ -47,8 +52,8 @@ func (h *health) note(at time.Time, err error) {
 }
 
 // expected returns how large the next events are expected to be, and how much to
-// write to find out whether they find room.
-func (h *health) expected() (size, filler int64) {
+// write, usually at most so many bytes, to find out whether they find room.
+func (h *health) expected(most int64) (size, filler int64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	size = h.last
@@ -58,7 +63,7 @@ func (h *health) expected() (size, filler int64) {
 	if h.err != nil {
 		return size, size
 	}
-	return size, min(size, maxFiller)
+	return size, min(size, most)
 }
 
 // known returns how the last write ended if that was just now.
@@ -75,19 +80,33 @@ func (q *Queue) Ready(ctx context.Context) error {
 		return errNotOpen
 	}
 	h := &q.writer.health
-	size, _ := h.expected()
+	most := int64(maxFiller)
+	if q.shared() {
+		most = maxSharedFiller
+	}
+	size, filler := h.expected(most)
 	if q.writer.bytes.Load()+size > q.writer.limit.Load() {
 		return ErrFull
 	}
 	select {
 	case h.probing <- struct{}{}:
-		defer func() { <-h.probing }()
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
 	err, isKnown := h.known(q.now())
-	if !isKnown {
-		err = q.probe(ctx)
+	if isKnown {
+		<-h.probing
+	} else {
+		probed := make(chan error, 1)
+		go func() { // which goes on if ctx ends: others ask, too
+			defer func() { <-h.probing }()
+			probed <- q.probe(filler)
+		}()
+		select {
+		case err = <-probed:
+		case <-ctx.Done():
+			err = context.Cause(ctx)
+		}
 	}
 	if err != nil && !errors.Is(err, ErrClosed) {
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
@@ -96,12 +115,13 @@ func (q *Queue) Ready(ctx context.Context) error {
 }
 
 // probe writes as many bytes as the next events may take.
-func (q *Queue) probe(ctx context.Context) error {
-	_, size := q.writer.health.expected()
+func (q *Queue) probe(size int64) error {
 	filler := make([]byte, size)
 	_, _ = rand.Read(filler) // which no database can make smaller; it never fails
+	ctx, cancel := context.WithTimeout(context.Background(), probeTimeout)
+	defer cancel()
 	err := q.writer.do(ctx, &change{run: func(t *tx) error {
-		return t.exec(`UPDATE webhooks_probe SET filler = $1 WHERE id = 1`, filler)
+		return t.exec(`UPDATE webhooks_probe SET filler = $1 WHERE id = (SELECT id FROM webhooks_probe WHERE id = 1`+t.store.skipLocked+`)`, filler)
 	}})
 	q.writer.health.note(q.now(), err)
 	return err

@@ -132,3 +132,23 @@ func TestReadyCost(t *testing.T) {
 		}
 	})
 }
+
+// TestReadyIsAskedBriefly shows that whoever does not wait for the answer says nothing
+// about the queue to others.
+func TestReadyIsAskedBriefly(t *testing.T) {
+	bubble(t, func(t *testing.T, s Settings) {
+		g := start(t, s)
+		waitDeclared(t, g.g)
+		time.Sleep(3 * soon)
+		release := g.hold(t)
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		if err := g.q.Ready(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Error(err)
+		}
+		release()
+		if err := g.q.Ready(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}

@@ -126,3 +126,29 @@ func TestRequestCounts(t *testing.T) {
 		g.wantBytes(t)
 	})
 }
+
+// TestRequestGoesOnce has two gateways remove the events of one request at the same
+// time: whoever is last removes the request.
+func TestRequestGoesOnce(t *testing.T) {
+	t.Parallel()
+	gateways := share(t, sharedServer.database(t), 2)
+	for round := range 10 {
+		events := batchOf(100, fmt.Sprint(round, "-1"), fmt.Sprint(round, "-2"))
+		gateways[0].keep(t, events...)
+		var wg sync.WaitGroup
+		for i, g := range gateways {
+			wg.Go(func() {
+				if err := g.q.do(func(t *tx) error {
+					_, _, err := t.removeEvents([]int64{events[i].Seq}, time.Now())
+					return err
+				}); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+	}
+	if n := gateways[0].number(t, `SELECT count(*) FROM webhooks_requests`); n != 0 {
+		t.Errorf("%d requests are left", n)
+	}
+}

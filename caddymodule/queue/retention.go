@@ -37,6 +37,10 @@ func (q *Queue) keepHouse() {
 				q.forgetGateways()
 			}
 		}
+		e := q.currentEra()
+		if e == nil {
+			continue
+		}
 		destinations, err := q.store.destinations(q.ctx)
 		if due && err == nil {
 			err = q.checkClock()
@@ -49,7 +53,7 @@ func (q *Queue) keepHouse() {
 			continue
 		}
 		if err == nil {
-			freed, err = q.sweep(q.ctx, destinations)
+			freed, err = q.sweep(q.ctx, e, destinations)
 		}
 		if err != nil && q.ctx.Err() == nil {
 			q.logFailure("what is too old cannot be removed; trying again", err)
@@ -67,14 +71,14 @@ func (q *Queue) isShort() bool {
 
 // sweep removes dead letters and delivered events that are too old, or take too
 // much room, and returns how many bytes that frees.
-func (q *Queue) sweep(ctx context.Context, destinations []row) (freed int64, err error) {
+func (q *Queue) sweep(ctx context.Context, e *era, destinations []row) (freed int64, err error) {
 	q.mu.Lock()
 	cutoff := q.store.micros(q.now().Add(-q.retention))
 	q.mu.Unlock()
 	if err := q.forgetKeys(ctx); err != nil {
 		return 0, err
 	}
-	if err := q.sweepDead(ctx, cutoff); err != nil {
+	if err := q.sweepDead(ctx, e, cutoff); err != nil {
 		return 0, err
 	}
 	for after := int64(0); ; {
@@ -83,7 +87,7 @@ func (q *Queue) sweep(ctx context.Context, destinations []row) (freed int64, err
 			return freed, err
 		}
 		after = b.last
-		n, done, err := q.remove(ctx, b, cutoff)
+		n, done, err := q.remove(ctx, e, b, cutoff)
 		if freed += n; err != nil || done {
 			return freed, err
 		}
@@ -173,7 +177,7 @@ func (r *row) awaits(seq int64, source, eventType string) bool {
 // remove removes what it may of a batch: delivered events that are too old or,
 // as long as the room is short, of any age. done says that what follows is
 // younger.
-func (q *Queue) remove(ctx context.Context, b batch, cutoff int64) (freed int64, done bool, err error) {
+func (q *Queue) remove(ctx context.Context, e *era, b batch, cutoff int64) (freed int64, done bool, err error) {
 	var old []int64
 	excess := q.writer.bytes.Load() - q.writer.limit.Load()/10*9
 	for _, l := range b.events {
@@ -189,8 +193,10 @@ func (q *Queue) remove(ctx context.Context, b batch, cutoff int64) (freed int64,
 		return 0, done, nil
 	}
 	var removed, last, bytes int64
-	e := q.currentEra()
 	err = q.doWith(ctx, func(t *tx) (err error) {
+		if err := t.checkEra(e); err != nil { // its numbers may be those of other events now
+			return err
+		}
 		var forgotten forgottenKeys
 		if removed, forgotten, err = t.removeEvents(old, q.now()); err != nil {
 			return err
@@ -243,6 +249,10 @@ func (t *tx) removeEvents(old []int64, now time.Time) (freed int64, forgotten fo
 			return nil
 		})
 	if err == nil && len(shared) > 0 {
+		// Whoever removes other events of the same request has done so then, and is seen.
+		err = t.exec(`UPDATE webhooks_requests SET size = size WHERE first `+t.store.isListed(1), t.store.list(shared))
+	}
+	if err == nil && len(shared) > 0 {
 		err = t.rows(`DELETE FROM webhooks_requests WHERE first `+t.store.isListed(1)+`
 			AND NOT EXISTS (SELECT 1 FROM webhooks_events e WHERE e.seq BETWEEN webhooks_requests.first AND webhooks_requests.last) RETURNING size`,
 			[]any{t.store.list(shared)}, func(rows *sql.Rows) error {
@@ -260,7 +270,7 @@ func (t *tx) removeEvents(old []int64, now time.Time) (freed int64, forgotten fo
 
 // sweepDead removes dead letters that are too old, and the oldest of those that
 // take more than a quarter of the room.
-func (q *Queue) sweepDead(ctx context.Context, cutoff int64) error {
+func (q *Queue) sweepDead(ctx context.Context, e *era, cutoff int64) error {
 	var bytes int64
 	if err := q.store.query(ctx, `SELECT CAST(COALESCE(SUM(size), 0) AS BIGINT) FROM webhooks_exceptions WHERE state = 'dead'`, nil,
 		func(rows *sql.Rows) error { return rows.Scan(&bytes) }); err != nil {
@@ -287,7 +297,7 @@ func (q *Queue) sweepDead(ctx context.Context, cutoff int64) error {
 		if len(dead) == 0 {
 			return nil
 		}
-		if err := q.discard(dead); err != nil {
+		if err := q.discard(e, dead); err != nil {
 			return err
 		}
 	}
@@ -300,10 +310,13 @@ type deadRow struct {
 }
 
 // discard removes dead letters, and says so.
-func (q *Queue) discard(dead []deadRow) error {
+func (q *Queue) discard(e *era, dead []deadRow) error {
 	counts := make(map[string]int)
 	err := q.do(func(t *tx) error {
 		clear(counts)
+		if err := t.checkEra(e); err != nil {
+			return err
+		}
 		for _, d := range dead {
 			n, err := t.changed(`DELETE FROM webhooks_exceptions WHERE seq = $1 AND name = $2 AND state = 'dead'`, d.seq, d.name)
 			if err != nil {

@@ -145,7 +145,7 @@ func TestRetentionBySize(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := g.q.sweep(t.Context(), destinations); err != nil {
+			if _, err := g.q.sweep(t.Context(), g.q.currentEra(), destinations); err != nil {
 				t.Fatal(err)
 			}
 			if g.q.isShort() {

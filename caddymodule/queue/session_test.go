@@ -257,3 +257,50 @@ func TestFrozenGateway(t *testing.T) {
 		t.Errorf("a gateway waited %v for one that was frozen", most)
 	}
 }
+
+// TestServerWarnsAtConnect has the server warn at the beginning of each session, as
+// it does once the system's collations have changed: that is no failure of a commit.
+func TestServerWarnsAtConnect(t *testing.T) {
+	dsn := sharedServer.database(t)
+	conn, err := pgx.Connect(t.Context(), dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	if _, err := conn.Exec(t.Context(), `UPDATE pg_database SET datcollversion = '0' WHERE datname = current_database()`); err != nil {
+		t.Skip(err) // before version 15
+	}
+	g := start(t, quietly(postgresSettings(t, dsn)))
+	if !g.q.isOpen() {
+		t.Fatal("it does not open")
+	}
+	g.keep(t, newEvent("1", ""))
+}
+
+// TestDeclareTogether has a gateway declare its names again and again while another
+// one writes what it delivered: none waits for the other in a circle.
+func TestDeclareTogether(t *testing.T) {
+	t.Parallel()
+	dsn := sharedServer.database(t)
+	var destinations []Destination
+	for _, name := range strings.Split("h g f e d c b a", " ") {
+		destinations = append(destinations, newDestination(name, new(receiver).deliver))
+	}
+	gateways := share(t, dsn, 2, destinations...)
+	var wg sync.WaitGroup
+	for sender := range 4 {
+		wg.Go(func() {
+			for i := range 100 {
+				gateways[0].keep(t, newEvent(fmt.Sprint(sender, "-", i), ""))
+			}
+		})
+	}
+	for range 20 {
+		gateways[1].q.declare()
+	}
+	wg.Wait()
+	gateways[0].drain(t, "a")
+	if n := gateways[0].number(t, `SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()`); n != 0 {
+		t.Errorf("%d deadlocks", n)
+	}
+}

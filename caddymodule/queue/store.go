@@ -36,10 +36,18 @@ type store struct {
 	// older is not used again.
 	epoch atomic.Int64
 
+	// eras counts those that have begun: each has a connection of its own that writes.
+	eras atomic.Int64
+
+	// newest is the newest timeline that was seen, a string: a server with an older one
+	// is not the current one.
+	newest atomic.Value
+
 	// Of the one goroutine that writes.
 	conn     *sql.Conn
 	prepared map[string]*sql.Stmt // on conn
 	used     time.Time            // when conn was used last
+	of       int64                // the number of eras when conn was begun
 	warned   bool                 // by the server, since that was cleared
 
 	insertions map[insertion]string
@@ -54,6 +62,7 @@ type dialect struct {
 	lockSchema string            // serializes migrations
 	serverTime string            // an expression for the time that all gateways go by
 	timeline   string            // an expression that names the history of the server
+	skipLocked string            // ends a SELECT for an update that must not wait for other gateways
 	isPrimary  string            // a condition that fails at a standby, also if there are no rows
 
 	// placeholder is that of many parameters: SQLite takes names everywhere, but
@@ -89,9 +98,13 @@ func (s *store) close() error {
 
 // connect makes sure that there is a connection that writes.
 func (s *store) connect(ctx context.Context) (err error) {
+	if s.conn != nil && s.of != s.eras.Load() {
+		s.drop()
+	}
 	if s.conn != nil {
 		return nil
 	}
+	s.of = s.eras.Load()
 	s.conn, err = s.write.Conn(ctx)
 	s.prepared = make(map[string]*sql.Stmt)
 	return err
@@ -112,7 +125,7 @@ func (s *store) disconnect() {
 // begin begins a transaction, on a new connection if the one that is there is
 // broken.
 func (s *store) begin(ctx context.Context) (*sql.Tx, error) {
-	if s.conn != nil {
+	if s.conn != nil && s.of == s.eras.Load() {
 		if t, err := s.conn.BeginTx(ctx, nil); err == nil {
 			return t, nil
 		}
@@ -130,13 +143,13 @@ func (s *store) transact(ctx context.Context, f func(t *tx) error) (err error) {
 		return err
 	}
 	if s.shared {
-		s.warned = false
 		defer func() { s.dropStale(err) }()
 	}
 	t, err := s.begin(ctx)
 	if err != nil {
 		return err
 	}
+	s.warned = false // which it may have been while connecting
 	// After a commit it does nothing; what it rolls back has its own error.
 	defer func() { _ = t.Rollback() }()
 	if err := f(&tx{store: s, ctx: ctx}); err != nil {
@@ -241,6 +254,11 @@ func (t *tx) rows(query string, args []any, scan func(rows *sql.Rows) error) err
 
 // query calls scan for every row of a query on a connection that reads.
 func (s *store) query(ctx context.Context, query string, args []any, scan func(rows *sql.Rows) error) error {
+	if s.shared {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, readTimeout)
+		defer cancel()
+	}
 	statement, err := s.prepareRead(ctx, query)
 	if err != nil {
 		return s.dropStaleReaders(err)
@@ -259,6 +277,14 @@ func (s *store) dropStaleReaders(err error) error {
 		s.epoch.Add(1)
 	}
 	return err
+}
+
+// checkTimeline returns errStale for a timeline that is older than one seen before.
+func (s *store) checkTimeline(timeline string) error {
+	if newest, _ := s.newest.Load().(string); timeline < newest {
+		return errStale
+	}
+	return nil
 }
 
 // keepQuery is like query, on the connection that keeps the lease.

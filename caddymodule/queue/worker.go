@@ -38,6 +38,11 @@ const (
 	// troubleDelay is how long to wait after the database failed.
 	troubleDelay = time.Second
 
+	// maxYield is how long no attempt begins while a destination is to be given up to
+	// another gateway, and keepTime is how long it is kept if one takes longer.
+	maxYield = 5 * time.Second
+	keepTime = time.Minute
+
 	// idleDelay is how long a destination sleeps at the most.
 	idleDelay = time.Minute
 )
@@ -62,6 +67,7 @@ type worker struct {
 
 	surplus atomic.Bool // the destination is to be given up: another gateway has less to do
 
+	keepUntil time.Time // until when it is not given up
 	acquireAt time.Time // when to try again to get the lease
 	retryAt   time.Time // when to try the database again that failed
 
@@ -82,6 +88,7 @@ type worker struct {
 // zero value.
 type tenure struct {
 	lease    int64
+	yieldBy  time.Time          // until when no attempt begins, so that it can be given up; zero for not
 	era      *era               // in which it was acquired
 	revoke   context.CancelFunc // ends the attempts when the lease is lost
 	revoked  context.Context
@@ -245,9 +252,16 @@ func (w *worker) step() time.Duration {
 		w.lose()
 		return 0
 	}
-	if w.surplus.Swap(false) && w.lease != 0 {
+	if w.surplus.Swap(false) && w.lease != 0 && now.After(w.keepUntil) {
+		w.yieldBy = now.Add(maxYield)
+	}
+	switch {
+	case w.yieldBy.IsZero():
+	case w.running == 0:
 		w.handBack()
 		return 0
+	case now.After(w.yieldBy): // an attempt takes long
+		w.yieldBy, w.keepUntil = time.Time{}, now.Add(keepTime)
 	}
 	if now.Before(w.retryAt) {
 		return w.retryAt.Sub(now)
@@ -391,7 +405,7 @@ func (w *worker) limit(r Rate) {
 func (w *worker) room(t target, now time.Time) int {
 	written := len(w.ready) + len(w.writing.begin)
 	switch {
-	case w.paused:
+	case w.paused, !w.yieldBy.IsZero():
 		return 0
 	case w.down:
 		if w.running+written > 0 || now.Before(w.probeAt) {
@@ -665,6 +679,9 @@ func (w *worker) drop(d *delivery) {
 // sleep returns how long there is nothing to do unless something happens.
 func (w *worker) sleep(t target, now time.Time) time.Duration {
 	until := now.Add(idleDelay)
+	if !w.yieldBy.IsZero() {
+		until = earlier(until, w.yieldBy.Add(time.Millisecond))
+	}
 	if t.Ordered && w.isFull() {
 		until = earlier(until, now.Add(spillAfter))
 	}

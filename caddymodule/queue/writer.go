@@ -30,8 +30,9 @@ type change struct {
 	progress *progress
 	run      func(t *tx) error
 
-	accepted []bool     // of events
-	done     chan error // gets one value
+	ctx      context.Context // of whoever waits; nil if that is for as long as it takes
+	accepted []bool          // of events
+	done     chan error      // gets one value
 }
 
 // shared returns the request that the events have in common, nil if there is none
@@ -129,6 +130,7 @@ func (w *writer) handOver(c *change) {
 // do waits for a change to be committed, or for ctx. In the second case it may
 // still be.
 func (w *writer) do(ctx context.Context, c *change) error {
+	c.ctx = ctx
 	w.submit(ctx, c)
 	select {
 	case err := <-c.done:
@@ -185,7 +187,7 @@ func (w *writer) group(c *change) []*change {
 
 // write commits a group and answers those who wait.
 func (w *writer) write(group []*change) {
-	for _, part := range w.parts(w.refuseWhenFull(group)) {
+	for _, part := range w.parts(w.refuse(group)) {
 		w.writePart(part)
 	}
 }
@@ -237,11 +239,16 @@ func answer(group []*change, err error) {
 	}
 }
 
-// refuseWhenFull answers those whose events find no room, and returns the others.
-func (w *writer) refuseWhenFull(group []*change) []*change {
+// refuse answers those whose events find no room, and those that nobody waits for any
+// more, and returns the others.
+func (w *writer) refuse(group []*change) []*change {
 	bytes, limit := w.bytes.Load(), w.limit.Load()
 	kept := group[:0]
 	for _, c := range group {
+		if c.ctx != nil && c.ctx.Err() != nil {
+			c.done <- context.Cause(c.ctx)
+			continue
+		}
 		size := c.size()
 		if size > 0 && bytes+size > limit {
 			c.done <- ErrFull
@@ -270,20 +277,22 @@ func (w *writer) commit(group []*change) error {
 	c := newCommit(group)
 	head := w.head.Load()
 	result, err := w.store.commit(ctx, c, w.now())
-	if len(c.events) > 0 {
-		w.health.note(w.now(), err)
+	if err == nil {
+		w.commits.Add(1)
 	}
-	if err != nil {
+	if len(c.events) == 0 {
 		return err
 	}
-	w.commits.Add(1)
-	if len(c.events) == 0 {
-		return nil
+	var era *era
+	if err == nil {
+		if era, err = w.check(result, head); err != nil {
+			w.store.drop()
+			err = fmt.Errorf("%w: %w", errCommit, err)
+		}
 	}
-	era, err := w.check(result, head)
+	w.health.note(w.now(), err)
 	if err != nil {
-		w.store.drop()
-		return fmt.Errorf("%w: %w", errCommit, err)
+		return err
 	}
 	begin := 0
 	for _, change := range group {
