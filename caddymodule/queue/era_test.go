@@ -33,7 +33,7 @@ func TestErasEnd(t *testing.T) {
 		})
 		for sender := range 4 {
 			stored.Go(func() {
-				for n := range 200 {
+				for n := range 75 {
 					g.keep(t, newEvent(fmt.Sprint(i, "-", sender, "-", n), fmt.Sprint(sender)))
 				}
 			})
@@ -46,7 +46,7 @@ func TestErasEnd(t *testing.T) {
 		g.drain(t, "a")
 		g.drain(t, "b")
 	}
-	if n := len(r.counts()); n != 1600 {
+	if n := len(r.counts()); n != 600 {
 		t.Errorf("%d events came", n)
 	}
 }

@@ -323,7 +323,7 @@ func TestReadsAtStandby(t *testing.T) {
 		whoWorks(t, gateways, "a")
 	}
 	n := 0
-	for round := range 10 {
+	for round := range 6 {
 		line.Switch([]string{r.standby.Address(), r.primary.Address()}[round%2])
 		for _, g := range gateways {
 			// The connections that write stay.
