@@ -120,6 +120,7 @@ func bubble(t *testing.T, test func(t *testing.T, s Settings)) {
 // eachEngine runs a test with both engines: with SQLite in a bubble, and with
 // PostgreSQL in real time.
 func eachEngine(t *testing.T, test func(t *testing.T, s Settings)) {
+	t.Parallel()
 	t.Run(SQLite, func(t *testing.T) { bubble(t, test) })
 	t.Run(PostgreSQL, func(t *testing.T) { test(t, postgresSettings(t, sharedServer.database(t))) })
 }
