@@ -191,7 +191,7 @@ func (t *tx) progress(p *progress, now time.Time) error {
 	if err := t.row(`UPDATE webhooks_destinations SET position = $1, begun = $2, holder = CASE WHEN $3 THEN '' ELSE holder END
 		WHERE name = $4 AND lease = $5 RETURNING paused`,
 		[]any{p.position, p.begun, p.release, p.name, p.lease}, &p.isPaused); errors.Is(err, sql.ErrNoRows) {
-		p.lost = true // which is no failure of what is written with it
+		p.lost = true // what is written with it does not fail
 		return nil
 	} else if err != nil {
 		return err

@@ -56,7 +56,7 @@ type membership struct {
 	era      *era        // the last one; nil before the first
 	lapse    *time.Timer // ends the era
 	acquire  map[string]bool
-	freeFrom map[string]time.Time // since when nobody works a destination
+	freeFrom map[string]time.Time // since when no gateway works a destination
 }
 
 // currentEra returns the era if it has not ended, else nil.
@@ -79,8 +79,8 @@ func (q *Queue) mayAcquire(name string) bool {
 	return q.members.acquire[name]
 }
 
-// beginEra begins an era instead of another one, unless somebody else has done that
-// meanwhile. It returns the one that goes on.
+// beginEra replaces an era, unless another goroutine has already. It returns the
+// current one.
 func (q *Queue) beginEra(from *era, s logState) *era {
 	m := &q.members
 	m.mu.Lock()
@@ -297,7 +297,7 @@ func (q *Queue) livingGateways(ctx context.Context) (map[string][]string, error)
 	return living, err
 }
 
-// leaveMembership gives up the lease, so that nobody waits for its end.
+// leaveMembership gives up the lease, so that no gateway waits for its end.
 func (q *Queue) leaveMembership() {
 	q.members.mu.Lock()
 	if q.members.lapse != nil {

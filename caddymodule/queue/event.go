@@ -53,8 +53,8 @@ const inCommon = -1
 type Request struct {
 	Bytes []byte
 
-	// Parsed is Bytes as whoever stores the event knows them, so that deliveries that
-	// follow at once need not read them again. It is not kept.
+	// Parsed is Bytes, decoded, so that deliveries soon afterwards need not decode them
+	// again. It is not stored.
 	Parsed any
 }
 

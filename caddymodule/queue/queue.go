@@ -503,9 +503,9 @@ func (q *Queue) configuredElsewhere() (map[string]bool, error) {
 	return names, err
 }
 
-// Store stores the events of a request that are new, all of them or none, and
-// returns after they are on disk. accepted says which were no duplicates. While the queue is
-// opening it waits, for at most 5 s.
+// Store stores the new events of a request, all of them or none, and returns after
+// they are on disk. accepted reports which were not duplicates. While the queue is
+// opening, Store waits for at most 5 s.
 func (g *Generation) Store(ctx context.Context, events []*Event) (accepted []bool, err error) {
 	if !g.isDeclared() {
 		if err := g.waitUntilDeclared(ctx); err != nil {

@@ -34,7 +34,7 @@ type health struct {
 	err  error
 	last int64 // how large the events were that came in last; 0 before any
 
-	probing chan struct{} // holds one value while somebody writes a probe
+	probing chan struct{} // holds one value while a probe is written
 }
 
 // came notes the size of events that came in.

@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// spread decides which destinations that nobody works a gateway is to acquire, and
-// which of its own it is to give up, so that all gateways work as many as each
+// spread decides which unheld destinations a gateway is to acquire, and which of its
+// own it is to give up, so that all gateways work as many as each
 // other, or one more. gateways are the living ones, each with the destinations
 // that it is configured with; holders tells who works a destination. All gateways
 // decide alike, from the same rows.

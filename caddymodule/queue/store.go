@@ -164,8 +164,8 @@ func (s *store) transact(ctx context.Context, f func(t *tx) error) (err error) {
 	return s.file.check()
 }
 
-// errUnconfirmed says that the server warned, as it does when somebody cancels the
-// wait for a standby: it then reports success.
+// errUnconfirmed says that the server warned, as it does when the wait for a
+// standby is cancelled: it then reports success.
 var errUnconfirmed = fmt.Errorf("%w: the server warned that no standby may have it", errCommit)
 
 // commit writes what belongs together in one transaction.
@@ -335,8 +335,8 @@ func (t *tx) micros(own time.Time) int64 { return t.store.micros(own) }
 func atOnce(n int) int { return min(64, 1<<(bits.Len(uint(n))-1)) }
 
 // insert inserts rows of a number of columns each, given one after the other.
-// Each $extra in the suffix is one of the extra parameters. If it ends in RETURNING seq, the numbers go to
-// returned.
+// Each $extra in the suffix is one of the extra parameters. If the suffix ends in
+// RETURNING seq, the numbers go to returned.
 func (t *tx) insert(prefix string, columns int, suffix string, args []any, returned func(seq int64), extra ...any) error {
 	for len(args) > 0 {
 		n := atOnce(len(args) / columns)
