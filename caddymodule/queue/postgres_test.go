@@ -192,7 +192,7 @@ func TestTakeoverAfterDeath(t *testing.T) {
 	begun := time.Now()
 	more(second, 300)
 	whoWorks(t, []*gateway{second}, "a")
-	if took := time.Since(begun); took > leaseTime+2*time.Second {
+	if took := time.Since(begun); took > 10*time.Second {
 		t.Errorf("it took %s", took)
 	}
 	eventually(t, "that the first one gives up", func() bool {
@@ -561,7 +561,7 @@ func TestControlElsewhere(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "the rest", func() bool { return len(r.all()) == 3 })
-	if took := time.Since(begun); took > 4*leaseRenewal+time.Second {
+	if took := time.Since(begun); took > 7*time.Second {
 		t.Errorf("it took %s", took)
 	}
 }

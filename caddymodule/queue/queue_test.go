@@ -33,7 +33,7 @@ const soon = time.Second
 func TestMain(m *testing.M) {
 	flag.Parse()
 	// Those that are parallel wait for leases and servers, not for the processor.
-	if err := flag.Set("test.parallel", "8"); err != nil {
+	if err := flag.Set("test.parallel", "4"); err != nil {
 		panic(err)
 	}
 	code := m.Run()
