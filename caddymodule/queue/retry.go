@@ -27,7 +27,7 @@ func (b Backoff) delay(failures int, random func() float64) time.Duration {
 }
 
 // isDefinite reports whether the destination says that it will not take the event,
-// which is no failure of the destination.
+// which does not count as a failure of the destination.
 func (r Result) isDefinite() bool {
 	return r.Status == http.StatusGone || 300 <= r.Status && r.Status <= 399
 }
