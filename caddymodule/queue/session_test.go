@@ -286,11 +286,19 @@ func TestDeclareTogether(t *testing.T) {
 	for _, name := range strings.Split("h g f e d c b a", " ") {
 		destinations = append(destinations, newDestination(name, new(receiver).deliver))
 	}
-	gateways := share(t, dsn, 2, destinations...)
+	line, through := pgProxy(t, dsn)
+	line.Delay(2 * time.Millisecond) // so that declaring takes a while
+	gateways := []*gateway{start(t, postgresSettings(t, dsn), destinations...), start(t, postgresSettings(t, through), destinations...)}
+	declared := make(chan struct{})
 	var wg sync.WaitGroup
-	for sender := range 4 {
+	for sender := range 8 {
 		wg.Go(func() {
-			for i := range 100 {
+			for i := 0; ; i++ {
+				select {
+				case <-declared:
+					return
+				default:
+				}
 				gateways[0].keep(t, newEvent(fmt.Sprint(sender, "-", i), ""))
 			}
 		})
@@ -298,6 +306,7 @@ func TestDeclareTogether(t *testing.T) {
 	for range 20 {
 		gateways[1].q.declare()
 	}
+	close(declared)
 	wg.Wait()
 	gateways[0].drain(t, "a")
 	if n := gateways[0].number(t, `SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()`); n != 0 {
