@@ -230,7 +230,12 @@ func (q *Queue) share() error {
 	holders := make(map[string]string, len(destinations))
 	for _, d := range destinations {
 		holders[d.name] = d.holder
-		if w := workers[d.name]; w != nil && d.holder == q.holder && w.isPaused() != d.paused {
+		w := workers[d.name]
+		if w == nil {
+			continue
+		}
+		w.compareLease(d.lease)
+		if d.holder == q.holder && w.isPaused() != d.paused {
 			w.pausing.Store(true) // at another gateway
 			w.poke()
 		}

@@ -159,6 +159,11 @@ func (t *tx) acquire(name, holder string, e *era) (row, error) {
 	}
 	isFree := `TRUE`
 	if t.store.shared {
+		// The row is locked first, so that the statement that takes it sees who has joined
+		// while this one waited: it would go by an older snapshot if it waited itself.
+		if err := t.row(`SELECT lease FROM webhooks_destinations WHERE name = $1 FOR UPDATE`, []any{name}, new(int64)); err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return row{}, err
+		}
 		isFree = `(holder IN ('', $1) OR NOT EXISTS (SELECT 1 FROM webhooks_gateways g WHERE g.holder = webhooks_destinations.holder AND g.until > ` + t.store.serverTime + `))`
 	}
 	r, err := scanRow(func(to ...any) error {

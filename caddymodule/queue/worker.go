@@ -65,7 +65,8 @@ type worker struct {
 	overdue atomic.Bool // exceptions may be due earlier than nextDue says
 	pausing atomic.Bool // whether it is paused may have changed
 
-	surplus atomic.Bool // the destination is to be given up: another gateway has less to do
+	surplus atomic.Bool  // the destination is to be given up: another gateway has less to do
+	granted atomic.Int64 // the lease of another gateway that has taken over
 
 	keepUntil time.Time // until when it is not given up
 	acquireAt time.Time // when to try again to get the lease
@@ -125,6 +126,7 @@ type target struct {
 type workerStatus struct {
 	here, down bool
 	paused     bool
+	lease      int64
 	pos        int64
 	open       int64
 	oldest     time.Time
@@ -190,6 +192,19 @@ func (w *worker) isPaused() bool {
 	return w.status.paused
 }
 
+// compareLease compares the worker's lease with the one in the database. A worker
+// that has nothing to write, as while it is paused, does not learn otherwise that
+// another gateway has taken over.
+func (w *worker) compareLease(granted int64) {
+	w.mu.Lock()
+	isLost := w.status.here && w.status.lease < granted
+	w.mu.Unlock()
+	if isLost {
+		w.granted.Store(granted)
+		w.poke()
+	}
+}
+
 func (w *worker) current() target {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -248,7 +263,7 @@ func (w *worker) step() time.Duration {
 	if !w.q.isOpen() {
 		return idleDelay
 	}
-	if w.lease != 0 && w.era.Err() != nil {
+	if granted := w.granted.Swap(0); w.lease != 0 && (w.era.Err() != nil || granted > w.lease) {
 		w.lose()
 		return 0
 	}
@@ -703,7 +718,7 @@ func (w *worker) sleep(t target, now time.Time) time.Duration {
 
 // publish lets others know how far the worker is.
 func (w *worker) publish() {
-	s := workerStatus{here: true, down: w.down, paused: w.paused, pos: w.pos}
+	s := workerStatus{here: true, down: w.down, paused: w.paused, lease: w.lease, pos: w.pos}
 	for _, d := range w.open {
 		if !d.row {
 			s.note(d)
