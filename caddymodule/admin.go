@@ -199,7 +199,7 @@ func onQueue(serve func(r *http.Request, q *queue.Queue) (any, error)) func(*htt
 			return nil, err
 		}
 		if q == nil {
-			return nil, adminError(http.StatusNotFound, "no block of the configuration has a `deliver`, so there is no queue")
+			return nil, adminError(http.StatusNotFound, "no block of the configuration has a `destination`, so there is no queue")
 		}
 		return serve(r, q)
 	}
@@ -226,7 +226,7 @@ func listDestinations(r *http.Request, q *queue.Queue) (any, error) {
 }
 
 func listDead(r *http.Request, q *queue.Queue) (any, error) {
-	query, err := readQuery(r, "deliver", "limit")
+	query, err := readQuery(r, "destination", "limit")
 	if err != nil {
 		return nil, err
 	}
@@ -234,10 +234,10 @@ func listDead(r *http.Request, q *queue.Queue) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkDeliver(r.Context(), q, query.Get("deliver")); err != nil {
+	if err := checkDestination(r.Context(), q, query.Get("destination")); err != nil {
 		return nil, err
 	}
-	letters, err := q.DeadLetters(r.Context(), query.Get("deliver"), limit)
+	letters, err := q.DeadLetters(r.Context(), query.Get("destination"), limit)
 	return orEmpty(letters), err
 }
 
@@ -252,7 +252,7 @@ func showDead(r *http.Request, q *queue.Queue) (any, error) {
 	}
 	var shown []deadLetter
 	for _, letter := range letters {
-		if deliver := query.Get("deliver"); deliver == "" || deliver == letter.Deliver {
+		if destination := query.Get("destination"); destination == "" || destination == letter.Destination {
 			shown = append(shown, deadLetter{letter, jsonBody(letter.Body)})
 		}
 	}
@@ -267,8 +267,8 @@ func discardOne(r *http.Request, q *queue.Queue) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	selection := queue.Selection{Keys: []envelope.Key{key}, Deliver: query.Get("deliver")}
-	if err := checkDeliver(r.Context(), q, selection.Deliver); err != nil {
+	selection := queue.Selection{Keys: []envelope.Key{key}, Destination: query.Get("destination")}
+	if err := checkDestination(r.Context(), q, selection.Destination); err != nil {
 		return nil, err
 	}
 	n, err := q.Discard(r.Context(), selection)
@@ -283,7 +283,7 @@ func discardSelected(r *http.Request, q *queue.Queue) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkDeliver(r.Context(), q, selection.Deliver); err != nil {
+	if err := checkDestination(r.Context(), q, selection.Destination); err != nil {
 		return nil, err
 	}
 	n, err := q.Discard(r.Context(), selection)
@@ -295,7 +295,7 @@ func replaySelected(r *http.Request, q *queue.Queue) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkDeliver(r.Context(), q, selection.Deliver); err != nil {
+	if err := checkDestination(r.Context(), q, selection.Destination); err != nil {
 		return nil, err
 	}
 	n, err := q.Replay(r.Context(), selection)
@@ -325,7 +325,7 @@ func forget(r *http.Request, q *queue.Queue) (any, error) {
 	}
 	n, err := q.Forget(r.Context(), name)
 	if errors.Is(err, queue.ErrConfigured) {
-		err = adminError(http.StatusConflict, "%s is in use; remove the `deliver` block from the configuration first", name)
+		err = adminError(http.StatusConflict, "%s is in use; remove the `destination` block from the configuration first", name)
 	}
 	return discardAnswer{n}, err
 }
@@ -361,7 +361,7 @@ func readLimit(query url.Values) (int, error) {
 
 // readID returns the event that the path names, and the query.
 func readID(r *http.Request) (envelope.Key, url.Values, error) {
-	query, err := readQuery(r, "deliver")
+	query, err := readQuery(r, "destination")
 	if err != nil {
 		return envelope.Key{}, nil, err
 	}
@@ -383,12 +383,12 @@ func readName(r *http.Request, q *queue.Queue) (string, error) {
 		return "", err
 	}
 	name := r.PathValue("name")
-	return name, checkDeliver(r.Context(), q, name)
+	return name, checkDestination(r.Context(), q, name)
 }
 
-// checkDeliver refuses a name that no destination has, nor had. An empty one is
+// checkDestination refuses a name that no destination has, nor had. An empty one is
 // all of them.
-func checkDeliver(ctx context.Context, q *queue.Queue, name string) error {
+func checkDestination(ctx context.Context, q *queue.Queue, name string) error {
 	if name == "" {
 		return nil
 	}
@@ -402,15 +402,15 @@ func checkDeliver(ctx context.Context, q *queue.Queue, name string) error {
 func checkName(name string, destinations []queue.DestinationStatus) error {
 	names := make([]string, 0, len(destinations))
 	for _, destination := range destinations {
-		names = append(names, destination.Deliver)
+		names = append(names, destination.Destination)
 	}
 	switch {
 	case slices.Contains(names, name):
 		return nil
 	case len(names) == 0:
-		return adminError(http.StatusNotFound, "no `deliver` is called %.100q: there is none", name)
+		return adminError(http.StatusNotFound, "no `destination` is called %.100q: there is none", name)
 	default:
-		return adminError(http.StatusNotFound, "no `deliver` is called %.100q; use one of %s", name, strings.Join(names, ", "))
+		return adminError(http.StatusNotFound, "no `destination` is called %.100q; use one of %s", name, strings.Join(names, ", "))
 	}
 }
 
@@ -420,10 +420,10 @@ func noDeadLetter(key envelope.Key) error {
 
 // selectionBody is a queue.Selection in JSON.
 type selectionBody struct {
-	IDs     []string `json:"ids,omitempty"`
-	Dead    bool     `json:"dead,omitempty"`
-	Since   string   `json:"since,omitempty"`
-	Deliver *string  `json:"deliver,omitempty"`
+	IDs         []string `json:"ids,omitempty"`
+	Dead        bool     `json:"dead,omitempty"`
+	Since       string   `json:"since,omitempty"`
+	Destination *string  `json:"destination,omitempty"`
 }
 
 // readSelection reads a selection that says which events by exactly one of the
@@ -448,16 +448,16 @@ func readSelection(r *http.Request, ways ...string) (queue.Selection, error) {
 func parseSelection(body []byte, ways []string) (s queue.Selection, err error) {
 	read, err := decodeSelection(body)
 	if err != nil {
-		return s, fmt.Errorf("the body is not a selection, as {\"dead\":true,\"deliver\":\"crm\"} is one: %w", err)
+		return s, fmt.Errorf("the body is not a selection, as {\"dead\":true,\"destination\":\"crm\"} is one: %w", err)
 	}
 	if given := read.ways(); len(given) != 1 || !slices.Contains(ways, given[0]) {
 		return s, fmt.Errorf("say which events by exactly one of %s", strings.Join(ways, ", "))
 	}
-	if read.Deliver != nil {
-		if *read.Deliver == "" {
-			return s, errors.New("deliver is empty; name a destination, or leave it out for all")
+	if read.Destination != nil {
+		if *read.Destination == "" {
+			return s, errors.New("destination is empty; name a destination, or leave it out for all")
 		}
-		s.Deliver = *read.Deliver
+		s.Destination = *read.Destination
 	}
 	s.Dead = read.Dead
 	if read.Since != "" {

@@ -34,21 +34,21 @@ func TestParseSelection(t *testing.T) {
 		err  string
 	}{
 		{`{"dead":true}`, all, queue.Selection{Dead: true}, ""},
-		{`{"dead":true,"deliver":"crm"}` + "\n", all, queue.Selection{Dead: true, Deliver: "crm"}, ""},
+		{`{"dead":true,"destination":"crm"}` + "\n", all, queue.Selection{Dead: true, Destination: "crm"}, ""},
 		{`{"since":"2026-01-02T15:04:05Z","dead":false}`, all, queue.Selection{Since: time.Date(2026, 1, 2, 15, 4, 5, 0, time.UTC)}, ""},
 		{quoted(`{"ids":[%q,%q,%q]}`, firstKey, secondKey, firstKey), all, queue.Selection{Keys: []envelope.Key{firstKey, secondKey}}, ""},
 
 		{``, all, queue.Selection{}, "it is empty"},
 		{`null`, all, queue.Selection{}, "exactly one of ids, dead, since"},
 		{`{}`, all, queue.Selection{}, "exactly one of ids, dead, since"},
-		{`{"deliver":"crm"}`, all, queue.Selection{}, "exactly one of"},
+		{`{"destination":"crm"}`, all, queue.Selection{}, "exactly one of"},
 		{`{"ids":[]}`, all, queue.Selection{}, "exactly one of"},
 		{quoted(`{"ids":[%q],"dead":true}`, firstKey), all, queue.Selection{}, "exactly one of"},
 		{`{"dead":true,"since":"2026-01-02T15:04:05Z"}`, all, queue.Selection{}, "exactly one of"},
 		{`{"since":"2026-01-02T15:04:05Z"}`, all[:2], queue.Selection{}, "exactly one of ids, dead"},
-		{`{"dead":true,"deliver":""}`, all, queue.Selection{}, "deliver is empty"},
+		{`{"dead":true,"destination":""}`, all, queue.Selection{}, "destination is empty"},
 		{`{"dead":true,"delivery":"crm"}`, all, queue.Selection{}, `unknown field "delivery"`},
-		{`{"dead":true}{"deliver":"crm"}`, all, queue.Selection{}, "something follows"},
+		{`{"dead":true}{"destination":"crm"}`, all, queue.Selection{}, "something follows"},
 		{`{"dead":true}}`, all, queue.Selection{}, "something follows"},
 		{`{"dead":"yes"}`, all, queue.Selection{}, "not a selection"},
 		{`["msg_"]`, all, queue.Selection{}, "not a selection"},
@@ -71,15 +71,15 @@ func TestParseSelection(t *testing.T) {
 
 func TestReadQuery(t *testing.T) {
 	for query, want := range map[string]string{
-		"":                  "",
-		"deliver=crm":       "",
-		"delivr=crm":        `unknown parameter "delivr"; use deliver, limit`,
-		"deliver=":          "takes one value",
-		"limit=1&limit=2":   "takes one value",
-		"deliver=%zz":       "malformed",
-		"deliver=a;limit=1": "malformed",
+		"":                      "",
+		"destination=crm":       "",
+		"destinatoin=crm":       `unknown parameter "destinatoin"; use destination, limit`,
+		"destination=":          "takes one value",
+		"limit=1&limit=2":       "takes one value",
+		"destination=%zz":       "malformed",
+		"destination=a;limit=1": "malformed",
 	} {
-		_, err := readQuery(httptest.NewRequest(http.MethodGet, "/webhooks/dead?"+query, nil), "deliver", "limit")
+		_, err := readQuery(httptest.NewRequest(http.MethodGet, "/webhooks/dead?"+query, nil), "destination", "limit")
 		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v; want %q", query, err, want)
 		}
@@ -190,14 +190,14 @@ func TestToAPIError(t *testing.T) {
 }
 
 func TestCheckName(t *testing.T) {
-	destinations := []queue.DestinationStatus{{Deliver: "crm", Configured: true}, {Deliver: "old"}}
+	destinations := []queue.DestinationStatus{{Destination: "crm", Configured: true}, {Destination: "old"}}
 	if err := checkName("old", destinations); err != nil {
 		t.Error(err)
 	}
-	if err := checkName("cmr", destinations); err == nil || err.Error() != "no `deliver` is called \"cmr\"; use one of crm, old" {
+	if err := checkName("cmr", destinations); err == nil || err.Error() != "no `destination` is called \"cmr\"; use one of crm, old" {
 		t.Error(err)
 	}
-	if err := checkName("crm", nil); err == nil || err.Error() != "no `deliver` is called \"crm\": there is none" {
+	if err := checkName("crm", nil); err == nil || err.Error() != "no `destination` is called \"crm\": there is none" {
 		t.Error(err)
 	}
 }
@@ -213,7 +213,7 @@ func TestDeadLetterJSON(t *testing.T) {
 			t.Errorf("%q: %s; want %s", body, got, want)
 		}
 	}
-	letter := deadLetter{queue.DeadLetter{ID: "msg_a", Deliver: "crm", Body: []byte("not this")}, json.RawMessage(`{"a":1}`)}
+	letter := deadLetter{queue.DeadLetter{ID: "msg_a", Destination: "crm", Body: []byte("not this")}, json.RawMessage(`{"a":1}`)}
 	encoded, err := json.Marshal(letter)
 	if err != nil {
 		t.Fatal(err)
@@ -235,7 +235,7 @@ var now = time.Date(2026, 1, 4, 12, 0, 0, 0, time.UTC)
 
 // hostileLetter holds what a terminal must not get.
 var hostileLetter = queue.DeadLetter{
-	ID: secondKey.String(), Deliver: "crm", Provider: "notifly",
+	ID: secondKey.String(), Destination: "crm", Provider: "notifly",
 	EventID: "a\x1b[2J\tb\u202e" + strings.Repeat("é", 40), Type: "notifly.\u009bx", Attempts: 1,
 	LastError: "connection\nrefused", Excerpt: "\x1b]0;title\a",
 	Received: now.Add(-50 * time.Hour), Died: now.Add(-50 * time.Hour),
@@ -245,7 +245,7 @@ func TestPrintDead(t *testing.T) {
 	var out strings.Builder
 	letters := []queue.DeadLetter{
 		{
-			ID: firstKey.String(), Deliver: "crm", Provider: "notifly", EventID: "a056V7R7NmNRjl70", Type: "message.created",
+			ID: firstKey.String(), Destination: "crm", Provider: "notifly", EventID: "a056V7R7NmNRjl70", Type: "message.created",
 			Attempts: 24, LastStatus: 500, Received: now.Add(-49 * time.Hour), Died: now.Add(-90 * time.Minute),
 		},
 		hostileLetter,
@@ -254,9 +254,9 @@ func TestPrintDead(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := "" +
-		"ID                                    PROVIDER  EVENT                                     TYPE             DELIVER  ATTEMPTS  STATUS  AGE\n" +
-		"FIRST                                 notifly   a056V7R7NmNRjl70                          message.created  crm      24        500     1h\n" +
-		`SECOND                                notifly   a\u001b[2J\u0009b\u202e` + strings.Repeat("é", 16) + `…  notifly.\u009bx  crm      1         none    2d` + "\n"
+		"ID                                    PROVIDER  EVENT                                     TYPE             DESTINATION  ATTEMPTS  STATUS  AGE\n" +
+		"FIRST                                 notifly   a056V7R7NmNRjl70                          message.created  crm          24        500     1h\n" +
+		`SECOND                                notifly   a\u001b[2J\u0009b\u202e` + strings.Repeat("é", 16) + `…  notifly.\u009bx  crm          1         none    2d` + "\n"
 	wantGolden(t, out.String(), want)
 
 	out.Reset()
@@ -280,7 +280,7 @@ func TestPrintDeadLetter(t *testing.T) {
 			"provider     notifly\n" +
 			`event        a\u001b[2J\u0009b\u202e` + strings.Repeat("é", 40) + "\n" +
 			`type         notifly.\u009bx` + "\n" +
-			"deliver      crm\n" +
+			"destination  crm\n" +
 			"received     2026-01-02T10:00:00Z (2d ago)\n" +
 			"died         2026-01-02T10:00:00Z (2d ago)\n" +
 			"attempts     1\n" +
@@ -363,14 +363,14 @@ func TestReplaySelection(t *testing.T) {
 		want selectionBody
 		err  string
 	}{
-		{[]string{first, "--deliver", "crm"}, selectionBody{IDs: []string{first}, Deliver: new("crm")}, ""},
+		{[]string{first, "--destination", "crm"}, selectionBody{IDs: []string{first}, Destination: new("crm")}, ""},
 		{[]string{"--dead"}, selectionBody{Dead: true}, ""},
 		{[]string{"--since", "2h"}, selectionBody{Since: "2026-01-04T10:00:00Z"}, ""},
 		{[]string{"--since", "1d"}, selectionBody{Since: "2026-01-03T12:00:00Z"}, ""},
 		{[]string{"--since", "2026-01-02T15:04:05.5+01:00"}, selectionBody{Since: "2026-01-02T14:04:05.5Z"}, ""},
-		{[]string{"--dead", "--deliver", ""}, selectionBody{}, "--deliver is empty"},
+		{[]string{"--dead", "--destination", ""}, selectionBody{}, "--destination is empty"},
 		{nil, selectionBody{}, "say which events"},
-		{[]string{"--deliver", "crm"}, selectionBody{}, "say which events"},
+		{[]string{"--destination", "crm"}, selectionBody{}, "say which events"},
 		{[]string{first, "--dead"}, selectionBody{}, "say which events"},
 		{[]string{"--dead", "--since", "2h"}, selectionBody{}, "say which events"},
 		{[]string{"--since", "-2h"}, selectionBody{}, "or say how long ago"},
@@ -412,20 +412,20 @@ func TestQueueCommands(t *testing.T) {
 	}{
 		{"dead", 200, `[]`, "GET /webhooks/dead?limit=100 ", "No dead letters.\n", ""},
 		{"dead --json", 200, `[{"id":"` + "\u009b" + `"}]`, "GET /webhooks/dead?limit=100 ", "[\n  {\n    \"id\": \"\\u009b\"\n  }\n]\n", ""},
-		{"dead --deliver a&b --limit 5", 200, `[]`, "GET /webhooks/dead?deliver=a%26b&limit=5 ", "No dead letters.\n", ""},
-		{"dead " + first + " --deliver crm", 404, `{"error":"there is no dead letter"}`, "GET /webhooks/dead/" + first + "?deliver=crm ", "", "there is no dead letter"},
+		{"dead --destination a&b --limit 5", 200, `[]`, "GET /webhooks/dead?destination=a%26b&limit=5 ", "No dead letters.\n", ""},
+		{"dead " + first + " --destination crm", 404, `{"error":"there is no dead letter"}`, "GET /webhooks/dead/" + first + "?destination=crm ", "", "there is no dead letter"},
 		{"dead --discard --all", 200, `{"discarded":2}`, `DELETE /webhooks/dead {"dead":true}`, "Discarded 2 dead letters.\n", ""},
-		{"dead --discard --all --deliver crm", 200, `{"discarded":0}`, `DELETE /webhooks/dead {"dead":true,"deliver":"crm"}`, "No dead letters.\n", ""},
+		{"dead --discard --all --destination crm", 200, `{"discarded":0}`, `DELETE /webhooks/dead {"dead":true,"destination":"crm"}`, "No dead letters.\n", ""},
 		{"dead --discard " + first, 200, `{"discarded":1}`, "DELETE /webhooks/dead/" + first + " ", "Discarded 1 dead letter.\n", ""},
 		{"dead --discard", 0, "", "", "", "say what to discard: an id, or --all"},
-		{"dead --discard --all --deliver=", 0, "", "", "", "--deliver is empty"},
+		{"dead --discard --all --destination=", 0, "", "", "", "--destination is empty"},
 		{"dead --all", 0, "", "", "", "--all goes with --discard"},
 		{"dead --discard --all " + first, 0, "", "", "", "not both"},
 		{"dead ../config", 0, "", "", "", "does not name an event"},
 		{"replay --dead", 200, `{"replayed":3}`, `POST /webhooks/replay {"dead":true}`, "3 deliveries will be made again.\n", ""},
 		{"replay " + first, 200, `{"replayed":1}`, `POST /webhooks/replay {"ids":["` + first + `"]}`, "1 delivery will be made again.\n", ""},
 		{"replay --dead --json", 200, `{"replayed":0}`, `POST /webhooks/replay {"dead":true}`, "{\n  \"replayed\": 0\n}\n", ""},
-		{"replay --dead --deliver crm", 200, `{"replayed":0}`, `POST /webhooks/replay {"dead":true,"deliver":"crm"}`, "Nothing to replay.\n", ""},
+		{"replay --dead --destination crm", 200, `{"replayed":0}`, `POST /webhooks/replay {"dead":true,"destination":"crm"}`, "Nothing to replay.\n", ""},
 		{"pause a/b", 200, `{}`, "POST /webhooks/pause/a%2Fb ", "Paused a/b; its events wait until \"caddy webhooks resume a/b\".\n", ""},
 		{"resume crm", 200, `{}`, "POST /webhooks/resume/crm ", "Resumed crm.\n", ""},
 		{"forget old", 200, `{"discarded":12}`, "POST /webhooks/forget/old ", "Forgot old, and discarded 12 events that it still had.\n", ""},

@@ -54,7 +54,7 @@ func twoDestinations(t testing.TB, app *application) *gateway {
 	return start(t, fmt.Sprintf(`
 	webhooks notifly {
 		secret {env.SECRET}
-		deliver crm {
+		destination crm {
 			backoff 10ms 100ms
 			attempts 2
 			to {
@@ -62,7 +62,7 @@ func twoDestinations(t testing.TB, app *application) *gateway {
 				%[1]s
 			}
 		}
-		deliver archive {
+		destination archive {
 			backoff 10ms 100ms
 			to {
 				rewrite * /archive
@@ -89,14 +89,14 @@ func TestReady(t *testing.T) {
 	secretIn(t, "SECRET")
 	g := startNotifly(t, startApplication(t))
 	wantAdmin(t, "GET", "/webhooks/ready", "", 200, `{"ready":true}`)
-	wantAdmin(t, "GET", "/webhooks/destinations", "", 404, `{"error":"no block of the configuration has a `+"`deliver`"+`, so there is no queue"}`)
-	g.site += "\n\twebhooks /queued wotnot {\n\t\ttoken {env.SECRET}\n\t\tdeliver app {\n\t\t\tto {\n\t\t\t\trespond 204\n\t\t\t}\n\t\t}\n\t}\n"
+	wantAdmin(t, "GET", "/webhooks/destinations", "", 404, `{"error":"no block of the configuration has a `+"`destination`"+`, so there is no queue"}`)
+	g.site += "\n\twebhooks /queued wotnot {\n\t\ttoken {env.SECRET}\n\t\tdestination app {\n\t\t\tto {\n\t\t\t\trespond 204\n\t\t\t}\n\t\t}\n\t}\n"
 	g.global = ownQueue(t)
 	g.load("with a queue")
 	wantAdmin(t, "GET", "/webhooks/ready", "", 200, `{"ready":true}`)
 	wantAdmin(t, "GET", "/webhooks/dead", "", 200, `[]`)
 	waitBacklog(t, "app", 0)
-	wantAdmin(t, "GET", "/webhooks/destinations", "", 200, `[{"deliver":"app","configured":true,"here":true,"paused":false,"down":false,"backlog":0,"dead_letters":0,"gateway":"…`)
+	wantAdmin(t, "GET", "/webhooks/destinations", "", 200, `[{"destination":"app","configured":true,"here":true,"paused":false,"down":false,"backlog":0,"dead_letters":0,"gateway":"…`)
 	wantAdmin(t, "GET", "/webhooks/nothing", "", 404, `{"error":"there is nothing at /webhooks/nothing; …`)
 	loadNothing(t)
 	wantAdmin(t, "GET", "/webhooks/ready", "", 200, `{"ready":true}`)
@@ -130,12 +130,12 @@ func TestDeadLetters(t *testing.T) {
 	}
 
 	var letters []struct {
-		ID, Deliver, Provider, Type, Excerpt string
-		EventID                              string `json:"event_id"`
-		LastStatus                           int    `json:"last_status"`
-		LastError                            string `json:"last_error"`
-		Attempts                             int
-		Body                                 json.RawMessage
+		ID, Destination, Provider, Type, Excerpt string
+		EventID                                  string `json:"event_id"`
+		LastStatus                               int    `json:"last_status"`
+		LastError                                string `json:"last_error"`
+		Attempts                                 int
+		Body                                     json.RawMessage
 	}
 	read := func(uri string, want int) {
 		t.Helper()
@@ -147,13 +147,13 @@ func TestDeadLetters(t *testing.T) {
 	}
 	read("/webhooks/dead", 3)
 	for _, l := range letters {
-		if l.ID != keyOf(l.EventID) || l.Deliver != "crm" || l.Provider != "notifly" || l.Type != "message.created" ||
+		if l.ID != keyOf(l.EventID) || l.Destination != "crm" || l.Provider != "notifly" || l.Type != "message.created" ||
 			l.Attempts != 2 || l.LastStatus != 502 || l.LastError != "answered 502" || l.Excerpt != "the crm is <away>" {
 			t.Errorf("%+v", l)
 		}
 	}
 	read("/webhooks/dead?limit=2", 2)
-	read("/webhooks/dead?deliver=archive", 0)
+	read("/webhooks/dead?destination=archive", 0)
 	read("/webhooks/dead/"+keyOf("1"), 1)
 	if sent := app.toPath("/crm")[0]; !strings.Contains(string(letters[0].Body), `"partitionkey":"c-1"`) || len(sent.Body) != len(letters[0].Body) {
 		t.Errorf("the body is %s", letters[0].Body)
@@ -163,17 +163,17 @@ func TestDeadLetters(t *testing.T) {
 		status            int
 		want              string
 	}{
-		{"GET", "/webhooks/dead?deliver=cmr", "", 404, "{\"error\":\"no `deliver` is called \\\"cmr\\\"; use one of archive, crm\"}"},
-		{"GET", "/webhooks/dead?delivr=crm", "", 400, `{"error":"unknown parameter \"delivr\"…`},
+		{"GET", "/webhooks/dead?destination=cmr", "", 404, "{\"error\":\"no `destination` is called \\\"cmr\\\"; use one of archive, crm\"}"},
+		{"GET", "/webhooks/dead?destinatoin=crm", "", 400, `{"error":"unknown parameter \"destinatoin\"…`},
 		{"GET", "/webhooks/dead/" + keyOf("none"), "", 404, `{"error":"…`},
-		{"GET", "/webhooks/dead/" + keyOf("1") + "?deliver=archive", "", 404, `{"error":"there is no dead letter ` + keyOf("1") + `"}`},
+		{"GET", "/webhooks/dead/" + keyOf("1") + "?destination=archive", "", 404, `{"error":"there is no dead letter ` + keyOf("1") + `"}`},
 		{"DELETE", "/webhooks/dead/" + keyOf("none"), "", 404, `{"error":"…`},
 		{"DELETE", "/webhooks/dead", "", 400, `{"error":"the body is not a selection…`},
-		{"DELETE", "/webhooks/dead/" + keyOf("1") + "?deliver=archive", "", 404, `{"error":"…`},
+		{"DELETE", "/webhooks/dead/" + keyOf("1") + "?destination=archive", "", 404, `{"error":"…`},
 		{"DELETE", "/webhooks/dead/" + keyOf("1"), "", 200, `{"discarded":1}`},
 		{"DELETE", "/webhooks/dead/" + keyOf("1"), "", 404, `{"error":"…`},
 		{"POST", "/webhooks/replay", `{"ids":["` + keyOf("none") + `"]}`, 404, `{"error":"…`},
-		{"POST", "/webhooks/replay", `{"dead":true,"deliver":"nobody"}`, 404, `{"error":"…`},
+		{"POST", "/webhooks/replay", `{"dead":true,"destination":"nobody"}`, 404, `{"error":"…`},
 	} {
 		wantAdmin(t, c.method, c.uri, c.body, c.status, c.want)
 	}
@@ -181,7 +181,7 @@ func TestDeadLetters(t *testing.T) {
 	// A replay has new attempts, says that it is one, and is no duplicate.
 	up.Store(true)
 	before := len(app.toPath("/crm"))
-	wantAdmin(t, "POST", "/webhooks/replay", `{"ids":["`+keyOf("2")+`"],"deliver":"crm"}`, 200, `{"replayed":1}`)
+	wantAdmin(t, "POST", "/webhooks/replay", `{"ids":["`+keyOf("2")+`"],"destination":"crm"}`, 200, `{"replayed":1}`)
 	waitFor(t, func() bool { return len(app.toPath("/crm")) == before+1 })
 	last := app.toPath("/crm")[before]
 	if last.Header.Get("Webhook-Replay") != "true" || last.Header.Get("Webhook-Attempt") != "1" || last.Header.Get("Webhook-Id") != keyOf("2") {
@@ -195,7 +195,7 @@ func TestDeadLetters(t *testing.T) {
 	all := len(app.requests())
 	wantAdmin(t, "POST", "/webhooks/replay", `{"ids":["`+keyOf("1")+`"]}`, 200, `{"replayed":2}`)
 	waitFor(t, func() bool { return len(app.requests()) == all+2 })
-	wantAdmin(t, "POST", "/webhooks/replay", `{"since":"2000-01-01T00:00:00Z","deliver":"archive"}`, 200, `{"replayed":3}`)
+	wantAdmin(t, "POST", "/webhooks/replay", `{"since":"2000-01-01T00:00:00Z","destination":"archive"}`, 200, `{"replayed":3}`)
 	waitFor(t, func() bool { return len(app.requests()) == all+5 })
 	for _, r := range app.requests()[all:] {
 		if r.Header.Get("Webhook-Replay") != "true" {
@@ -215,15 +215,15 @@ func TestPause(t *testing.T) {
 	app := startApplication(t)
 	g := twoDestinations(t, app)
 	wantAdmin(t, "POST", "/webhooks/pause/crm", "", 200, `{}`)
-	wantAdmin(t, "POST", "/webhooks/pause/cmr", "", 404, "{\"error\":\"no `deliver` is called \\\"cmr\\\"; use one of archive, crm\"}")
+	wantAdmin(t, "POST", "/webhooks/pause/cmr", "", 404, "{\"error\":\"no `destination` is called \\\"cmr\\\"; use one of archive, crm\"}")
 	for i, next := range []func(){func() {}, func() { g.load("reloaded") }, g.restart} {
 		next()
 		sendNotifly(t, secret, fmt.Sprint(i))
 		waitFor(t, func() bool { return len(app.toPath("/archive")) == i+1 })
 		waitBacklog(t, "crm", i+1)
 	}
-	wantAdmin(t, "GET", "/webhooks/destinations", "", 200, `[{"deliver":"archive","configured":true,"here":true,"paused":false,…`)
-	if status, answer := adminGet(t, "/webhooks/destinations"); status != 200 || !strings.Contains(answer, `{"deliver":"crm","configured":true,"here":true,"paused":true,"down":false,"backlog":3,"oldest_undelivered":"`) {
+	wantAdmin(t, "GET", "/webhooks/destinations", "", 200, `[{"destination":"archive","configured":true,"here":true,"paused":false,…`)
+	if status, answer := adminGet(t, "/webhooks/destinations"); status != 200 || !strings.Contains(answer, `{"destination":"crm","configured":true,"here":true,"paused":true,"down":false,"backlog":3,"oldest_undelivered":"`) {
 		t.Error(answer)
 	}
 	wantAdmin(t, "POST", "/webhooks/resume/crm", "", 200, `{}`)
@@ -267,9 +267,9 @@ func TestRunQueueCommands(t *testing.T) {
 		want string // all of it
 		do   func()
 	}{
-		{"dead", true, `ID                                    PROVIDER  EVENT  TYPE             DELIVER  ATTEMPTS  STATUS  AGE
-` + keyOf("2") + `  notifly   2      message.created  crm      2         502     AGE
-` + keyOf("1") + `  notifly   1      message.created  crm      2         502     AGE
+		{"dead", true, `ID                                    PROVIDER  EVENT  TYPE             DESTINATION  ATTEMPTS  STATUS  AGE
+` + keyOf("2") + `  notifly   2      message.created  crm          2         502     AGE
+` + keyOf("1") + `  notifly   1      message.created  crm          2         502     AGE
 `, nil},
 		{"destinations", true, `NAME     STATE       BACKLOG  OLDEST  DEAD  GATEWAY
 archive  delivering  0        -       0     GATEWAY *
@@ -278,7 +278,7 @@ crm      delivering  0        -       2     GATEWAY *
 		{"dead --limit 1 --json", true, `[
   {
     "id": "` + keyOf("2") + `",
-    "deliver": "crm",
+    "destination": "crm",
     "provider": "notifly",
     "event_id": "2",
     "type": "message.created",
@@ -291,13 +291,13 @@ crm      delivering  0        -       2     GATEWAY *
   }
 ]
 `, nil},
-		{"dead --deliver archive", true, "No dead letters.\n", nil},
-		{"dead --deliver cmr", false, "no `deliver` is called \"cmr\"; use one of archive, crm", nil},
+		{"dead --destination archive", true, "No dead letters.\n", nil},
+		{"dead --destination cmr", false, "no `destination` is called \"cmr\"; use one of archive, crm", nil},
 		{"dead " + keyOf("1"), true, `id           ` + keyOf("1") + `
 provider     notifly
 event        1
 type         message.created
-deliver      crm
+destination  crm
 received     AGE (AGE ago)
 died         AGE (AGE ago)
 attempts     2
@@ -341,23 +341,23 @@ last answer  the crm is <away>
 		{"dead --discard " + keyOf("1"), true, "Discarded 1 dead letter.\n", nil},
 		{"dead --discard " + keyOf("1"), false, "there is no dead letter " + keyOf("1") + "", nil},
 		{"pause crm", true, "Paused crm; its events wait until \"caddy webhooks resume crm\".\n", nil},
-		{"pause cmr", false, "no `deliver` is called \"cmr\"; use one of archive, crm", nil},
+		{"pause cmr", false, "no `destination` is called \"cmr\"; use one of archive, crm", nil},
 		{"replay --dead", true, "1 delivery will be made again.\n", func() { up.Store(true) }},
 		{"resume crm", true, "Resumed crm.\n", nil},
 		{"dead", true, "No dead letters.\n", nil},
 		{"replay --dead", true, "Nothing to replay.\n", func() { waitDelivered(t, "crm") }},
-		{"replay --since 1h --deliver archive", true, "2 deliveries will be made again.\n", nil},
-		{"replay --since 1h --deliver archives", false, "no `deliver` is called \"archives\"; use one of archive, crm", nil},
+		{"replay --since 1h --destination archive", true, "2 deliveries will be made again.\n", nil},
+		{"replay --since 1h --destination archives", false, "no `destination` is called \"archives\"; use one of archive, crm", nil},
 		{"replay " + keyOf("1") + " " + keyOf("2"), true, "4 deliveries will be made again.\n", func() { waitDelivered(t, "archive") }},
 		{"replay " + keyOf("1") + " " + keyOf("3"), false, "unknown: " + keyOf("3") + " is not kept, or not any more", nil},
 		{"replay", false, "say which events: by their ids, by --dead, or by --since <time>; by one of these", nil},
-		{"forget crm", false, "crm is in use; remove the `deliver` block from the configuration first", func() { waitDelivered(t, "crm") }},
+		{"forget crm", false, "crm is in use; remove the `destination` block from the configuration first", func() { waitDelivered(t, "crm") }},
 		{"pause crm --json", true, "{}\n", nil},
 		{"forget crm", true, "Forgot crm, and discarded 1 event that it still had.\n", func() {
 			sendNotifly(t, secret, "4")
-			g.change("deliver crm", "deliver customers")
+			g.change("destination crm", "destination customers")
 		}},
-		{"forget crm", false, "no `deliver` is called \"crm\"; use one of archive, customers", nil},
+		{"forget crm", false, "no `destination` is called \"crm\"; use one of archive, customers", nil},
 	} {
 		if c.do != nil {
 			c.do()

@@ -25,7 +25,7 @@ func init() {
 type App struct {
 	// Providers are providers of your own, beside the built-in ones. A handler
 	// uses one by its name.
-	Providers []*provider.Spec `json:"provider,omitempty"`
+	Providers []*provider.Spec `json:"providers,omitempty"`
 
 	// Queue is where events are kept until they are delivered. Default: SQLite, in
 	// `webhooks/queue.db` in Caddy's data directory.
@@ -42,7 +42,7 @@ type App struct {
 	refusals      *sampledLog
 	serving       *serving
 	sources       map[string]*Handler
-	delivers      map[string]*Handler // by the name of a destination
+	destinations  map[string]*Handler // by the name of a destination
 	handlers      int                 // how many there are
 	warned        map[string]bool     // providers whose credentials Caddy's logs would copy
 }
@@ -78,7 +78,7 @@ func (a *App) prepare(logger *zap.Logger) {
 	a.logger = logger
 	a.refusals = newSampledLog(logger, "webhook refused", "more webhooks refused", "reason")
 	a.sources = make(map[string]*Handler)
-	a.delivers = make(map[string]*Handler)
+	a.destinations = make(map[string]*Handler)
 	a.warned = make(map[string]bool)
 }
 
@@ -161,19 +161,19 @@ func (a *App) claimSource(h *Handler) (err error) {
 	} else if differing := differences(first.settings, h.settings); len(differing) > 0 {
 		return conflictError(h.Source, first.String(), h.String(), differing)
 	}
-	return a.claimDelivers(h)
+	return a.claimDestinations(h)
 }
 
-// claimDelivers notes the names of a handler's destinations, and refuses one
+// claimDestinations notes the names of a handler's destinations, and refuses one
 // that another handler has, unless both are equal: their progress is kept under
 // it.
-func (a *App) claimDelivers(h *Handler) error {
-	for _, d := range h.Delivers {
-		first := a.delivers[d.Name]
+func (a *App) claimDestinations(h *Handler) error {
+	for _, d := range h.Destinations {
+		first := a.destinations[d.Name]
 		if first == nil {
-			a.delivers[d.Name] = h
+			a.destinations[d.Name] = h
 		} else if first.Source != h.Source {
-			return deliverConflictError(d, first.String(), h.String())
+			return destinationConflictError(d, first.String(), h.String())
 		}
 	}
 	return nil

@@ -71,7 +71,7 @@ func (c *carried) json() []byte {
 }
 
 // destination returns what the queue needs to know of d.
-func (d *Deliver) destination(h *Handler) queue.Destination {
+func (d *Destination) destination(h *Handler) queue.Destination {
 	q := queue.Destination{
 		Name:        d.Name,
 		Filter:      queue.Filter{Source: h.Source},
@@ -93,9 +93,9 @@ func (d *Deliver) destination(h *Handler) queue.Destination {
 }
 
 // provisionTo makes the handlers of `to` ready.
-func (d *Deliver) provisionTo(ctx caddy.Context) error {
+func (d *Destination) provisionTo(ctx caddy.Context) error {
 	if err := d.To.Provision(ctx); err != nil {
-		return &deliverError{d, err}
+		return &destinationError{d, err}
 	}
 	d.server, _ = ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
 	if d.server == nil {
@@ -108,7 +108,7 @@ func (d *Deliver) provisionTo(ctx caddy.Context) error {
 
 // attempt runs the handlers of `to` once, with a request like the one that
 // brought the event.
-func (d *Deliver) attempt(ctx context.Context, delivery *queue.Delivery) queue.Result {
+func (d *Destination) attempt(ctx context.Context, delivery *queue.Delivery) queue.Result {
 	w := &excerpt{header: make(http.Header)}
 	r, err := d.request(ctx, delivery, w)
 	if err != nil {
@@ -133,7 +133,7 @@ func (d *Deliver) attempt(ctx context.Context, delivery *queue.Delivery) queue.R
 }
 
 // request makes the request of one attempt.
-func (d *Deliver) request(ctx context.Context, delivery *queue.Delivery, w http.ResponseWriter) (*http.Request, error) {
+func (d *Destination) request(ctx context.Context, delivery *queue.Delivery, w http.ResponseWriter) (*http.Request, error) {
 	c, ok := delivery.Request.Parsed.(*carried)
 	if !ok {
 		c = new(carried)
@@ -174,7 +174,7 @@ func (d *Deliver) request(ctx context.Context, delivery *queue.Delivery, w http.
 }
 
 // setDelivery sets the body and all that says what it is.
-func (d *Deliver) setDelivery(r *http.Request, delivery *queue.Delivery) {
+func (d *Destination) setDelivery(r *http.Request, delivery *queue.Delivery) {
 	body := delivery.OriginalBytes()
 	if d.Format == formatCloudEvents && delivery.IsEnvelope() {
 		body = delivery.Body

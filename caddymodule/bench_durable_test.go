@@ -19,7 +19,7 @@ import (
 )
 
 // BenchmarkDurable compares, in one run and in turns, (a) plain reverse_proxy,
-// (b) webhooks with one `deliver` whose application answers at once, and (c) the
+// (b) webhooks with one `destination` whose application answers at once, and (c) the
 // same with the delivery paused: the same signed requests of 650 bytes over
 // keep-alive loopback connections, each a new event. Senders, gateway and
 // receiver share the machine. Ratios are medians over all rounds.
@@ -53,7 +53,7 @@ func startDurableBench(b *testing.B, senders int) *durableBench {
 	webhooks /delivered notifly {
 		secret {env.SECRET}
 		source /delivered
-		deliver delivered {
+		destination delivered {
 			to {
 				reverse_proxy %s
 			}
@@ -62,7 +62,7 @@ func startDurableBench(b *testing.B, senders int) *durableBench {
 	webhooks /paused notifly {
 		secret {env.SECRET}
 		source /paused
-		deliver paused {
+		destination paused {
 			to {
 				reverse_proxy %s
 			}

@@ -59,7 +59,7 @@ func parseDirective(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 	return handler, checkSource(h, completed)
 }
 
-// linesOf returns what an error is about, at its first line: a `deliver`, a
+// linesOf returns what an error is about, at its first line: a `destination`, a
 // `subscribe`, or the block as a whole.
 func linesOf(h httpcaddyfile.Helper, err error) *caddyfile.Dispenser {
 	var about interface{ firstLine() *caddyfile.Dispenser }
@@ -83,10 +83,10 @@ func (h *Handler) clone() *Handler {
 		d := *h.Dedup
 		c.Dedup = &d
 	}
-	c.Delivers = make([]*Deliver, len(h.Delivers))
-	for i, deliver := range h.Delivers {
-		d := *deliver
-		c.Delivers[i] = &d
+	c.Destinations = make([]*Destination, len(h.Destinations))
+	for i, destination := range h.Destinations {
+		d := *destination
+		c.Destinations[i] = &d
 	}
 	return &c
 }
@@ -98,7 +98,7 @@ const handlersState = "webhooks.handlers"
 // placedHandlers are the first handlers that have a source, or a destination of
 // a name.
 type placedHandlers struct {
-	sources, delivers map[string]*placedHandler
+	sources, destinations map[string]*placedHandler
 }
 
 // placedHandler is a handler and the line it stands on.
@@ -126,17 +126,17 @@ func checkSource(h httpcaddyfile.Helper, handler *Handler) (err error) {
 	} else if differing := differences(first.settings, handler.settings); len(differing) > 0 {
 		return h.Errf("%v", conflictError(handler.Source, first.String(), placed.String(), differing))
 	}
-	return known.claimDelivers(placed)
+	return known.claimDestinations(placed)
 }
 
-// claimDelivers does what App.claimDelivers does, with lines to name.
-func (known placedHandlers) claimDelivers(placed *placedHandler) error {
-	for _, d := range placed.Delivers {
-		first := known.delivers[d.Name]
+// claimDestinations does what App.claimDestinations does, with lines to name.
+func (known placedHandlers) claimDestinations(placed *placedHandler) error {
+	for _, d := range placed.Destinations {
+		first := known.destinations[d.Name]
 		if first == nil {
-			known.delivers[d.Name] = placed
+			known.destinations[d.Name] = placed
 		} else if first.Source != placed.Source {
-			return d.firstLine().Errf("%v", deliverConflictError(d, first.String(), placed.String()))
+			return d.firstLine().Errf("%v", destinationConflictError(d, first.String(), placed.String()))
 		}
 	}
 	return nil
@@ -161,7 +161,7 @@ func (known placedHandlers) claimDelivers(placed *placedHandler) error {
 //		format     cloudevents|original
 //		sign       <secret...>
 //
-//		deliver <name> { ... }    # zero or more, see parseDeliver
+//		destination <name> { ... }    # zero or more, see parseDestination
 //
 //		subscribe { ... }         # see parseSubscribe
 //	}
@@ -185,7 +185,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		}
 		parse, ok := subdirectives[word]
 		if !ok {
-			return d.Errf("unknown subdirective %q of webhooks: use secret, token, basic_auth, header, unverified, tolerance, max_body, source, dedup, format, sign, deliver or subscribe", word)
+			return d.Errf("unknown subdirective %q of webhooks: use secret, token, basic_auth, header, unverified, tolerance, max_body, source, dedup, format, sign, destination or subscribe", word)
 		}
 		if seen[word] && word != "header" {
 			return d.Errf("`%s` stands in this block twice; put all of it on one line", word)
@@ -203,8 +203,8 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 
 // subblocks parses each subdirective that has a block.
 var subblocks = map[string]func(h *Handler, block *caddyfile.Dispenser) error{
-	"deliver":   (*Handler).parseDeliver,
-	"subscribe": (*Handler).parseSubscribe,
+	"destination": (*Handler).parseDestination,
+	"subscribe":   (*Handler).parseSubscribe,
 }
 
 // subdirectives parses each subdirective from its arguments.

@@ -243,16 +243,16 @@ func (c *child) metric(sample string) string {
 }
 
 // works reports whether the gateway is the one that works a destination.
-func (c *child) works(deliver string) bool {
+func (c *child) works(destination string) bool {
 	c.t.Helper()
 	_, text := c.ask(http.MethodGet, "/webhooks/destinations")
 	var all []struct {
-		Deliver string
-		Here    bool
+		Destination string
+		Here        bool
 	}
 	_ = json.Unmarshal([]byte(text), &all) // a gateway that is down works none
 	for _, d := range all {
-		if d.Deliver == deliver && d.Here {
+		if d.Destination == destination && d.Here {
 			return true
 		}
 	}
@@ -368,7 +368,7 @@ func (to *receiver) serve(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(a.status)
 }
 
-// to is the block of a `deliver` that delivers to the receiver.
+// to is the block of a `destination` that delivers to the receiver.
 func (to *receiver) to() string {
 	return fmt.Sprintf(`to {
 			reverse_proxy %s {

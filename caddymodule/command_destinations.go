@@ -57,7 +57,7 @@ func printDestinations(w io.Writer, all []queue.DestinationStatus, now time.Time
 		if d.Here {
 			gateway += " *"
 		}
-		fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%d\t%s\n", cell(d.Deliver), stateOf(d), d.Backlog, oldest, d.DeadLetters, printable(gateway))
+		fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%d\t%s\n", cell(d.Destination), stateOf(d), d.Backlog, oldest, d.DeadLetters, printable(gateway))
 	}
 	return table.Flush()
 }

@@ -27,45 +27,45 @@ const maxCell = 40
 
 func deadCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "dead [<msg_...>] [--deliver <name>] [--discard]",
+		Use:   "dead [<msg_...>] [--destination <name>] [--discard]",
 		Short: "Lists the dead letters of a running gateway, shows one, or discards them",
 		Long: `
 Lists the events that a destination did not take: its dead letters, the latest
 first. With the id of one it shows what the destination answered last, and what
 it was sent.
 
-  caddy webhooks dead --deliver crm
+  caddy webhooks dead --destination crm
   caddy webhooks dead msg_qmg34d6hl7ceiilpask66mlmymhvjw2m
   caddy webhooks dead msg_qmg34d6hl7ceiilpask66mlmymhvjw2m --discard
-  caddy webhooks dead --discard --all --deliver crm
+  caddy webhooks dead --discard --all --destination crm
 
 "caddy webhooks replay" delivers them again.`,
 		Args: cobra.MaximumNArgs(1),
 	}
-	cmd.Flags().String("deliver", "", "Only those of this destination")
+	cmd.Flags().String("destination", "", "Only those of this destination")
 	cmd.Flags().Int("limit", defaultDeadLimit, fmt.Sprintf("How many to list, at most %d", maxDeadLimit))
 	cmd.Flags().Bool("discard", false, "Discard the one with the id, or all with --all")
-	cmd.Flags().Bool("all", false, "With --discard: all of them, or all of --deliver")
+	cmd.Flags().Bool("all", false, "With --discard: all of them, or all of --destination")
 	return overAdmin(cmd, runDead)
 }
 
 func replayCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "replay <msg_...>... | --dead | --since <time> [--deliver <name>]",
-		Short: "Delivers events of a running gateway again",
+		Use:   "replay <msg_...>... | --dead | --since <time> [--destination <name>]",
+		Short: "Destinations events of a running gateway again",
 		Long: `
-Delivers events again: those with the ids, all dead letters, or all that came in
+Destinations events again: those with the ids, all dead letters, or all that came in
 since a time. They keep their webhook-id, and carry the header webhook-replay: true.
 
   caddy webhooks replay msg_qmg34d6hl7ceiilpask66mlmymhvjw2m
-  caddy webhooks replay --dead --deliver crm
+  caddy webhooks replay --dead --destination crm
   caddy webhooks replay --since 2h
   caddy webhooks replay --since 2026-01-02T15:04:05Z`,
 		Args: cobra.ArbitraryArgs,
 	}
 	cmd.Flags().Bool("dead", false, "All dead letters")
 	cmd.Flags().String("since", "", "All events since a time in RFC 3339, or for so long, as in 2h or 7d")
-	cmd.Flags().String("deliver", "", "Only to this destination")
+	cmd.Flags().String("destination", "", "Only to this destination")
 	return overAdmin(cmd, runReplay)
 }
 
@@ -188,43 +188,43 @@ func runDead(c adminClient, args []string) error {
 	case discard && !all && len(args) == 0:
 		return errors.New("say what to discard: an id, or --all")
 	}
-	deliver, err := deliverFlag(c.flags)
+	destination, err := destinationFlag(c.flags)
 	if err != nil {
 		return err
 	}
 	if all {
-		return discardDead(c, "/webhooks/dead", selectionBody{Dead: true, Deliver: deliver})
+		return discardDead(c, "/webhooks/dead", selectionBody{Dead: true, Destination: destination})
 	}
 	if len(args) == 0 {
-		return listDeadLetters(c, deliver)
+		return listDeadLetters(c, destination)
 	}
 	key, err := envelope.ParseKey(args[0])
 	if err != nil {
 		return err
 	}
-	uri := withQuery("/webhooks/dead/"+key.String(), url.Values{}, deliver)
+	uri := withQuery("/webhooks/dead/"+key.String(), url.Values{}, destination)
 	if discard {
 		return discardDead(c, uri, nil)
 	}
 	return showDeadLetters(c, uri)
 }
 
-// deliverFlag returns --deliver, nil for all destinations. An empty one is a
+// destinationFlag returns --destination, nil for all destinations. An empty one is a
 // variable that is not set, and must not stand for all.
-func deliverFlag(fl caddycmd.Flags) (*string, error) {
-	if !fl.Changed("deliver") {
+func destinationFlag(fl caddycmd.Flags) (*string, error) {
+	if !fl.Changed("destination") {
 		return nil, nil
 	}
-	name := fl.String("deliver")
+	name := fl.String("destination")
 	if name == "" {
-		return nil, errors.New("--deliver is empty; name a destination, or leave it out for all")
+		return nil, errors.New("--destination is empty; name a destination, or leave it out for all")
 	}
 	return &name, nil
 }
 
-func withQuery(uri string, query url.Values, deliver *string) string {
-	if deliver != nil {
-		query.Set("deliver", *deliver)
+func withQuery(uri string, query url.Values, destination *string) string {
+	if destination != nil {
+		query.Set("destination", *destination)
 	}
 	if len(query) == 0 {
 		return uri
@@ -232,9 +232,9 @@ func withQuery(uri string, query url.Values, deliver *string) string {
 	return uri + "?" + query.Encode()
 }
 
-func listDeadLetters(c adminClient, deliver *string) error {
+func listDeadLetters(c adminClient, destination *string) error {
 	limit := c.flags.Int("limit")
-	uri := withQuery("/webhooks/dead", url.Values{"limit": {strconv.Itoa(limit)}}, deliver)
+	uri := withQuery("/webhooks/dead", url.Values{"limit": {strconv.Itoa(limit)}}, destination)
 	return ask(c, http.MethodGet, uri, nil, func(letters []queue.DeadLetter) error {
 		if len(letters) == limit {
 			fmt.Fprintf(c.notes, "These are %d, and there may be more; --limit takes up to %d.\n", limit, maxDeadLimit)
@@ -283,7 +283,7 @@ func runReplay(c adminClient, args []string) error {
 func replaySelection(fl caddycmd.Flags, ids []string, now time.Time) (selectionBody, error) {
 	selection := selectionBody{IDs: ids, Dead: fl.Bool("dead")}
 	var err error
-	if selection.Deliver, err = deliverFlag(fl); err != nil {
+	if selection.Destination, err = destinationFlag(fl); err != nil {
 		return selection, err
 	}
 	if since := fl.String("since"); since != "" {
@@ -339,9 +339,9 @@ func printDead(w io.Writer, letters []queue.DeadLetter, now time.Time) error {
 		return err
 	}
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "ID\tPROVIDER\tEVENT\tTYPE\tDELIVER\tATTEMPTS\tSTATUS\tAGE")
+	fmt.Fprintln(table, "ID\tPROVIDER\tEVENT\tTYPE\tDESTINATION\tATTEMPTS\tSTATUS\tAGE")
 	for _, l := range letters {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\n", cell(l.ID), cell(l.Provider), cell(l.EventID), cell(l.Type), cell(l.Deliver),
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\n", cell(l.ID), cell(l.Provider), cell(l.EventID), cell(l.Type), cell(l.Destination),
 			l.Attempts, statusText(l.LastStatus), age(now.Sub(l.Died)))
 	}
 	return table.Flush()
@@ -354,7 +354,7 @@ func printDeadLetter(w io.Writer, l deadLetter, now time.Time) error {
 	row(table, "provider", l.Provider)
 	row(table, "event", l.EventID)
 	row(table, "type", l.Type)
-	row(table, "deliver", l.Deliver)
+	row(table, "destination", l.Destination)
 	row(table, "received", timeText(l.Received, now))
 	row(table, "died", timeText(l.Died, now))
 	row(table, "attempts", fmt.Sprint(l.Attempts))

@@ -21,17 +21,17 @@ var (
 )
 
 // durableSite is a site that queues Notifly's events and delivers them.
-func durableSite(delivers ...string) string {
-	return "webhooks notifly {\n\tsecret {env.SECRET}\n\t" + strings.Join(delivers, "\n\t") + "\n}"
+func durableSite(blocks ...string) string {
+	return "webhooks notifly {\n\tsecret {env.SECRET}\n\t" + strings.Join(blocks, "\n\t") + "\n}"
 }
 
-// deliverTo is a `deliver` block that retries soon, unless its settings say
+// deliverTo is a `destination` block that retries soon, unless its settings say
 // otherwise.
 func deliverTo(name string, to *receiver, settings string) string {
 	if !strings.Contains(settings, "backoff") {
 		settings += "\n\tbackoff 10ms 100ms"
 	}
-	return fmt.Sprintf("deliver %s {\n\tconcurrency 64\n\t%s\n\t%s\n}", name, settings, to.to())
+	return fmt.Sprintf("destination %s {\n\tconcurrency 64\n\t%s\n\t%s\n}", name, settings, to.to())
 }
 
 // TestCrash kills the gateway at random moments under load: every event that was
@@ -70,7 +70,7 @@ func TestCrash(t *testing.T) {
 	time.Sleep(200 * time.Millisecond)
 	answered := sent.stop()
 	drained := time.Now()
-	waitLong(t, "the backlog is delivered", func() bool { return c.metric(`caddy_webhooks_backlog{deliver="app"}`) == "0" })
+	waitLong(t, "the backlog is delivered", func() bool { return c.metric(`caddy_webhooks_backlog{destination="app"}`) == "0" })
 	t.Logf("%d rounds, %d events answered, %d connections broken, the backlog was empty %s after the load",
 		*crashRounds, len(answered), sent.broken.Load(), time.Since(drained).Round(time.Millisecond))
 	t.Logf("from each start to the first answer: %s", restarts)
@@ -91,7 +91,7 @@ func TestCrash(t *testing.T) {
 	if count.events != len(answered) {
 		t.Errorf("%d events were answered, %d arrived", len(answered), count.events)
 	}
-	if dead := c.metric(`caddy_webhooks_dead_letters{deliver="app"}`); dead != "0" {
+	if dead := c.metric(`caddy_webhooks_dead_letters{destination="app"}`); dead != "0" {
 		t.Errorf("%s dead letters", dead)
 	}
 }
@@ -202,7 +202,7 @@ func TestCrashAfterRefusal(t *testing.T) {
 				if want := len(wanted) - 1; len(refused) != want {
 					t.Errorf("what was answered %d came %d times, want %d", status, len(refused), want)
 				}
-				if letters := c.metric(`caddy_webhooks_dead_letters{deliver="app"}`); letters != dead {
+				if letters := c.metric(`caddy_webhooks_dead_letters{destination="app"}`); letters != dead {
 					t.Errorf("%s dead letters, want %s", letters, dead)
 				}
 			})
@@ -230,7 +230,7 @@ func TestCrashInEveryAttempt(t *testing.T) {
 		c.startReady()
 	}
 	waitLong(t, "the event is a dead letter", func() bool {
-		return c.metric(`caddy_webhooks_dead_letters{deliver="app"}`) == "1" || to.hanging.Load() > attempts
+		return c.metric(`caddy_webhooks_dead_letters{destination="app"}`) == "1" || to.hanging.Load() > attempts
 	})
 	if n := to.hanging.Load(); n != attempts {
 		t.Errorf("the event was tried %d times, want %d", n, attempts)

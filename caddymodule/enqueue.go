@@ -113,5 +113,5 @@ func (x *exchange) notStored(err error) error {
 }
 
 // errMixedBatch says why a block cannot have both formats.
-var errMixedBatch = fmt.Errorf("all `deliver` blocks beside each other need the same `format` for a provider that sends batches, which are one event as `%s` and several as `%s`; put them into two webhooks blocks with a `source` each",
+var errMixedBatch = fmt.Errorf("all `destination` blocks beside each other need the same `format` for a provider that sends batches, which are one event as `%s` and several as `%s`; put them into two webhooks blocks with a `source` each",
 	formatOriginal, formatCloudEvents)

@@ -40,13 +40,13 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	if done || err != nil {
 		return x.refuse(err)
 	}
-	if len(h.Delivers) > 0 {
+	if len(h.Destinations) > 0 {
 		return x.enqueue(events)
 	}
 	if len(events) == 1 || h.Format == formatOriginal {
-		return x.deliver(x.event(events))
+		return x.forward(x.event(events))
 	}
-	return x.deliverBatch(events)
+	return x.forwardBatch(events)
 }
 
 // exchange is one request on its way through a handler.
@@ -279,9 +279,9 @@ func (x *exchange) claim(key envelope.Key) (claim *dedup.Claim, duplicate bool, 
 	return claim, claim == nil && err == nil, answer, err
 }
 
-// deliver lets the only event of a request through, once. The application's
+// forward lets the only event of a request through, once. The application's
 // answer is the provider's.
-func (x *exchange) deliver(e provider.Event) error {
+func (x *exchange) forward(e provider.Event) error {
 	x.removeCredentials()
 	key := x.begins(&e)
 	claim, isDuplicate, answer, err := x.claim(key)
@@ -297,7 +297,7 @@ func (x *exchange) deliver(e provider.Event) error {
 
 	rec := x.recorder()
 	x.setEvent(x.r, &e, key)
-	err = x.forward(rec, x.r)
+	err = x.callNext(rec, x.r)
 	if err != nil || !isSuccess(rec.Status()) {
 		x.count(&e, upstream)
 		return x.fail(rec.Status(), err)
@@ -361,10 +361,10 @@ func (x *exchange) fail(status int, err error) error {
 	return result
 }
 
-// deliverBatch lets the events of a request through, each once and in order.
+// forwardBatch lets the events of a request through, each once and in order.
 // After a failed one the others go on, except those of its partition key. What
 // the application answered to each is not sent.
-func (x *exchange) deliverBatch(events []string) error {
+func (x *exchange) forwardBatch(events []string) error {
 	// One event at a time is read, so that a thousand need no more memory than
 	// the largest of them; some providers' types and ids are in the header.
 	header := x.r.Header.Clone()
@@ -384,7 +384,7 @@ func (x *exchange) deliverBatch(events []string) error {
 		seen[key] = true
 		outcome, err := upstream, error(nil)
 		if !parked[e.PartitionKey] && x.r.Context().Err() == nil {
-			outcome, err = x.deliverOne(&e, key)
+			outcome, err = x.forwardOne(&e, key)
 		}
 		x.count(&e, outcome)
 		switch outcome {
@@ -410,8 +410,8 @@ func (x *exchange) deliverBatch(events []string) error {
 	return x.acknowledge(result)
 }
 
-// deliverOne lets one event of a batch through.
-func (x *exchange) deliverOne(e *provider.Event, key envelope.Key) (outcome, error) {
+// forwardOne lets one event of a batch through.
+func (x *exchange) forwardOne(e *provider.Event, key envelope.Key) (outcome, error) {
 	claim, isDuplicate, _, err := x.claim(key)
 	switch {
 	case err != nil:
@@ -424,7 +424,7 @@ func (x *exchange) deliverOne(e *provider.Event, key envelope.Key) (outcome, err
 	rec := newReplaced(nil)
 	r := x.freshRequest()
 	x.setEvent(r, e, key)
-	if err := x.forward(rec, r); err != nil {
+	if err := x.callNext(rec, r); err != nil {
 		return upstream, err
 	}
 	if !isSuccess(rec.Status()) {
@@ -436,8 +436,8 @@ func (x *exchange) deliverOne(e *provider.Event, key envelope.Key) (outcome, err
 
 func isSuccess(status int) bool { return 200 <= status && status <= 299 }
 
-// forward calls the next handler.
-func (x *exchange) forward(w recorder, r *http.Request) (err error) {
+// callNext calls the next handler.
+func (x *exchange) callNext(w recorder, r *http.Request) (err error) {
 	start := x.h.now()
 	defer func() {
 		x.away += x.h.now().Sub(start)

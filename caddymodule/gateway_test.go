@@ -1161,7 +1161,7 @@ func TestRefusalsAreSampled(t *testing.T) {
 func TestJSONConflict(t *testing.T) {
 	t.Setenv("SECRET", "x")
 	handler := func(more string) string {
-		return `{"handler":"webhooks","provider":"notifly","secret":["{env.SECRET}"]` + more + `}`
+		return `{"handler":"webhooks","provider":"notifly","secrets":["{env.SECRET}"]` + more + `}`
 	}
 	for more, want := range map[string]string{
 		`,"max_body":1048576`:               "", // what the default is
@@ -1182,7 +1182,7 @@ func TestJSONConflict(t *testing.T) {
 			t.Errorf("%s: %v", more, err)
 		}
 	}
-	config := `{"apps":{"webhooks":{"provider":[null]}}}`
+	config := `{"apps":{"webhooks":{"providers":[null]}}}`
 	if err := validateJSON(config); err == nil || !strings.Contains(err.Error(), "a provider is null") {
 		t.Errorf("%v", err)
 	}

@@ -82,11 +82,11 @@ func (k *cluster) check(what string, events []string, outages []outage) {
 }
 
 // holder returns the gateway that works a destination.
-func (k *cluster) holder(deliver string) *child {
+func (k *cluster) holder(destination string) *child {
 	k.t.Helper()
 	var holder *child
-	waitLong(k.t, "a gateway works "+deliver, func() bool {
-		i := slices.IndexFunc(k.gateways, func(g *child) bool { return g.works(deliver) })
+	waitLong(k.t, "a gateway works "+destination, func() bool {
+		i := slices.IndexFunc(k.gateways, func(g *child) bool { return g.works(destination) })
 		if i >= 0 {
 			holder = k.gateways[i]
 		}

@@ -68,17 +68,17 @@ type Handler struct {
 	// The keys that the provider signs with, or its public keys. Any may match,
 	// so that a key can be rotated. Placeholders are resolved when the
 	// configuration loads; an empty one is an error.
-	Secrets []string `json:"secret,omitempty"`
+	Secrets []string `json:"secrets,omitempty"`
 
 	// The tokens that the provider presents. Any may match. Placeholders are
 	// resolved like those of secrets.
-	Tokens []string `json:"token,omitempty"`
+	Tokens []string `json:"tokens,omitempty"`
 
 	// A user name and password that the provider was told to send.
 	BasicAuth *BasicAuth `json:"basic_auth,omitempty"`
 
 	// Headers that the provider was told to send, each with its value.
-	Headers []StaticHeader `json:"header,omitempty"`
+	Headers []StaticHeader `json:"headers,omitempty"`
 
 	// Accept what nothing proves. Whoever knows the URL can then forge events.
 	Unverified bool `json:"unverified,omitempty"`
@@ -109,13 +109,13 @@ type Handler struct {
 	// The keys with which the forwarded request is signed as Standard Webhooks,
 	// in the form `whsec_<base64>`. With several, all signatures are sent.
 	// Placeholders are resolved like those of secrets. Default: not signed.
-	Sign []string `json:"sign,omitempty"`
+	Sign []string `json:"signing_keys,omitempty"`
 
 	// Where events are delivered to from the queue. With any, the provider is
 	// answered once an event is on disk, and the next handler gets nothing.
 	// Default: none; the next handler is the destination, and the provider waits
 	// for its answer.
-	Delivers []*Deliver `json:"deliver,omitempty"`
+	Destinations []*Destination `json:"destinations,omitempty"`
 
 	// What the provider is to be told, if it has an API for that, by
 	// `caddy webhooks subscriptions`. It changes nothing in how this handler
@@ -136,7 +136,7 @@ type Handler struct {
 	number     int            // among the handlers of its configuration, from 1
 	settings   map[string]any // as settingsOf returns them
 
-	destinations []queue.Destination // of Delivers
+	destinations []queue.Destination // of Destinations
 
 	// applySettings makes memory follow this handler when its first event comes:
 	// a configuration that fails to load must not change what the running one
@@ -164,7 +164,7 @@ type StaticHeader struct {
 }
 
 // Dedup is how long and how many accepted events are remembered. It is kept in
-// memory, across reloads, but not across restarts; with a `deliver`, on disk
+// memory, across reloads, but not across restarts; with a `destination`, on disk
 // beside the events.
 type Dedup struct {
 	// Let every event through, also when it comes again.
@@ -175,7 +175,7 @@ type Dedup struct {
 	Window caddy.Duration `json:"window,omitempty"`
 
 	// How many; the oldest are forgotten first. An entry takes about 120 bytes.
-	// Only without a `deliver`: keys on disk need no such bound. Default: 500000.
+	// Only without a `destination`: keys on disk need no such bound. Default: 500000.
 	Entries int `json:"entries,omitempty"`
 }
 
@@ -196,7 +196,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err := h.provision(app.(*App)); err != nil {
 		return err
 	}
-	for _, d := range h.Delivers {
+	for _, d := range h.Destinations {
 		if err := d.provisionTo(ctx); err != nil {
 			return fmt.Errorf("webhooks %s: %w", h.Provider, err)
 		}
@@ -223,7 +223,7 @@ func (h *Handler) provision(app *App) (err error) {
 	if err := h.provisionProof(); err != nil {
 		return fmt.Errorf("webhooks %s: %w", h.Provider, err)
 	}
-	if err := h.provisionDelivers(); err != nil {
+	if err := h.provisionDestinations(); err != nil {
 		return fmt.Errorf("webhooks %s: %w", h.Provider, err)
 	}
 	h.credential = h.credentialPlaces()
@@ -231,7 +231,7 @@ func (h *Handler) provision(app *App) (err error) {
 		h.app.warnOnce(h.Provider, fields)
 	}
 	h.handling = app.metrics.handling.WithLabelValues(h.Provider)
-	if h.Dedup.Off || len(h.Delivers) > 0 {
+	if h.Dedup.Off || len(h.Destinations) > 0 {
 		return nil
 	}
 	h.memory, err = openMemory(h.Source, h.dedupSettings())
@@ -251,7 +251,7 @@ func (h *Handler) Cleanup() error {
 // defaults. The Caddyfile's parser calls it too, so that an error has a line.
 func (h *Handler) complete(p *provider.Provider) error {
 	for _, step := range []func(*provider.Provider) error{
-		h.completeProof, h.completeInput, h.completeOutput, h.completeDeliver, h.completeDedup, h.completeSubscribe,
+		h.completeProof, h.completeInput, h.completeOutput, h.completeDestinations, h.completeDedup, h.completeSubscribe,
 	} {
 		if err := step(p); err != nil {
 			return fmt.Errorf("webhooks %s: %w", h.Provider, err)
@@ -337,9 +337,9 @@ func (h *Handler) completeDedup(p *provider.Provider) error {
 		}
 	}
 	switch {
-	case len(h.Delivers) > 0 && d.Entries != 0:
-		return errors.New("the entries of `dedup` bound what is kept in memory, and with `deliver` it is kept on disk for the whole window; leave the entries out")
-	case len(h.Delivers) == 0 && d.Entries == 0:
+	case len(h.Destinations) > 0 && d.Entries != 0:
+		return errors.New("the entries of `dedup` bound what is kept in memory, and with `destination` it is kept on disk for the whole window; leave the entries out")
+	case len(h.Destinations) == 0 && d.Entries == 0:
 		d.Entries = dedup.DefaultEntries
 	}
 	if time.Duration(d.Window) < time.Second {

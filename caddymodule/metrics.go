@@ -57,12 +57,12 @@ func newMetrics(registry *prometheus.Registry, open func() *queue.Queue) (*metri
 		deliveries: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Namespace: ns, Subsystem: sub, Name: "deliveries_total",
 			Help: "Attempts to deliver by what they led to: delivered, retry, dead_letter or handed_back; and dead letters discarded by retention.",
-		}, []string{"deliver", "outcome"}),
+		}, []string{"destination", "outcome"}),
 		delivering: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Namespace: ns, Subsystem: sub, Name: "delivery_seconds",
 			Help:    "How long attempts to deliver took.",
 			Buckets: []float64{1e-3, 5e-3, 1e-2, 5e-2, 0.1, 0.5, 1, 5, 10, 30, 60},
-		}, []string{"deliver"}),
+		}, []string{"destination"}),
 	}
 	backlog := newBacklogCollector(open)
 	return m, errors.Join(
@@ -101,7 +101,7 @@ type backlogCollector struct {
 
 func newBacklogCollector(open func() *queue.Queue) *backlogCollector {
 	describe := func(name, help string) *prometheus.Desc {
-		return prometheus.NewDesc(prometheus.BuildFQName("caddy", "webhooks", name), help, []string{"deliver"}, nil)
+		return prometheus.NewDesc(prometheus.BuildFQName("caddy", "webhooks", name), help, []string{"destination"}, nil)
 	}
 	return &backlogCollector{
 		open:        open,
@@ -146,8 +146,8 @@ func (c *backlogCollector) Collect(to chan<- prometheus.Metric) {
 		if !s.OldestUndelivered.IsZero() {
 			age = max(0, time.Since(s.OldestUndelivered).Seconds())
 		}
-		to <- prometheus.MustNewConstMetric(c.backlog, prometheus.GaugeValue, float64(s.Backlog), s.Deliver)
-		to <- prometheus.MustNewConstMetric(c.oldest, prometheus.GaugeValue, age, s.Deliver)
-		to <- prometheus.MustNewConstMetric(c.deadLetters, prometheus.GaugeValue, float64(s.DeadLetters), s.Deliver)
+		to <- prometheus.MustNewConstMetric(c.backlog, prometheus.GaugeValue, float64(s.Backlog), s.Destination)
+		to <- prometheus.MustNewConstMetric(c.oldest, prometheus.GaugeValue, age, s.Destination)
+		to <- prometheus.MustNewConstMetric(c.deadLetters, prometheus.GaugeValue, float64(s.DeadLetters), s.Destination)
 	}
 }

@@ -96,7 +96,7 @@ func newServing(app *App, ctx caddy.Context) (*serving, error) {
 	s := &serving{
 		app: app, ctx: ctx, events: events.(*caddyevents.App),
 		started:  make(chan struct{}),
-		failures: newSampledLog(app.logger, "delivery failed", "more deliveries failed", "deliver"),
+		failures: newSampledLog(app.logger, "delivery failed", "more deliveries failed", "destination"),
 		alerts:   make(chan alert, maxAlerts),
 		stopped:  make(chan struct{}),
 	}
@@ -255,9 +255,9 @@ func (s *serving) cleanup() error {
 // Attempted counts an attempt, and says what went wrong.
 func (s *serving) Attempted(a queue.Attempt) {
 	m := s.app.metrics
-	m.deliveries.WithLabelValues(a.Deliver, string(a.Outcome)).Inc()
+	m.deliveries.WithLabelValues(a.Destination, string(a.Outcome)).Inc()
 	if a.Took > 0 {
-		m.delivering.WithLabelValues(a.Deliver).Observe(a.Took.Seconds())
+		m.delivering.WithLabelValues(a.Destination).Observe(a.Took.Seconds())
 	}
 	if a.Outcome == queue.Delivered || a.Outcome == queue.HandedBack {
 		return
@@ -270,30 +270,30 @@ func (s *serving) Attempted(a queue.Attempt) {
 	if !a.Next.IsZero() {
 		fields = append(fields, zap.Time("next", a.Next))
 	}
-	s.failures.log(a.Deliver, fields...)
+	s.failures.log(a.Destination, fields...)
 	if a.Outcome == queue.Dead {
 		s.alert(deadLetterAlert, map[string]any{
-			"deliver": a.Deliver, "id": id, "provider": a.Provider, "event_id": a.ID, "type": a.Type,
+			"destination": a.Destination, "id": id, "provider": a.Provider, "event_id": a.ID, "type": a.Type,
 			"attempts": a.Delivery.Attempt, "last_status": a.Status,
 		})
 	}
 }
 
 // Down says that a destination is down.
-func (s *serving) Down(deliver string, failures int, last queue.Result) {
+func (s *serving) Down(destination string, failures int, last queue.Result) {
 	s.app.logger.Error("a destination is down: it is probed with one event at a time until it answers again",
-		zap.String("deliver", deliver), zap.Int("failures", failures), zap.Int("status", last.Status), zap.NamedError("cause", last.Err))
-	s.alert(destinationDownAlert, map[string]any{"deliver": deliver, "failures": failures, "last_status": last.Status})
+		zap.String("destination", destination), zap.Int("failures", failures), zap.Int("status", last.Status), zap.NamedError("cause", last.Err))
+	s.alert(destinationDownAlert, map[string]any{"destination": destination, "failures": failures, "last_status": last.Status})
 }
 
 // Up says that it is not any more.
-func (s *serving) Up(deliver string) {
-	s.app.logger.Info("a destination answers again", zap.String("deliver", deliver))
+func (s *serving) Up(destination string) {
+	s.app.logger.Info("a destination answers again", zap.String("destination", destination))
 }
 
 // Discarded counts dead letters that were discarded.
-func (s *serving) Discarded(deliver string, n int) {
-	s.app.metrics.deliveries.WithLabelValues(deliver, discarded).Add(float64(n))
+func (s *serving) Discarded(destination string, n int) {
+	s.app.metrics.deliveries.WithLabelValues(destination, discarded).Add(float64(n))
 }
 
 // alert has an event emitted, without waiting for those who handle it.

@@ -5,7 +5,7 @@ import "testing"
 // subscribeJSON is a handler with what its provider is to be told; more are
 // further settings.
 func subscribeJSON(provider, subscribe, more string) string {
-	return `{"handler":"webhooks","provider":"` + provider + `","token":["{env.SECRET}"],"subscribe":` + subscribe + more + `}`
+	return `{"handler":"webhooks","provider":"` + provider + `","tokens":["{env.SECRET}"],"subscribe":` + subscribe + more + `}`
 }
 
 // TestSubscribeJSON shows that what a provider is to be told is checked in JSON
@@ -21,7 +21,7 @@ func TestSubscribeJSON(t *testing.T) {
 		{"ndoto", `null`, "", ""},
 		{"ndoto", `{` + in + `,` + key + `,` + account + `}`, "", ""},
 		{"ndoto", `{` + in + `,` + key + `,` + account + `,"events":[],"inbox":"","name":"","api":""}`, "", ""},
-		{"chatbot", `{` + in + `,` + key + `}`, `,"header":[{"name":"X-Static","value":"{env.SECRET}"}]`, ""},
+		{"chatbot", `{` + in + `,` + key + `}`, `,"headers":[{"name":"X-Static","value":"{env.SECRET}"}]`, ""},
 		{"chatbot", `{` + in + `,` + key + `,"account":"","events":[]}`, "", ""},
 
 		{"ndoto", `{}`, "", "webhooks ndoto: subscribe: it needs `url`"},
@@ -36,7 +36,7 @@ func TestSubscribeJSON(t *testing.T) {
 		{"ndoto", `{"url":"https://hooks.example.com/in#",` + key + `,` + account + `}`, "", "subscribe: `url`: it has a fragment"},
 		{"ndoto", `{"url":"https://hooks.example.com/in?token",` + key + `,` + account + `}`, "", "subscribe: `url` has a \"token\" in its query"},
 		{"ndoto", `{` + in + `,` + key + `,` + account + `,"api":"https://api.example.com/?"}`, "", "subscribe: `api`: it has a query"},
-		{"ndoto", `{` + in + `,` + key + `,` + account + `}`, `,"header":[{"name":"X-Static","value":"{env.SECRET}"}]`, "subscribe: ndoto cannot be told to send what `header`"},
+		{"ndoto", `{` + in + `,` + key + `,` + account + `}`, `,"headers":[{"name":"X-Static","value":"{env.SECRET}"}]`, "subscribe: ndoto cannot be told to send what `header`"},
 		{"chatbot", `{` + in + `,` + key + `,` + account + `}`, "", "subscribe: the API of chatbot knows no `account`"},
 		{"wotnot", `{` + in + `,` + key + `}`, "", "subscribe: no API of wotnot is known here"},
 	} {
@@ -52,7 +52,7 @@ func TestSubscriptionsJSON(t *testing.T) {
 		at     = `"api":"https://api.example.com","path":"/hooks"`
 		key    = `"key":{"bearer":true}`
 		rest   = `"list":"hooks","update":"put"`
-		fields = `"field":{"id":"id","name":"name","url":"url","token":"token"}`
+		fields = `"fields":{"id":"id","name":"name","url":"url","token":"token"}`
 	)
 	for subscriptions, want := range map[string]string{
 		`null`: "",
@@ -68,13 +68,13 @@ func TestSubscriptionsJSON(t *testing.T) {
 		`{` + at + `,` + key + `,"list":".",` + fields + `}`:                                                           "subscriptions: it needs an `update`",
 		`{` + at + `,` + key + `,"list":".","update":"post",` + fields + `}`:                                           "subscriptions: it needs an `update`",
 		`{` + at + `,` + key + `,` + rest + `}`:                                                                        "subscriptions: it needs a `field id`",
-		`{` + at + `,` + key + `,` + rest + `,"field":{"id":"id","name":"","url":"url","token":"token"}}`:              "subscriptions: it needs a `field name`",
-		`{` + at + `,` + key + `,` + rest + `,"field":{"id":"id","name":"name","url":"url","token":"t","inbox":""}}`:   "subscriptions: field inbox: what does the provider call it?",
-		`{` + at + `,` + key + `,` + rest + `,"field":{"id":"id","name":"name","url":"url","token":"t","colour":"c"}}`: `subscriptions: unknown field "colour": use id, `,
-		`{` + at + `,` + key + `,` + rest + `,"field":{"id":"id","name":"name","url":"url"}}`:                          "subscriptions: its API cannot be told the token",
+		`{` + at + `,` + key + `,` + rest + `,"fields":{"id":"id","name":"","url":"url","token":"token"}}`:              "subscriptions: it needs a `field name`",
+		`{` + at + `,` + key + `,` + rest + `,"fields":{"id":"id","name":"name","url":"url","token":"t","inbox":""}}`:   "subscriptions: field inbox: what does the provider call it?",
+		`{` + at + `,` + key + `,` + rest + `,"fields":{"id":"id","name":"name","url":"url","token":"t","colour":"c"}}`: `subscriptions: unknown field "colour": use id, `,
+		`{` + at + `,` + key + `,` + rest + `,"fields":{"id":"id","name":"name","url":"url"}}`:                          "subscriptions: its API cannot be told the token",
 		`{` + at + `,` + key + `,` + rest + `,` + fields + `,"surprise":1}`:                                            `unknown field "surprise"`,
 	} {
-		wantLoad(t, `{"apps":{"webhooks":{"provider":[{"name":"acme","verify":{"token":{"from":[{"header":"X-Token"}]}},`+
-			`"id":{"path":["id"]},"type":{"path":["type"]},"subscriptions":`+subscriptions+`}]}}}`, want)
+		wantLoad(t, `{"apps":{"webhooks":{"providers":[{"name":"acme","verify":{"token":{"places":[{"header":"X-Token"}]}},`+
+			`"id":{"paths":["id"]},"type":{"paths":["type"]},"subscriptions":`+subscriptions+`}]}}}`, want)
 	}
 }

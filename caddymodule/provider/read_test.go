@@ -303,7 +303,7 @@ func TestKeyOfNothing(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := json.Unmarshal([]byte(`{"key":[]}`), spec); err != nil || spec.Key == nil {
+			if err := json.Unmarshal([]byte(`{"keys":[]}`), spec); err != nil || spec.Key == nil {
 				t.Fatalf("key %#v, %v; want an empty list", spec.Key, err)
 			}
 			p, err := spec.Compile()

@@ -27,7 +27,7 @@ type Spec struct {
 	Verify Verify `json:"verify"`
 
 	// Handshakes are what the provider asks of a URL besides taking events.
-	Handshakes []verify.Handshake `json:"handshake,omitempty"`
+	Handshakes []verify.Handshake `json:"handshakes,omitempty"`
 
 	// Reply says what answers a delivery: `token` is 200 and the token that the
 	// request presented; `answer` is the application's own answer, which the
@@ -46,7 +46,7 @@ type Spec struct {
 	// provider's own) and `hash` (of the event's bytes). An event that lacks one
 	// of them is identified by its hash. Default: id, or hash for a provider
 	// without one.
-	Key []string `json:"key,omitempty"`
+	Key []string `json:"keys,omitempty"`
 
 	// Type is where the event's type stands, and what it is called here.
 	Type Type `json:"type"`
@@ -59,7 +59,7 @@ type Spec struct {
 	Subscriptions *subscription.API `json:"subscriptions,omitempty"`
 
 	// Redact lists paths in an event that must not leave the gateway.
-	Redact []string `json:"redact,omitempty"`
+	Redact []string `json:"redactions,omitempty"`
 
 	Rules
 }
@@ -85,7 +85,7 @@ type Source struct {
 
 	// Path lists gjson paths in the event; the first that exists and is not null
 	// wins.
-	Path []string `json:"path,omitempty"`
+	Path []string `json:"paths,omitempty"`
 }
 
 func (s Source) isZero() bool { return s.Header == "" && len(s.Path) == 0 }
@@ -100,7 +100,7 @@ type Type struct {
 	// Map turns the provider's types into canonical ones. A type that is not in
 	// it becomes `<provider>.<its own type>`. Without a map, the provider's own
 	// words are the canonical ones.
-	Map []Pair `json:"map,omitempty"`
+	Map []Pair `json:"mappings,omitempty"`
 }
 
 // Pair is one line of a map.
@@ -116,7 +116,7 @@ type Pair struct {
 type Time struct {
 	// Path lists gjson paths in the event; the first that exists and is not null
 	// wins.
-	Path []string `json:"path"`
+	Path []string `json:"paths"`
 
 	// As is how it is written: rfc3339, unix, unix_ms, or a layout of Go's time
 	// package, read as UTC unless it has a zone. Default: rfc3339.
@@ -126,13 +126,13 @@ type Time struct {
 // Rules fill in the canonical fields of an event.
 type Rules struct {
 	// Fields are single values.
-	Fields []Field `json:"field,omitempty"`
+	Fields []Field `json:"fields,omitempty"`
 
 	// Lists are arrays.
-	Lists []List `json:"list,omitempty"`
+	Lists []List `json:"lists,omitempty"`
 
 	// When holds rules for some events only. They go before those outside.
-	When []When `json:"when,omitempty"`
+	When []When `json:"conditions,omitempty"`
 }
 
 // Field fills one canonical field. Of several for the same field, the first
@@ -144,7 +144,7 @@ type Field struct {
 
 	// Path lists gjson paths in the event; the first that exists and is not null
 	// wins. In a list, `.` is the item itself, and `.key` its name in an object.
-	Path []string `json:"path,omitempty"`
+	Path []string `json:"paths,omitempty"`
 
 	// Always is a constant text, instead of a path.
 	Always string `json:"always,omitempty"`
@@ -156,7 +156,7 @@ type Field struct {
 
 	// Map turns the provider's words into canonical ones; a word that is not in
 	// it is left out.
-	Map []Pair `json:"map,omitempty"`
+	Map []Pair `json:"mappings,omitempty"`
 
 	// Required leaves out the whole item of a list that lacks this field.
 	Required bool `json:"required,omitempty"`
@@ -176,7 +176,7 @@ type List struct {
 	Members bool `json:"members,omitempty"`
 
 	// Fields are the fields of each item, with paths inside the item.
-	Fields []Field `json:"field"`
+	Fields []Field `json:"fields"`
 }
 
 // When holds rules for some events. Exactly one of Types and Path is set.
@@ -189,7 +189,7 @@ type When struct {
 	Path string `json:"path,omitempty"`
 
 	// Is lists words; `*` in them stands for any characters.
-	Is []string `json:"is,omitempty"`
+	Is []string `json:"values,omitempty"`
 
 	Rules
 }

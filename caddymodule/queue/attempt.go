@@ -86,7 +86,7 @@ func deliver(ctx context.Context, to *Destination, d *Delivery, log *zap.Logger)
 		if p := recover(); p != nil {
 			// Its value may hold anything, a body or a token among it.
 			result = Result{Err: fmt.Errorf("the handler panicked with a %T", p)}
-			log.Error("a handler panicked", zap.String("deliver", to.Name), zap.Stack("stack"))
+			log.Error("a handler panicked", zap.String("destination", to.Name), zap.Stack("stack"))
 		}
 	}()
 	return to.Deliver(ctx, d)
@@ -150,7 +150,7 @@ func (w *worker) fail(t target, d *delivery, due time.Time, result Result) {
 func (w *worker) observe(f finished, outcome Outcome, next time.Time) {
 	d := f.d.Delivery
 	d.Attempt = f.d.attempts
-	a := Attempt{Deliver: w.name, Delivery: d, Result: f.result, Outcome: outcome, Took: f.took}
+	a := Attempt{Destination: w.name, Delivery: d, Result: f.result, Outcome: outcome, Took: f.took}
 	if outcome == Retrying {
 		a.Next = next
 	}

@@ -49,7 +49,7 @@ func TestSkewedClocks(t *testing.T) {
 
 	for i, g := range all {
 		begun := time.Now()
-		g.wantReplayed(t, Selection{Keys: keys(newEvent("0-0", "")), Deliver: "a"}, 1)
+		g.wantReplayed(t, Selection{Keys: keys(newEvent("0-0", "")), Destination: "a"}, 1)
 		eventually(t, "a replay", func() bool { return len(r.of("0-0")) == 2+i })
 		if took := time.Since(begun); took > 3*time.Second {
 			t.Errorf("a replay took %v", took)

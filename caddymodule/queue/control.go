@@ -30,7 +30,7 @@ func (q *Queue) Status(ctx context.Context) ([]DestinationStatus, error) {
 	all := make([]DestinationStatus, len(rows))
 	byName := make(map[string]*DestinationStatus, len(rows))
 	for i, r := range rows {
-		all[i] = DestinationStatus{Deliver: r.name, Configured: !r.isOrphan(), Paused: r.paused}
+		all[i] = DestinationStatus{Destination: r.name, Configured: !r.isOrphan(), Paused: r.paused}
 		if _, isLiving := living[r.holder]; isLiving {
 			all[i].Gateway = r.holder
 		}
@@ -103,7 +103,7 @@ func (q *Queue) logOrphans() {
 	for _, s := range all {
 		if !s.Configured && s.Backlog+s.DeadLetters > 0 {
 			q.log().Warn("this name is not in the configuration any more; its events are kept until it returns, or until `caddy webhooks forget`",
-				zap.String("deliver", s.Deliver), zap.Int64("backlog", s.Backlog), zap.Int64("dead_letters", s.DeadLetters))
+				zap.String("destination", s.Destination), zap.Int64("backlog", s.Backlog), zap.Int64("dead_letters", s.DeadLetters))
 		}
 	}
 }
@@ -111,10 +111,10 @@ func (q *Queue) logOrphans() {
 const columnsOfDead = `e.key, x.name, e.provider, e.event_id, e.type, x.attempts, x.status, x.error, x.excerpt, x.received, x.tried`
 
 // DeadLetters returns the latest dead letters, of one destination or all.
-func (q *Queue) DeadLetters(ctx context.Context, deliver string, limit int) ([]DeadLetter, error) {
+func (q *Queue) DeadLetters(ctx context.Context, destination string, limit int) ([]DeadLetter, error) {
 	all := []DeadLetter{}
 	err := q.query(ctx, `SELECT `+columnsOfDead+` FROM webhooks_exceptions x JOIN webhooks_events e ON e.seq = x.seq
-		WHERE x.state = 'dead' AND (x.name = $1 OR $1 = '') ORDER BY x.tried DESC, x.seq DESC LIMIT $2`, []any{deliver, limit},
+		WHERE x.state = 'dead' AND (x.name = $1 OR $1 = '') ORDER BY x.tried DESC, x.seq DESC LIMIT $2`, []any{destination, limit},
 		func(rows *sql.Rows) error {
 			d, err := q.store.scanDead(rows)
 			all = append(all, d)
@@ -156,7 +156,7 @@ func (s *store) scanDead(rows *sql.Rows, more ...any) (DeadLetter, error) {
 	var d DeadLetter
 	var key, excerpt []byte
 	var received, tried int64
-	err := rows.Scan(append([]any{&key, &d.Deliver, &d.Provider, &d.EventID, &d.Type, &d.Attempts, &d.LastStatus, &d.LastError, &excerpt, &received, &tried}, more...)...)
+	err := rows.Scan(append([]any{&key, &d.Destination, &d.Provider, &d.EventID, &d.Type, &d.Attempts, &d.LastStatus, &d.LastError, &excerpt, &received, &tried}, more...)...)
 	if len(key) == len(envelope.Key{}) {
 		d.ID = envelope.Key(key).String()
 	}
@@ -170,14 +170,14 @@ func (q *Queue) Discard(ctx context.Context, s Selection) (int64, error) {
 	if s.Dead {
 		return q.inSteps(ctx, func(t *tx) (int64, error) {
 			return t.changed(`DELETE FROM webhooks_exceptions WHERE (seq, name) IN (SELECT seq, name FROM webhooks_exceptions
-				WHERE state = 'dead' AND (name = $1 OR $1 = '') LIMIT `+stepRows+`)`, s.Deliver)
+				WHERE state = 'dead' AND (name = $1 OR $1 = '') LIMIT `+stepRows+`)`, s.Destination)
 		})
 	}
 	var total int64
 	err := q.doWith(ctx, func(t *tx) error { // all of them or none
 		total = 0
 		for _, key := range s.Keys {
-			n, err := t.discard(key, s.Deliver)
+			n, err := t.discard(key, s.Destination)
 			if err != nil {
 				return err
 			}
@@ -192,9 +192,9 @@ func (q *Queue) Discard(ctx context.Context, s Selection) (int64, error) {
 }
 
 // discard removes the dead letters of an event.
-func (t *tx) discard(key envelope.Key, deliver string) (int64, error) {
+func (t *tx) discard(key envelope.Key, destination string) (int64, error) {
 	for _, ofKey := range []string{lastOfKey, deadOfKey} {
-		n, err := t.changed(`DELETE FROM webhooks_exceptions WHERE state = 'dead' AND seq IN `+ofKey+` AND (name = $2 OR $2 = '')`, key[:], deliver)
+		n, err := t.changed(`DELETE FROM webhooks_exceptions WHERE state = 'dead' AND seq IN `+ofKey+` AND (name = $2 OR $2 = '')`, key[:], destination)
 		if n > 0 || err != nil {
 			return n, err
 		}
@@ -250,8 +250,8 @@ func unavailable(ctx context.Context, err error) error {
 // delivery is not counted: it will come anyway.
 func (q *Queue) Replay(ctx context.Context, s Selection) (n int64, err error) {
 	defer q.lookForDue()
-	if s.Deliver != "" {
-		if err := q.known(ctx, s.Deliver); err != nil {
+	if s.Destination != "" {
+		if err := q.known(ctx, s.Destination); err != nil {
 			return 0, err
 		}
 	}
@@ -267,7 +267,7 @@ func (q *Queue) Replay(ctx context.Context, s Selection) (n int64, err error) {
 		return q.inSteps(ctx, func(t *tx) (int64, error) {
 			return t.changed(`UPDATE webhooks_exceptions SET state = 'retry', replay = 1, attempts = 0, due = $1
 				WHERE (seq, name) IN (SELECT seq, name FROM webhooks_exceptions WHERE state = 'dead' AND (name = $2 OR $2 = '') LIMIT `+stepRows+`)`,
-				t.micros(q.now()), s.Deliver)
+				t.micros(q.now()), s.Destination)
 		})
 	case len(s.Keys) > 0:
 		return q.replayKeys(ctx, e, s)
@@ -294,7 +294,7 @@ func (q *Queue) known(ctx context.Context, name string) error {
 		return nil
 	})
 	if err == nil && !found {
-		err = fmt.Errorf("%w: there is no deliver %q", ErrUnknown, name)
+		err = fmt.Errorf("%w: there is no destination %q", ErrUnknown, name)
 	}
 	return err
 }
@@ -322,7 +322,7 @@ func (q *Queue) replayKeys(ctx context.Context, e *era, s Selection) (int64, err
 		}
 		events = append(events, found...)
 	}
-	return q.replay(ctx, e, events, s.Deliver)
+	return q.replay(ctx, e, events, s.Destination)
 }
 
 // replayable returns the events of a key that are kept.
@@ -355,7 +355,7 @@ func (q *Queue) replaySince(ctx context.Context, e *era, s Selection) (total int
 			}); err != nil || len(events) == 0 {
 			return total, err
 		}
-		n, err := q.replay(ctx, e, events, s.Deliver)
+		n, err := q.replay(ctx, e, events, s.Destination)
 		total += n
 		if err != nil {
 			return total, err
@@ -365,7 +365,7 @@ func (q *Queue) replaySince(ctx context.Context, e *era, s Selection) (total int
 
 // replay has some events delivered again. What is parked or being tried is left
 // alone, and what waits for a retry is due now.
-func (q *Queue) replay(ctx context.Context, e *era, events []replayable, deliver string) (int64, error) {
+func (q *Queue) replay(ctx context.Context, e *era, events []replayable, destination string) (int64, error) {
 	destinations, err := q.store.destinations(ctx)
 	if err != nil {
 		return 0, unavailable(ctx, err)
@@ -379,7 +379,7 @@ func (q *Queue) replay(ctx context.Context, e *era, events []replayable, deliver
 		}
 		for i := range destinations {
 			d := &destinations[i]
-			if deliver != "" && d.name != deliver || deliver == "" && d.isOrphan() {
+			if destination != "" && d.name != destination || destination == "" && d.isOrphan() {
 				continue
 			}
 			for _, e := range events {
@@ -451,15 +451,15 @@ func (q *Queue) Forget(ctx context.Context, name string) (int64, error) {
 	found := false
 	var discarded int64
 	for _, s := range status {
-		if s.Deliver == name {
+		if s.Destination == name {
 			if found = true; s.Configured {
-				return 0, fmt.Errorf("deliver %q: %w", name, ErrConfigured)
+				return 0, fmt.Errorf("destination %q: %w", name, ErrConfigured)
 			}
 			discarded = s.Backlog + s.DeadLetters
 		}
 	}
 	if !found {
-		return 0, fmt.Errorf("%w: there is no deliver %q", ErrUnknown, name)
+		return 0, fmt.Errorf("%w: there is no destination %q", ErrUnknown, name)
 	}
 	if _, err := q.inSteps(ctx, func(t *tx) (int64, error) {
 		return t.changed(`DELETE FROM webhooks_exceptions WHERE (seq, name) IN (SELECT seq, name FROM webhooks_exceptions WHERE name = $1 LIMIT `+stepRows+`)`, name)
@@ -470,7 +470,7 @@ func (q *Queue) Forget(ctx context.Context, name string) (int64, error) {
 		return t.exec(`DELETE FROM webhooks_destinations WHERE name = $1`, name)
 	})
 	if err == nil {
-		q.log().Info("a name was forgotten", zap.String("deliver", name), zap.Int64("discarded", discarded))
+		q.log().Info("a name was forgotten", zap.String("destination", name), zap.Int64("discarded", discarded))
 	}
 	return discarded, err
 }

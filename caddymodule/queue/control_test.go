@@ -73,11 +73,11 @@ func TestReplay(t *testing.T) {
 		}
 		g.wantReplayed(t, Selection{Keys: keys(events[0], events[1])}, 3)
 		replayed("0", "1")
-		g.wantReplayed(t, Selection{Keys: keys(events[0], events[1]), Deliver: "b"}, 1)
-		g.wantReplayed(t, Selection{Keys: keys(events[0]), Deliver: "b"}, 0)
+		g.wantReplayed(t, Selection{Keys: keys(events[0], events[1]), Destination: "b"}, 1)
+		g.wantReplayed(t, Selection{Keys: keys(events[0]), Destination: "b"}, 0)
 		g.wantReplayed(t, Selection{Since: events[2].Received}, 2)
 		replayed("2", "3")
-		g.wantReplayed(t, Selection{Since: events[0].Received, Deliver: "a"}, 4)
+		g.wantReplayed(t, Selection{Since: events[0].Received, Destination: "a"}, 4)
 		replayed("0", "1", "2", "3")
 		g.wantReplayed(t, Selection{Since: time.Now().Add(time.Hour)}, 0)
 		g.wantReplayed(t, Selection{Dead: true}, 0)
@@ -89,7 +89,7 @@ func TestReplay(t *testing.T) {
 		if n, err := g.q.Replay(t.Context(), Selection{Keys: keys(events[0], unknown)}); !errors.Is(err, ErrUnknown) || n != 0 || !strings.Contains(err.Error(), unknown.Key.String()) {
 			t.Errorf("%d, %v", n, err)
 		}
-		if _, err := g.q.Replay(t.Context(), Selection{Keys: keys(events[0]), Deliver: "nobody"}); !errors.Is(err, ErrUnknown) {
+		if _, err := g.q.Replay(t.Context(), Selection{Keys: keys(events[0]), Destination: "nobody"}); !errors.Is(err, ErrUnknown) {
 			t.Error(err)
 		}
 		// A replay does not let its key in again.
@@ -232,14 +232,14 @@ func TestDeadLetters(t *testing.T) {
 			eventually(t, "its death", func() bool { return g.status(t, "a").DeadLetters == int64(i+1) })
 		}
 		ctx := t.Context()
-		list := func(deliver string, limit int) (ids []string) {
+		list := func(destination string, limit int) (ids []string) {
 			t.Helper()
-			dead, err := g.q.DeadLetters(ctx, deliver, limit)
+			dead, err := g.q.DeadLetters(ctx, destination, limit)
 			if err != nil {
 				t.Fatal(err)
 			}
 			for _, d := range dead {
-				ids = append(ids, d.Deliver+d.EventID)
+				ids = append(ids, d.Destination+d.EventID)
 				if d.Body != nil {
 					t.Error("there is a body")
 				}
@@ -263,13 +263,13 @@ func TestDeadLetters(t *testing.T) {
 			t.Fatal(dead, err)
 		}
 		d := dead[0]
-		if d.ID != events[2].Key.String() || d.Deliver != "a" || d.Provider != "test" || d.EventID != "2" || d.Type != "message.created" ||
+		if d.ID != events[2].Key.String() || d.Destination != "a" || d.Provider != "test" || d.EventID != "2" || d.Type != "message.created" ||
 			d.Attempts != 3 || d.LastStatus != 503 || d.LastError != "answered 503" || d.Excerpt != "oops 2" ||
 			!d.Received.Equal(events[2].Received.Truncate(time.Microsecond)) || d.Died.Before(d.Received) || time.Since(d.Died) > time.Minute ||
 			string(d.Body) != string(events[2].Body) {
 			t.Errorf("%+v", d)
 		}
-		if dead[1].Deliver != "b" || dead[1].LastStatus != 410 || dead[1].Attempts != 1 {
+		if dead[1].Destination != "b" || dead[1].LastStatus != 410 || dead[1].Attempts != 1 {
 			t.Errorf("%+v", dead[1])
 		}
 		if _, err := g.q.DeadLettersOf(ctx, newEvent("unknown", "").Key); !errors.Is(err, ErrUnknown) {
@@ -283,9 +283,9 @@ func TestDeadLetters(t *testing.T) {
 				t.Errorf("%d were discarded, %v, want %d", n, err, want)
 			}
 		}
-		discard(Selection{Keys: keys(events[0], events[1]), Deliver: "a"}, 2)
+		discard(Selection{Keys: keys(events[0], events[1]), Destination: "a"}, 2)
 		discard(Selection{Keys: keys(events[0])}, 1)
-		for _, s := range []Selection{{Keys: keys(events[2], events[0])}, {Keys: keys(events[0]), Deliver: "a"}} {
+		for _, s := range []Selection{{Keys: keys(events[2], events[0])}, {Keys: keys(events[0]), Destination: "a"}} {
 			if n, err := g.q.Discard(ctx, s); !errors.Is(err, ErrUnknown) || n != 0 {
 				t.Error(n, err)
 			}
@@ -293,7 +293,7 @@ func TestDeadLetters(t *testing.T) {
 		if got := list("", 100); len(got) != 7 {
 			t.Error(got)
 		}
-		discard(Selection{Dead: true, Deliver: "b"}, 4)
+		discard(Selection{Dead: true, Destination: "b"}, 4)
 
 		// Replaying gives them all their attempts again.
 		a.respond(func(_ context.Context, d *Delivery) Result {
@@ -304,7 +304,7 @@ func TestDeadLetters(t *testing.T) {
 		})
 		before := len(a.all())
 		g.wantReplayed(t, Selection{Keys: keys(events[2])}, 2) // b gets it as well
-		g.wantReplayed(t, Selection{Dead: true, Deliver: "a"}, 2)
+		g.wantReplayed(t, Selection{Dead: true, Destination: "a"}, 2)
 		g.drain(t, "a")
 		got := a.all()[before:]
 		if len(got) != 9 {
@@ -510,7 +510,7 @@ func TestStatusOfALongBacklog(t *testing.T) {
 		d.Types = types("contact.*")
 		g.reload(t, d)
 		want(partSize+100, contact)
-		if n, err := g.q.Replay(t.Context(), Selection{Since: message, Deliver: "a"}); n != 0 || err != nil {
+		if n, err := g.q.Replay(t.Context(), Selection{Since: message, Destination: "a"}); n != 0 || err != nil {
 			t.Error(n, err)
 		}
 	})

@@ -217,7 +217,7 @@ const (
 
 // Attempt is what an Observer is told of an attempt.
 type Attempt struct {
-	Deliver string // the name of the destination
+	Destination string // the name of the destination
 	Delivery
 	Result
 	Outcome Outcome
@@ -233,19 +233,19 @@ type Observer interface {
 
 	// Down is called when a destination has failed often enough in a row to be
 	// probed with one event at a time; last is its last answer.
-	Down(deliver string, failures int, last Result)
+	Down(destination string, failures int, last Result)
 
 	// Up is called when it answers again.
-	Up(deliver string)
+	Up(destination string)
 
 	// Discarded is called when dead letters go because they are too old, or take
 	// too much room.
-	Discarded(deliver string, n int)
+	Discarded(destination string, n int)
 }
 
 // DestinationStatus tells how far a destination is.
 type DestinationStatus struct {
-	Deliver string `json:"deliver"`
+	Destination string `json:"destination"`
 
 	// Configured is false for a name that has left the configuration.
 	Configured bool `json:"configured"`
@@ -274,17 +274,17 @@ type DestinationStatus struct {
 
 // DeadLetter is an event that a destination did not take.
 type DeadLetter struct {
-	ID         string    `json:"id"` // msg_…
-	Deliver    string    `json:"deliver"`
-	Provider   string    `json:"provider"`
-	EventID    string    `json:"event_id"` // the provider's own
-	Type       string    `json:"type"`
-	Attempts   int       `json:"attempts"`
-	LastStatus int       `json:"last_status"` // 0 for no answer
-	LastError  string    `json:"last_error,omitempty"`
-	Excerpt    string    `json:"excerpt,omitempty"` // of the last answer
-	Received   time.Time `json:"received"`
-	Died       time.Time `json:"died"`
+	ID          string    `json:"id"` // msg_…
+	Destination string    `json:"destination"`
+	Provider    string    `json:"provider"`
+	EventID     string    `json:"event_id"` // the provider's own
+	Type        string    `json:"type"`
+	Attempts    int       `json:"attempts"`
+	LastStatus  int       `json:"last_status"` // 0 for no answer
+	LastError   string    `json:"last_error,omitempty"`
+	Excerpt     string    `json:"excerpt,omitempty"` // of the last answer
+	Received    time.Time `json:"received"`
+	Died        time.Time `json:"died"`
 
 	// Body is what the destination was sent; only DeadLettersOf fills it in.
 	Body []byte `json:"-"`
@@ -301,6 +301,6 @@ type Selection struct {
 	// Since are all events that came in at this time or later.
 	Since time.Time
 
-	// Deliver limits it to one destination; empty is all of them.
-	Deliver string
+	// Destination limits it to one destination; empty is all of them.
+	Destination string
 }

@@ -130,7 +130,7 @@ func drainAll(t *testing.T, gateways []*gateway, names ...string) {
 			}
 			for _, s := range all {
 				for _, name := range names {
-					if s.Deliver == name && s.Backlog > 0 {
+					if s.Destination == name && s.Backlog > 0 {
 						return false
 					}
 				}

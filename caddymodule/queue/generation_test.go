@@ -331,7 +331,7 @@ func TestNames(t *testing.T) {
 		b.wants(t, "2", "3", "4", "7", "with0", "with1", "with2")
 
 		// What came in the gaps can be had.
-		if n, err := g.q.Replay(t.Context(), Selection{Since: time.Unix(0, 0), Deliver: "b"}); err != nil || n != 13 {
+		if n, err := g.q.Replay(t.Context(), Selection{Since: time.Unix(0, 0), Destination: "b"}); err != nil || n != 13 {
 			t.Errorf("%d, %v", n, err)
 		}
 		eventually(t, "the replay", func() bool { return len(b.all()) == 20 })
@@ -370,7 +370,7 @@ func TestOrphansAreLogged(t *testing.T) {
 		g.stop(t)
 		g = start(t, s)
 		want(2)
-		if got := fmt.Sprint(logs.All()[1].ContextMap()); got != "map[backlog:3 dead_letters:0 deliver:a]" {
+		if got := fmt.Sprint(logs.All()[1].ContextMap()); got != "map[backlog:3 dead_letters:0 destination:a]" {
 			t.Error(got)
 		}
 		g.reload(t, d)

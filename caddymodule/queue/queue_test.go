@@ -230,7 +230,7 @@ func (g *gateway) status(t testing.TB, name string) DestinationStatus {
 		t.Fatal(err)
 	}
 	for _, s := range all {
-		if s.Deliver == name {
+		if s.Destination == name {
 			return s
 		}
 	}
@@ -344,16 +344,16 @@ func (w *watcher) Attempted(a Attempt) {
 	w.mu.Lock()
 	w.attempts = append(w.attempts, a)
 	w.mu.Unlock()
-	w.note("%s %s %d %s", a.Deliver, a.ID, a.Delivery.Attempt, a.Outcome)
+	w.note("%s %s %d %s", a.Destination, a.ID, a.Delivery.Attempt, a.Outcome)
 }
 
-func (w *watcher) Down(deliver string, failures int, last Result) {
-	w.note("%s down after %d", deliver, failures)
+func (w *watcher) Down(destination string, failures int, last Result) {
+	w.note("%s down after %d", destination, failures)
 }
 
-func (w *watcher) Up(deliver string) { w.note("%s up", deliver) }
+func (w *watcher) Up(destination string) { w.note("%s up", destination) }
 
-func (w *watcher) Discarded(deliver string, n int) { w.note("%s discarded %d", deliver, n) }
+func (w *watcher) Discarded(destination string, n int) { w.note("%s discarded %d", destination, n) }
 
 // count returns how many attempts led to an outcome.
 func (w *watcher) count(o Outcome) (n int) {

@@ -331,7 +331,7 @@ func (q *Queue) discard(e *era, dead []deadRow) error {
 	}
 	for name, n := range counts {
 		q.log().Warn("dead letters were discarded: they were too old, or took more than a quarter of the room",
-			zap.String("deliver", name), zap.Int("count", n))
+			zap.String("destination", name), zap.Int("count", n))
 		if o := q.observer(); o != nil {
 			o.Discarded(name, n)
 		}

@@ -311,7 +311,7 @@ func (w *worker) trouble(err error, now time.Time) time.Duration {
 	case w.era != nil && w.era.Err() != nil:
 		return 0
 	}
-	w.q.logFailure("the queue cannot be read or written; trying again", err, zap.String("deliver", w.name))
+	w.q.logFailure("the queue cannot be read or written; trying again", err, zap.String("destination", w.name))
 	w.retryAt = now.Add(troubleDelay)
 	return troubleDelay
 }
@@ -353,7 +353,7 @@ func (w *worker) acquire(t target, now time.Time) bool {
 	})
 	if err != nil || declined {
 		if err != nil && !errors.Is(err, ErrClosed) {
-			w.q.logFailure("a destination cannot be worked; trying again", err, zap.String("deliver", w.name))
+			w.q.logFailure("a destination cannot be worked; trying again", err, zap.String("destination", w.name))
 		}
 		w.setStatus(workerStatus{})
 		return false
@@ -371,7 +371,7 @@ func (w *worker) acquire(t target, now time.Time) bool {
 
 // lose forgets everything: another gateway goes on where this one was.
 func (w *worker) lose() {
-	w.q.log().Warn("lost the lease on this destination", zap.String("deliver", w.name))
+	w.q.log().Warn("lost the lease on this destination", zap.String("destination", w.name))
 	w.revoke()
 	for running := w.running; running > 0; running-- {
 		w.observe(<-w.finished, HandedBack, time.Time{})
@@ -774,7 +774,7 @@ func (w *worker) handBack() {
 	defer cancel()
 	if err := w.q.writer.do(ctx, &change{progress: &p}); err != nil {
 		w.q.log().Error("cannot write how far a destination is: what ended last may be repeated",
-			zap.String("deliver", w.name), zap.Error(err))
+			zap.String("destination", w.name), zap.Error(err))
 	}
 	w.revoke()
 	w.tenure = tenure{}

@@ -60,7 +60,7 @@ type API struct {
 	// subscription. It has what is here; the first three are required. `header` is an
 	// array of objects with `name` and `value`, `basic_auth` an object with
 	// `username` and `password`, `error` a text, or an object with `message`.
-	Fields map[string]string `json:"field"`
+	Fields map[string]string `json:"fields"`
 }
 
 // Key is where an API token stands: exactly one of its fields is set.

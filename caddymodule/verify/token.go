@@ -11,7 +11,7 @@ import (
 type Token struct {
 	// From lists the places where the token may stand. Each one that holds
 	// something is tried.
-	From []Place `json:"from"`
+	From []Place `json:"places"`
 }
 
 // Place is one place in a request where a token may stand: exactly one of its

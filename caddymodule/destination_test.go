@@ -1,0 +1,163 @@
+package caddymodule
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/dedup"
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/provider"
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/queue"
+)
+
+// routesOfTest are routes with a handler.
+func routesOfTest() caddyhttp.RouteList {
+	return caddyhttp.RouteList{{HandlersRaw: []json.RawMessage{json.RawMessage(`{"handler":"static_response"}`)}}}
+}
+
+// completedHandler returns a handler with its defaults filled in.
+func completedHandler(t *testing.T, h *Handler, own ...*provider.Spec) *Handler {
+	t.Helper()
+	compiled, err := compileProviders(own)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := findProvider(h.Provider, compiled)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.provider = p
+	h.Unverified = true
+	if err := h.complete(p); err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+// TestDeliverDefaults shows what a destination has that says nothing, and that
+// its handler needs no entries of dedup.
+func TestDeliverDefaults(t *testing.T) {
+	original := &Handler{Provider: "notifly", Destinations: []*Destination{{Name: "crm", To: routesOfTest()}}}
+	h := completedHandler(t, original.clone())
+	want := &Destination{
+		Name:        "crm",
+		Attempts:    24,
+		Backoff:     Backoff{First: caddy.Duration(5 * time.Second), Max: caddy.Duration(6 * time.Hour)},
+		Timeout:     caddy.Duration(30 * time.Second),
+		Concurrency: 16,
+		Format:      "cloudevents",
+		To:          routesOfTest(),
+	}
+	if !reflect.DeepEqual(h.Destinations[0], want) {
+		t.Errorf("got %+v, want %+v", h.Destinations[0], want)
+	}
+	if !reflect.DeepEqual(original.Destinations[0], &Destination{Name: "crm", To: routesOfTest()}) {
+		t.Errorf("completing the clone changed the original: %+v", original.Destinations[0])
+	}
+	if h.Dedup.Entries != 0 || h.Dedup.Window != caddy.Duration(dedup.DefaultWindow) {
+		t.Errorf("dedup: %+v", h.Dedup)
+	}
+}
+
+// TestDeliverHashWindow shows that the window is short where nothing but the
+// hash of a batch identifies it: if nobody gets an envelope.
+func TestDeliverHashWindow(t *testing.T) {
+	batches, err := provider.Parse("batches", []byte("provider batches {\n verify basic\n events events\n id id\n type type\n}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		block   string
+		formats []string
+		want    time.Duration
+	}{
+		{"", nil, dedup.DefaultWindow},
+		{"original", nil, dedup.DefaultHashWindow},
+		{"", []string{"original", "original"}, dedup.DefaultHashWindow},
+		{"original", []string{""}, dedup.DefaultHashWindow},
+		{"original", []string{"cloudevents"}, dedup.DefaultWindow},
+	} {
+		h := &Handler{Provider: "batches", Format: c.block}
+		for i, format := range c.formats {
+			h.Destinations = append(h.Destinations, &Destination{Name: string(rune('a' + i)), Format: format, To: routesOfTest()})
+		}
+		completedHandler(t, h, batches)
+		if got := time.Duration(h.Dedup.Window); got != c.want {
+			t.Errorf("%q %q: %s, want %s", c.block, c.formats, got, c.want)
+		}
+	}
+}
+
+// TestDeliverSigner shows whose keys sign: its own, or else the handler's.
+func TestDeliverSigner(t *testing.T) {
+	key := "whsec_" + base64.StdEncoding.EncodeToString([]byte(strings.Repeat("k", 32)))
+	h := completedHandler(t, &Handler{
+		Provider:     "notifly",
+		Sign:         []string{key},
+		Destinations: []*Destination{{Name: "own", Sign: []string{key}, To: routesOfTest()}, {Name: "inherits", To: routesOfTest()}},
+	})
+	if err := h.provisionProof(); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.provisionDestinations(); err != nil {
+		t.Fatal(err)
+	}
+	own, inherits := h.Destinations[0], h.Destinations[1]
+	if own.signer == nil || own.signer == h.signer || inherits.signer != h.signer || h.signer == nil {
+		t.Errorf("own %p, inherits %p, the handler's %p", own.signer, inherits.signer, h.signer)
+	}
+}
+
+// TestClaimBeforeRoutes shows that handlers are compared by what is configured,
+// also after the routes of the first are provisioned.
+func TestClaimBeforeRoutes(t *testing.T) {
+	app := new(App)
+	app.prepare(caddy.Log())
+	claim := func() *Handler {
+		h := completedHandler(t, &Handler{Provider: "notifly", Destinations: []*Destination{{Name: "crm", To: routesOfTest()}}})
+		if err := app.claimSource(h); err != nil {
+			t.Fatal(err)
+		}
+		return h
+	}
+	claim().Destinations[0].To[0].HandlersRaw = nil // as provisioning leaves it
+	claim()
+}
+
+// TestResolveQueue shows the defaults of the queue, and that placeholders are
+// resolved.
+func TestResolveQueue(t *testing.T) {
+	t.Setenv("QUEUE_TEST", t.TempDir())
+	defaults := queue.Settings{
+		Engine:    "sqlite",
+		File:      filepath.Join(caddy.AppDataDir(), "webhooks", "queue.db"),
+		Retention: 7 * 24 * time.Hour,
+		Size:      1 << 30,
+	}
+	inDir, inDatabase, kept := defaults, defaults, defaults
+	inDir.File = caddy.NewReplacer().ReplaceAll("{env.QUEUE_TEST}/queue.db", "")
+	inDatabase.Engine, inDatabase.File, inDatabase.DSN = "postgres", "", "host="+filepath.Dir(inDir.File)
+	kept.Retention, kept.Size = time.Hour, 1<<20
+	for _, c := range []struct {
+		app  *App
+		want queue.Settings
+	}{
+		{&App{}, defaults},
+		{&App{Queue: new(QueueConfig), Retention: new(Retention)}, defaults},
+		{&App{Queue: &QueueConfig{Engine: "sqlite", File: "{env.QUEUE_TEST}/./queue.db"}}, inDir},
+		{&App{Queue: &QueueConfig{Engine: "postgres", DSN: "host={env.QUEUE_TEST}"}}, inDatabase},
+		{&App{Retention: &Retention{Age: caddy.Duration(time.Hour), Size: 1 << 20}}, kept},
+	} {
+		got, err := c.app.resolveQueue()
+		if err != nil || !reflect.DeepEqual(got, c.want) {
+			t.Errorf("got %+v, %v; want %+v", got, err, c.want)
+		}
+	}
+}

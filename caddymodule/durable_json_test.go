@@ -1,0 +1,132 @@
+package caddymodule_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// wantLoad loads a JSON configuration, and checks its error; want is empty for
+// none.
+func wantLoad(t *testing.T, config, want string) {
+	t.Helper()
+	err := validateJSON(config)
+	switch {
+	case err == nil && want != "":
+		t.Errorf("%s: no error, want %s", config, want)
+	case err != nil && (want == "" || !strings.Contains(err.Error(), want)):
+		t.Errorf("%s: %v, want %s", config, err, want)
+	}
+	if err != nil {
+		noteText("error of "+t.Name(), err.Error())
+	}
+}
+
+// routesJSON is a configuration with handlers in one route.
+func routesJSON(handlers ...string) string {
+	return `{"apps":{"http":{"servers":{"s":{"listen":[":0"],"routes":[{"handle":[` + strings.Join(handlers, ",") + `]}]}}}}}`
+}
+
+// deliverJSON is a handler with destinations.
+func deliverJSON(source string, blocks ...string) string {
+	return fmt.Sprintf(`{"handler":"webhooks","provider":"wotnot","tokens":["{env.SECRET}"],"source":%q,"destinations":[%s]}`,
+		source, strings.Join(blocks, ","))
+}
+
+// TestDeliverJSON shows that destinations in JSON are checked as those in a
+// Caddyfile are.
+func TestDeliverJSON(t *testing.T) {
+	t.Setenv("SECRET", "x")
+	const to = `"to":[{"handle":[{"handler":"static_response"}]}]`
+	for destination, want := range map[string]string{
+		`{"name":"crm",` + to + `}`: "",
+		`{"name":"crm","rate":{"n":1,"per":"1s"},"backoff":{"max":"1h"},` + to + `}`: "",
+		`null`:                         "webhooks wotnot: a `destination` is null",
+		`{` + to + `}`:                 `destination "": its name is`,
+		`{"name":"../crm",` + to + `}`: `destination "../crm": its name is`,
+		`{"name":"crm\n",` + to + `}`:  `destination "crm\n": its name is`,
+		`{"name":"crm"}`:               "destination crm: a `to` block",
+		`{"name":"crm","to":[{}]}`:     "destination crm: a `to` block",
+		`{"name":"crm",` + to + `},{"name":"crm",` + to + `}`:         "destination crm: it stands in this block twice",
+		`{"name":"crm","attempts":-1,` + to + `}`:                     "`attempts` is at least 1",
+		`{"name":"crm","timeout":-1,` + to + `}`:                      "`timeout` must be positive",
+		`{"name":"crm","concurrency":-1,` + to + `}`:                  "`concurrency` is 1 to 1000",
+		`{"name":"crm","concurrency":1001,` + to + `}`:                "`concurrency` is 1 to 1000",
+		`{"name":"crm","backoff":{"first":-1},` + to + `}`:            "the durations of `backoff` must be positive",
+		`{"name":"crm","backoff":{"max":-1},` + to + `}`:              "the durations of `backoff` must be positive",
+		`{"name":"crm","backoff":{"first":"7h"},` + to + `}`:          "`backoff` begins with 7h0m0s",
+		`{"name":"crm","rate":{},` + to + `}`:                         "`rate` is at least 1 per unit",
+		`{"name":"crm","rate":{"n":1},` + to + `}`:                    "`rate` is at least 1 per unit",
+		`{"name":"crm","types":[""],` + to + `}`:                      "`types`: \"\" is not a pattern",
+		`{"name":"crm","types":["*"],"format":"original",` + to + `}`: "`types` selects events",
+		`{"name":"crm","format":"xml",` + to + `}`:                    "unknown `format` \"xml\"",
+		`{"name":"crm","signing_keys":[""],` + to + `}`:                       "destination crm: `sign`: it is empty",
+		`{"name":"crm","surprise":1,` + to + `}`:                      `unknown field "surprise"`,
+	} {
+		wantLoad(t, routesJSON(deliverJSON("/in", destination)), want)
+	}
+}
+
+// TestDeliverConflictJSON shows when two handlers may have a destination of one
+// name.
+func TestDeliverConflictJSON(t *testing.T) {
+	t.Setenv("SECRET", "x")
+	crm := func(route string) string { return `{"name":"crm","to":[` + route + `]}` }
+	const plain = `{"handle":[{"handler":"static_response","body":"ok"}]}`
+	for _, c := range []struct{ first, second, want string }{
+		{deliverJSON("/a", crm(plain)), deliverJSON("/a", crm(plain)), ""},
+		{
+			deliverJSON("/a", crm(plain)), deliverJSON("/b", crm(plain)),
+			"destination crm stands in two blocks: webhooks wotnot, number 1 in the configuration, and webhooks wotnot, number 2 in the configuration; names are unique",
+		},
+		{
+			deliverJSON("/a", crm(plain)), deliverJSON("/a", crm(strings.Replace(plain, "ok", "no", 1))),
+			`have the source "/a" and differ in destinations:`,
+		},
+		// What says the same is equal: in another order, with its default, and
+		// with the groups as the Caddyfile adapter counts them.
+		{
+			deliverJSON("/a", crm(plain)),
+			deliverJSON("/a", strings.Replace(crm(`{"handle":[{"body":"ok","handler":"static_response"}]}`), "{", `{"attempts":24,`, 1)), "",
+		},
+		{
+			deliverJSON("/a", crm(`{"group":"group4","handle":[{"handler":"vars"}]},{"group":"group7","handle":[{"handler":"vars"}]}`)),
+			deliverJSON("/a", crm(`{"group":"group5","handle":[{"handler":"vars"}]},{"group":"group6","handle":[{"handler":"vars"}]}`)), "",
+		},
+		{
+			deliverJSON("/a", crm(`{"group":"group4","handle":[{"handler":"vars"}]},{"group":"group7","handle":[{"handler":"vars"}]}`)),
+			deliverJSON("/a", crm(`{"group":"group4","handle":[{"handler":"vars"}]},{"group":"group4","handle":[{"handler":"vars"}]}`)),
+			"differ in destinations:",
+		},
+	} {
+		wantLoad(t, routesJSON(c.first, c.second), c.want)
+	}
+}
+
+// TestQueueJSON shows that the queue in JSON is checked as that in a Caddyfile
+// is, and that no error repeats what may hold a password.
+func TestQueueJSON(t *testing.T) {
+	password := secretIn(t, "PASSWORD")
+	for settings, want := range map[string]string{
+		`{}`:                            "",
+		`{"queue":{}}`:                  "",
+		`{"queue":{"file":"queue.db"}}`: "",
+		`{"queue":{"engine":"postgres","dsn":"postgres://user:{env.PASSWORD}@localhost/db"}}`: "",
+		`{"retention":{}}`:                                                                  "",
+		`{"retention":{"age":"1s","size":1048576}}`:                                         "",
+		`{"retention":{"age":-1}}`:                                                          "the age of `retention` is at least 1s",
+		`{"retention":{"age":999999999}}`:                                                   "the age of `retention` is at least 1s",
+		`{"retention":{"size":1048575}}`:                                                    "the size of `retention` is at least 1MiB",
+		`{"retention":{"size":-1}}`:                                                         "the size of `retention` is at least 1MiB",
+		`{"queue":{"engine":"postgres"}}`:                                                   "`queue postgres` needs a DSN",
+		`{"queue":{"engine":"` + password + `"}}`:                                           "the engine of `queue` is unknown",
+		`{"queue":{"dsn":"` + password + `"}}`:                                              "`queue sqlite` takes a file and no DSN",
+		`{"queue":{"engine":"postgres","file":"` + password + `"}}`:                         "`queue postgres` takes a DSN and no file",
+		`{"queue":{"engine":"postgres","dsn":"` + password + `"}}`:                          "that is not a DSN",
+		`{"queue":{"engine":"postgres","dsn":"postgres://u:{env.PASSWORD}@localhost:x/"}}`:  "that is not a DSN",
+		`{"queue":{"engine":"postgres","dsn":"password={env.PASSWORD}' sslrootcert='/no"}}`: "that is not a DSN",
+		`{"queue":{"engine":"postgres","dsn":"postgres://localhost/?sslmode=require&sslrootcert=/no{env.PASSWORD}"}}`: "a file that the DSN names cannot be read",
+	} {
+		wantLoad(t, `{"apps":{"webhooks":`+settings+`}}`, want)
+	}
+}
