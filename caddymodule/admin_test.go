@@ -10,9 +10,6 @@ import (
 	"testing"
 )
 
-// adminAddress is where the admin endpoint is.
-const adminAddress = "localhost:2999"
-
 // admin makes a request to the admin endpoint.
 func admin(t testing.TB, method, uri, body string) (status int, answer string) {
 	t.Helper()

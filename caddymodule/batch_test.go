@@ -163,16 +163,10 @@ func TestFailedLoad(t *testing.T) {
 	bad := strings.Replace(g.config("bad"), "secret {env.SECRET}", "secret {env.SECRET}\n\t\tdedup 1h 1", 1) +
 		fmt.Sprintf("\nhttp://%s {\n\trespond no\n}\n", strings.TrimPrefix(app.URL, "http://"))
 	for range 5 {
-		response, err := http.Post("http://localhost:2999/load", "text/caddyfile", strings.NewReader(bad))
-		if err != nil {
-			t.Fatal(err)
-		}
-		response.Body.Close()
-		if response.StatusCode == 200 {
+		if status, _ := loadConfig(t, bad); status == 200 {
 			t.Fatal("a configuration loaded that must not")
 		}
 	}
-	client.CloseIdleConnections()
 	for n := range 3 {
 		body, header, signature := notifly(secret, fmt.Sprint(n))
 		wantStatus(t, 200, "/", body, header, signature)

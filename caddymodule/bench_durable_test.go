@@ -72,7 +72,7 @@ func startDurableBench(b *testing.B, senders int) *durableBench {
 	`, upstream, upstream, upstream), fmt.Sprintf("webhooks {\n\t\tqueue sqlite %s/queue.db\n\t\tretention 7d 64GiB\n\t}", b.TempDir()))
 	d.sender = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: senders}}
 	b.Cleanup(d.sender.CloseIdleConnections)
-	response, err := http.Post("http://localhost:2999/webhooks/pause/paused", "", nil)
+	response, err := http.Post("http://"+adminAddress+"/webhooks/pause/paused", "", nil)
 	if err != nil || response.StatusCode != 200 {
 		b.Fatal(response, err)
 	}

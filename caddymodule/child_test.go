@@ -91,34 +91,16 @@ http://%s {
 	return c
 }
 
-var addresses struct {
-	sync.Mutex
-	given map[int]bool
-}
-
-// freeAddress returns an address that nobody listens at, with a port below those
-// that systems give to connections: one of the many that are made while a
-// gateway is down would take its port, or connect to itself.
+// freeAddress returns an address at which nothing but the child of a test listens
+// as long as the test runs.
 func freeAddress(t testing.TB) string {
 	t.Helper()
-	addresses.Lock()
-	defer addresses.Unlock()
-	for range 100 {
-		port := 20000 + rand.IntN(12000)
-		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
-		l, err := net.Listen("tcp", address)
-		if err != nil || addresses.given[port] {
-			continue
-		}
-		_ = l.Close()
-		if addresses.given == nil {
-			addresses.given = make(map[int]bool)
-		}
-		addresses.given[port] = true
-		return address
+	port, release, err := reservePort()
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Fatal("no port is free")
-	return ""
+	t.Cleanup(release)
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 }
 
 // childProcess is a process that this one has started.

@@ -60,7 +60,7 @@ func TestDeliverJSON(t *testing.T) {
 		`{"name":"crm","types":[""],` + to + `}`:                      "`types`: \"\" is not a pattern",
 		`{"name":"crm","types":["*"],"format":"original",` + to + `}`: "`types` selects events",
 		`{"name":"crm","format":"xml",` + to + `}`:                    "unknown `format` \"xml\"",
-		`{"name":"crm","signing_keys":[""],` + to + `}`:                       "destination crm: `sign`: it is empty",
+		`{"name":"crm","signing_keys":[""],` + to + `}`:               "destination crm: `sign`: it is empty",
 		`{"name":"crm","surprise":1,` + to + `}`:                      `unknown field "surprise"`,
 	} {
 		wantLoad(t, routesJSON(deliverJSON("/in", destination)), want)

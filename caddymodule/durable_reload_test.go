@@ -406,7 +406,7 @@ func TestValidateTouchesNothing(t *testing.T) {
 			secretIn(t, "SECRET")
 			dir := t.TempDir()
 			config := filepath.Join(t.TempDir(), "Caddyfile")
-			site := global + ":9080 {\n\twebhooks notifly {\n\t\tsecret {env.SECRET}\n\t\tdestination app {\n\t\t\tto {\n\t\t\t\trespond 204\n\t\t\t}\n\t\t}\n\t}\n}\n"
+			site := global + gatewayURL + " {\n\twebhooks notifly {\n\t\tsecret {env.SECRET}\n\t\tdestination app {\n\t\t\tto {\n\t\t\t\trespond 204\n\t\t\t}\n\t\t}\n\t}\n}\n"
 			if err := os.WriteFile(config, []byte(site), 0o600); err != nil {
 				t.Fatal(err)
 			}

@@ -8,9 +8,12 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/envelope"
 )
@@ -49,7 +52,16 @@ func queueIn(t testing.TB, dir string, options ...string) string {
 }
 
 // nothing is a configuration without anything.
-const nothing = "{\n\tadmin localhost:2999\n\tpersist_config off\n}\n"
+var nothing = "{\n\tadmin " + adminAddress + "\n\tpersist_config off\n}\n"
+
+// startCaddy starts Caddy in this process, once, with nothing to serve.
+var startCaddy = sync.OnceValue(func() error {
+	adapted, err := adaptCaddyfile(nothing)
+	if err != nil {
+		return err
+	}
+	return caddy.Load(adapted, true)
+})
 
 // loadNothing takes the configuration away and closes the queue with it: what is
 // not on disk is gone, as when a process ends.
@@ -63,7 +75,10 @@ func loadNothing(t testing.TB) {
 // loadConfig loads any configuration, and returns what Caddy answers.
 func loadConfig(t testing.TB, config string) (status int, text string) {
 	t.Helper()
-	r, err := http.NewRequest(http.MethodPost, "http://localhost:2999/load", strings.NewReader(config))
+	if err := startCaddy(); err != nil {
+		t.Fatal(err)
+	}
+	r, err := http.NewRequest(http.MethodPost, "http://"+adminAddress+"/load", strings.NewReader(config))
 	if err != nil {
 		t.Fatal(err)
 	}

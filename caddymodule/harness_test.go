@@ -23,7 +23,6 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
-	"github.com/caddyserver/caddy/v2/caddytest"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
@@ -32,8 +31,8 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/fixtures"
 )
 
-// gatewayURL is where caddytest's server listens; it is the one fixed port.
-const gatewayURL = "http://localhost:9080"
+// gatewayURL is where the sites of this process are.
+var gatewayURL = "http://" + gatewayAddress
 
 // signingKey is a Standard Webhooks key for `sign`.
 var signingKey = "whsec_" + base64.StdEncoding.EncodeToString(randomBytes(32))
@@ -136,10 +135,9 @@ const documentedFilter = `
 			wrap json
 		}`
 
-// gateway is caddytest's server with one configuration.
+// gateway is the Caddy in this process with one configuration.
 type gateway struct {
 	t       testing.TB
-	tester  *caddytest.Tester
 	logFile string
 	level   string
 	site    string
@@ -158,7 +156,6 @@ func startAt(t testing.TB, level, site string, global ...string) *gateway {
 	name := strings.NewReplacer("/", "-", " ", "_").Replace(t.Name()) + "-" + hex.EncodeToString(randomBytes(3))
 	g := &gateway{
 		t:       t,
-		tester:  caddytest.NewTester(t).WithDefaultOverrides(caddytest.Config{LoadRequestTimeout: 30 * time.Second}),
 		logFile: filepath.Join(logDir, name+".log"),
 		level:   level,
 		site:    site,
@@ -167,7 +164,7 @@ func startAt(t testing.TB, level, site string, global ...string) *gateway {
 	t.Setenv("WEBHOOKS_TEST_SIGN", signingKey)
 	// A source remembers across reloads: one without it forgets what the test
 	// before has sent.
-	g.tester.InitServer("{\n\tadmin localhost:2999\n\tpersist_config off\n}\n", "caddyfile")
+	loadNothing(t)
 	g.load("")
 	return g
 }
@@ -201,13 +198,9 @@ func (g *gateway) load(comment string) {
 	g.t.Helper()
 	config := g.config(comment)
 	noteText("adapted configuration of "+g.t.Name(), string(adapt(g.t, config)))
-	g.tester.InitServer(config, "caddyfile")
-	if g.t.Failed() {
-		g.t.FailNow()
+	if status, text := loadConfig(g.t, config); status != 200 {
+		g.t.Fatalf("the configuration does not load: %d %s", status, text)
 	}
-	// Those of the server before; a POST on one that is being closed would fail.
-	client.CloseIdleConnections()
-	loaded = time.Now()
 }
 
 // loaded is when a configuration was loaded last.
@@ -216,10 +209,8 @@ var loaded time.Time
 func (g *gateway) config(comment string) string {
 	return fmt.Sprintf(`{
 	skip_install_trust
-	admin localhost:2999
+	admin %s
 	persist_config off
-	http_port 9080
-	https_port 9443
 	grace_period 10s
 	log {
 		level %s
@@ -236,7 +227,7 @@ func (g *gateway) config(comment string) string {
 	vars comment "%s"
 	%s
 }
-`, g.level, g.logFile, documentedFilter, g.global, gatewayURL, comment, g.site)
+`, adminAddress, g.level, g.logFile, documentedFilter, g.global, gatewayURL, comment, g.site)
 }
 
 func adapt(t testing.TB, config string) []byte {
@@ -272,7 +263,7 @@ lines:
 // there.
 func metric(t testing.TB, sample string) string {
 	t.Helper()
-	r, err := http.NewRequest(http.MethodGet, "http://localhost:2999/metrics", http.NoBody)
+	r, err := http.NewRequest(http.MethodGet, "http://"+adminAddress+"/metrics", http.NoBody)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,22 @@
+package caddymodule_test
+
+import (
+	"net"
+	"strconv"
+)
+
+// The addresses of the Caddy in this process. They are kept until it ends, so that
+// several of these processes run beside each other on one machine.
+var (
+	adminAddress   = net.JoinHostPort("localhost", mustReservePort())
+	gatewayPort    = mustReservePort()
+	gatewayAddress = net.JoinHostPort("localhost", gatewayPort)
+)
+
+func mustReservePort() string {
+	port, _, err := reservePort()
+	if err != nil {
+		panic(err)
+	}
+	return strconv.Itoa(port)
+}
