@@ -59,7 +59,7 @@ func TestAdapt(t *testing.T) {
 				return
 			}
 			if result != want {
-				t.Errorf("got:\n%s\nwant:\n%s", result, want)
+				t.Errorf("%s: %s", file, firstDifference(result, want))
 			}
 		})
 	}

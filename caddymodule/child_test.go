@@ -84,9 +84,7 @@ http://%s {
 	}
 	t.Cleanup(func() {
 		c.kill()
-		if t.Failed() {
-			t.Logf("the log of gateway %s ends with:\n%s", c.name, c.tail(20))
-		}
+		showLog(t, "gateway "+c.name, c.logFile)
 	})
 	return c
 }
@@ -249,13 +247,6 @@ func (c *child) kill() outage {
 		<-c.process.exited
 	}
 	return outage{gateway: c.life(), begin: begin, end: time.Now()}
-}
-
-// tail returns the last lines of the log.
-func (c *child) tail(n int) string {
-	text, _ := os.ReadFile(c.logFile)
-	lines := slices.Collect(strings.Lines(string(text)))
-	return strings.Join(lines[max(0, len(lines)-n):], "")
 }
 
 // waitLong is waitFor for what takes longer, and less often: that the test looks

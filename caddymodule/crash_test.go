@@ -1,6 +1,7 @@
 package caddymodule_test
 
 import (
+	"bytes"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -282,8 +283,12 @@ func startSecond(t *testing.T, meanwhile func(file string)) {
 	if err, ok := second.process.err.(*exec.ExitError); !ok || err.ExitCode() <= 0 {
 		t.Errorf("the second gateway ended with %v", second.process.err)
 	}
-	said := second.tail(1)
-	if !strings.Contains(said, file+" is in use by another process") || !strings.Contains(said, "queue postgres") {
+	said, err := os.ReadFile(second.logFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	said = said[bytes.LastIndexByte(bytes.TrimSpace(said), '\n')+1:]
+	if !strings.Contains(string(said), file+" is in use by another process") || !strings.Contains(string(said), "queue postgres") {
 		t.Errorf("the second gateway says: %s", said)
 	}
 	sent.waitAnswer()

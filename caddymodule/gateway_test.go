@@ -115,7 +115,7 @@ func checkGolden(t *testing.T, f fixtures.Fixture, body []byte) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(body, want) {
-		t.Errorf("got:\n%s\nwant:\n%s", body, want)
+		t.Error(firstDifference(string(body), string(want)))
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -67,6 +68,9 @@ func TestMain(m *testing.M) {
 	if logDir, err = os.MkdirTemp("", "caddy-webhooks-test-"); err != nil {
 		panic(err)
 	}
+	if err := quiet(); err != nil {
+		panic(err)
+	}
 	code := m.Run()
 	if err := checkLeaks(); err != nil {
 		fmt.Println("FAIL: a secret leaked:", err)
@@ -76,6 +80,65 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
+// quiet keeps Caddy's lines out of what the tests print: those of a configuration
+// without a log, and those before the first configuration, go to a file too.
+func quiet() error {
+	file, err := os.Create(filepath.Join(logDir, "stderr.log"))
+	if err != nil {
+		return err
+	}
+	os.Stderr = file // Caddy opens its default log there
+	log.SetOutput(file)
+	caddy.BufferedLog()
+	return nil
+}
+
+// showLog adds the end of a gateway's log to the messages of a test that has failed.
+func showLog(t testing.TB, name, file string) {
+	if !t.Failed() {
+		return
+	}
+	t.Logf("the log of %s ends with:\n%s", name, logTail(file, 20))
+}
+
+// logTail returns the last lines of a log but those of requests to the admin
+// endpoint, none of them longer than one can read.
+func logTail(file string, n int) string {
+	const longest = 400
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return err.Error()
+	}
+	var lines []string
+	for line := range strings.Lines(string(text)) {
+		if strings.Contains(line, `"logger":"admin.api"`) {
+			continue
+		}
+		if len(line) > longest {
+			line = line[:longest] + "…\n"
+		}
+		lines = append(lines, line)
+	}
+	return strings.Join(lines[max(0, len(lines)-n):], "")
+}
+
+// firstDifference returns the first line in which a text is not what is wanted.
+func firstDifference(got, want string) string {
+	gotLines, wantLines := strings.Split(got, "\n"), strings.Split(want, "\n")
+	for i := 0; ; i++ {
+		switch {
+		case i == len(gotLines) && i == len(wantLines):
+			return "no difference"
+		case i == len(gotLines):
+			return fmt.Sprintf("line %d is missing:\nwant %s", i+1, wantLines[i])
+		case i == len(wantLines):
+			return fmt.Sprintf("line %d is too many:\ngot  %s", i+1, gotLines[i])
+		case gotLines[i] != wantLines[i]:
+			return fmt.Sprintf("line %d:\ngot  %s\nwant %s", i+1, gotLines[i], wantLines[i])
+		}
+	}
+}
+
 // checkLeaks looks for every secret of the suite in every log, error and adapted
 // configuration of it.
 func checkLeaks() error {
@@ -83,12 +146,12 @@ func checkLeaks() error {
 	if err != nil {
 		return err
 	}
-	for _, log := range logs {
-		text, err := os.ReadFile(log)
+	for _, file := range logs {
+		text, err := os.ReadFile(file)
 		if err != nil {
 			return err
 		}
-		noteText(filepath.Base(log), string(text))
+		noteText(filepath.Base(file), string(text))
 	}
 	for where, text := range leaks.texts {
 		for _, secret := range leaks.secrets {
@@ -161,6 +224,7 @@ func startAt(t testing.TB, level, site string, global ...string) *gateway {
 		site:    site,
 		global:  strings.Join(global, "\n"),
 	}
+	t.Cleanup(func() { showLog(t, "Caddy", g.logFile) })
 	t.Setenv("WEBHOOKS_TEST_SIGN", signingKey)
 	// A source remembers across reloads: one without it forgets what the test
 	// before has sent.
