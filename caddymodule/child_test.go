@@ -48,16 +48,18 @@ type child struct {
 	name       string
 	url, admin string
 	dir        string
+	env        []string
 	logFile    string
 	starts     int
 	process    *childProcess // the one started last
 }
 
 // newChild prepares a gateway, which start starts: site is the content of its
-// site, queue the arguments of the option. It finds secrets in the environment.
-func newChild(t testing.TB, name, queue, site string) *child {
+// site, queue the arguments of the option. It finds secrets in the environment, to
+// which env adds.
+func newChild(t testing.TB, name, queue, site string, env ...string) *child {
 	t.Helper()
-	c := &child{t: t, name: name, dir: t.TempDir()}
+	c := &child{t: t, name: name, dir: t.TempDir(), env: env}
 	http, admin := freeAddress(t), freeAddress(t)
 	c.url, c.admin = "http://"+http, "http://"+admin
 	c.logFile = filepath.Join(logDir, fmt.Sprintf("%s-%s-%s.log", strings.ReplaceAll(t.Name(), "/", "-"), name, hex.EncodeToString(randomBytes(3))))
@@ -159,7 +161,7 @@ func (c *child) start() {
 	c.starts++
 	cmd := exec.Command(path, "run", "--config", filepath.Join(c.dir, "Caddyfile"))
 	cmd.Stdout, cmd.Stderr = log, log
-	cmd.Env = append(os.Environ(), "GATEWAY="+c.life(),
+	cmd.Env = append(append(os.Environ(), c.env...), "GATEWAY="+c.life(),
 		"XDG_CONFIG_HOME="+filepath.Join(c.dir, "config"), "XDG_DATA_HOME="+filepath.Join(c.dir, "data"))
 	c.process = launch(c.t, cmd)
 }

@@ -46,9 +46,9 @@ func TestCrash(t *testing.T) {
 	t.Logf("-crash-seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
 
-	secret := secretIn(t, "SECRET")
+	secret := newSecret()
 	to := startReceiver(t)
-	c := newChild(t, "a", "sqlite "+filepath.Join(t.TempDir(), "webhooks", "queue.db"), durableSite(deliverTo("app", to, "")))
+	c := newChild(t, "a", "sqlite "+filepath.Join(t.TempDir(), "webhooks", "queue.db"), durableSite(deliverTo("app", to, "")), "SECRET="+secret)
 	c.startReady()
 	sent := startTraffic(t, "e", 64, 0, secret, c)
 	sent.waitAnswer()
@@ -100,10 +100,10 @@ func TestCrash(t *testing.T) {
 // TestCrashOrdered kills the gateway under load for a destination that wants
 // the events of each key in order and refuses some.
 func TestCrashOrdered(t *testing.T) {
-	secret := secretIn(t, "SECRET")
+	secret := newSecret()
 	to := startReceiver(t)
 	to.mode.Store(&receiverMode{latency: 10 * time.Millisecond, errors: 0.1})
-	c := newChild(t, "a", "sqlite "+filepath.Join(t.TempDir(), "webhooks", "queue.db"), durableSite(deliverTo("inorder", to, "ordered")))
+	c := newChild(t, "a", "sqlite "+filepath.Join(t.TempDir(), "webhooks", "queue.db"), durableSite(deliverTo("inorder", to, "ordered")), "SECRET="+secret)
 	c.startReady()
 	sent := startTraffic(t, "e", 16, 0, secret, c)
 	var outages []outage
@@ -125,10 +125,10 @@ func TestCrashOrdered(t *testing.T) {
 // for a shorter time than the next one of that key has waited for it: they are
 // written differently, and come in order all the same.
 func TestCrashWhileOneWaits(t *testing.T) {
-	secret := secretIn(t, "SECRET")
+	secret := newSecret()
 	to := startReceiver(t)
 	to.mode.Store(&receiverMode{of: map[string]reaction{"key-0": {wait: 60 * time.Millisecond, status: http.StatusOK}, "key-1": {}}})
-	c := newChild(t, "a", "sqlite "+filepath.Join(t.TempDir(), "webhooks", "queue.db"), durableSite(deliverTo("app", to, "ordered")))
+	c := newChild(t, "a", "sqlite "+filepath.Join(t.TempDir(), "webhooks", "queue.db"), durableSite(deliverTo("app", to, "ordered")), "SECRET="+secret)
 	c.startReady()
 	sent := startTraffic(t, "others", 4, 0, secret, c) // something is written all the time
 	sent.waitAnswer()
@@ -151,10 +151,11 @@ func TestCrashWhileOneWaits(t *testing.T) {
 // TestCrashBesideHanging kills the gateway while some attempts hang: what ended
 // long before, between and beside them, is not repeated.
 func TestCrashBesideHanging(t *testing.T) {
-	secret := secretIn(t, "SECRET")
+	t.Parallel()
+	secret := newSecret()
 	to := startReceiver(t)
 	to.mode.Store(&receiverMode{of: map[string]reaction{"hangs1-0": {}, "hangs2-0": {}, "hangs3-0": {}}})
-	c := newChild(t, "a", "sqlite "+filepath.Join(t.TempDir(), "webhooks", "queue.db"), durableSite(deliverTo("app", to, "")))
+	c := newChild(t, "a", "sqlite "+filepath.Join(t.TempDir(), "webhooks", "queue.db"), durableSite(deliverTo("app", to, "")), "SECRET="+secret)
 	c.startReady()
 	var ids []string
 	for _, id := range []string{"hangs1", "works1", "works2", "hangs2", "works3", "hangs3"} {
@@ -175,14 +176,16 @@ func TestCrashBesideHanging(t *testing.T) {
 // older one is under way: afterwards it is in the log still to be read and among
 // the exceptions, and yet one event.
 func TestCrashAfterRefusal(t *testing.T) {
+	t.Parallel()
 	for _, settings := range []string{"", "ordered"} {
 		for _, status := range []int{http.StatusInternalServerError, http.StatusGone} {
 			t.Run(strings.TrimSpace(fmt.Sprint(status, " ", settings)), func(t *testing.T) {
-				secret := secretIn(t, "SECRET")
+				t.Parallel()
+				secret := newSecret()
 				to := startReceiver(t)
 				to.mode.Store(&receiverMode{of: map[string]reaction{"hangs-0": {}, "refused-0": {status: status}}})
 				c := newChild(t, "a", "sqlite "+filepath.Join(t.TempDir(), "webhooks", "queue.db"),
-					durableSite(deliverTo("app", to, "backoff 600ms 600ms\n\t"+settings)))
+					durableSite(deliverTo("app", to, "backoff 600ms 600ms\n\t"+settings)), "SECRET="+secret)
 				c.startReady()
 				for i, id := range []string{"hangs", "refused", "works"} {
 					wantGroup(t, c, secret, id, 1, http.StatusOK)
@@ -214,12 +217,13 @@ func TestCrashAfterRefusal(t *testing.T) {
 // TestCrashInEveryAttempt kills the gateway during each attempt of an event:
 // each counts, so that an event that kills gateways does so `attempts` times.
 func TestCrashInEveryAttempt(t *testing.T) {
+	t.Parallel()
 	const attempts = 4
-	secret := secretIn(t, "SECRET")
+	secret := newSecret()
 	to := startReceiver(t)
 	to.mode.Store(&receiverMode{of: map[string]reaction{"hangs-0": {}}})
 	c := newChild(t, "a", "sqlite "+filepath.Join(t.TempDir(), "webhooks", "queue.db"),
-		durableSite(deliverTo("app", to, fmt.Sprintf("attempts %d", attempts))))
+		durableSite(deliverTo("app", to, fmt.Sprintf("attempts %d", attempts))), "SECRET="+secret)
 	c.startReady()
 	wantGroup(t, c, secret, "hangs", 1, http.StatusOK)
 	for n := range int64(attempts) {
@@ -246,6 +250,7 @@ func TestCrashInEveryAttempt(t *testing.T) {
 // TestOneFileTwoProcesses starts a second gateway on the file of a first: it says
 // what to do instead, and the first goes on.
 func TestOneFileTwoProcesses(t *testing.T) {
+	t.Parallel()
 	startSecond(t, func(string) {})
 }
 
@@ -254,6 +259,7 @@ func TestLockRemoved(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("elsewhere only queue.db.lock keeps a second process out")
 	}
+	t.Parallel()
 	startSecond(t, func(file string) {
 		if err := os.Remove(file + ".lock"); err != nil {
 			t.Fatal(err)
@@ -265,11 +271,11 @@ func TestLockRemoved(t *testing.T) {
 // called with it.
 func startSecond(t *testing.T, meanwhile func(file string)) {
 	t.Helper()
-	secret := secretIn(t, "SECRET")
+	secret := newSecret()
 	to := startReceiver(t)
 	file := filepath.Join(t.TempDir(), "webhooks", "queue.db")
-	first := newChild(t, "first", "sqlite "+file, durableSite(deliverTo("app", to, "")))
-	second := newChild(t, "second", "sqlite "+file, durableSite(deliverTo("app", to, "")))
+	first := newChild(t, "first", "sqlite "+file, durableSite(deliverTo("app", to, "")), "SECRET="+secret)
+	second := newChild(t, "second", "sqlite "+file, durableSite(deliverTo("app", to, "")), "SECRET="+secret)
 	first.startReady()
 	sent := startTraffic(t, "e", 4, 0, secret, first)
 	sent.waitAnswer()

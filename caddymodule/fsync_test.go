@@ -198,9 +198,9 @@ func wantGroup(t testing.TB, c *child, secret, prefix string, n, want int) (ids 
 // TestAnswerAfterSync slows down every sync: no answer comes before one that was
 // begun after the event was written, and events that come together share one.
 func TestAnswerAfterSync(t *testing.T) {
-	secret := secretIn(t, "SECRET")
+	secret := newSecret()
 	to := startReceiver(t)
-	c := newChild(t, "a", "sqlite "+filepath.Join(t.TempDir(), "webhooks", "queue.db"), durableSite(deliverTo("app", to, "")))
+	c := newChild(t, "a", "sqlite "+filepath.Join(t.TempDir(), "webhooks", "queue.db"), durableSite(deliverTo("app", to, "")), "SECRET="+secret)
 	c.startReady()
 	to.waitTaken(t, wantGroup(t, c, secret, "before", 1, http.StatusOK))
 
@@ -239,9 +239,9 @@ func TestAnswerAfterSync(t *testing.T) {
 // TestSyncFails has every sync fail, and then some: nothing is answered 200 that
 // is not stored, and when syncs work again, so does the gateway.
 func TestSyncFails(t *testing.T) {
-	secret := secretIn(t, "SECRET")
+	secret := newSecret()
 	to := startReceiver(t)
-	c := newChild(t, "a", "sqlite "+filepath.Join(t.TempDir(), "webhooks", "queue.db"), durableSite(deliverTo("app", to, "")))
+	c := newChild(t, "a", "sqlite "+filepath.Join(t.TempDir(), "webhooks", "queue.db"), durableSite(deliverTo("app", to, "")), "SECRET="+secret)
 	c.startReady()
 	// So that what is delivered was read back after the kill.
 	if status, text := c.ask(http.MethodPost, "/webhooks/pause/app"); status != http.StatusOK {

@@ -37,13 +37,12 @@ type cluster struct {
 
 func startCluster(t testing.TB) *cluster {
 	t.Helper()
-	k := &cluster{t: t, server: pgtest.Start(t), secret: secretIn(t, "SECRET"), app: startReceiver(t), inorder: startReceiver(t)}
+	k := &cluster{t: t, server: pgtest.Start(t), secret: newSecret(), app: startReceiver(t), inorder: startReceiver(t)}
 	// The server trusts everyone; the gateways must keep the password to themselves.
-	password := secretIn(t, "UNUSED")
-	t.Setenv("DSN", strings.Replace(k.server.Database(t), "postgres@", "postgres:"+password+"@", 1))
+	dsn := strings.Replace(k.server.Database(t), "postgres@", "postgres:"+newSecret()+"@", 1)
 	for _, name := range []string{"a", "b", "c"} {
 		g := newChild(t, name, "postgres {env.DSN}", durableSite(
-			deliverTo(anyOrder, k.app, ""), deliverTo(inOrder, k.inorder, "ordered")))
+			deliverTo(anyOrder, k.app, ""), deliverTo(inOrder, k.inorder, "ordered")), "SECRET="+k.secret, "DSN="+dsn)
 		g.start()
 		k.gateways = append(k.gateways, g)
 	}
@@ -97,6 +96,7 @@ func (k *cluster) holder(destination string) *child {
 
 // TestGateways has three gateways share a PostgreSQL.
 func TestGateways(t *testing.T) {
+	t.Parallel()
 	k := startCluster(t)
 	k.sameEvent()
 	sent := k.start()

@@ -191,11 +191,17 @@ func randomBytes(n int) []byte {
 	return b
 }
 
+// newSecret makes a secret.
+func newSecret() string {
+	secret := "sec-" + hex.EncodeToString(randomBytes(12))
+	noteSecret(secret)
+	return secret
+}
+
 // secretIn makes a secret and puts it into the environment variable name.
 func secretIn(t testing.TB, name string) string {
 	t.Helper()
-	secret := "sec-" + hex.EncodeToString(randomBytes(12))
-	noteSecret(secret)
+	secret := newSecret()
 	t.Setenv(name, secret)
 	return secret
 }

@@ -12,10 +12,11 @@ import (
 // TestQueueFileReplaced removes and replaces the files of the queue of a running
 // gateway: it answers 503 until they are back, and what it answered 200 arrives.
 func TestQueueFileReplaced(t *testing.T) {
-	secret := secretIn(t, "SECRET")
+	t.Parallel()
+	secret := newSecret()
 	to := startReceiver(t)
 	file := filepath.Join(t.TempDir(), "webhooks", "queue.db")
-	c := newChild(t, "a", "sqlite "+file, durableSite(deliverTo("app", to, "")))
+	c := newChild(t, "a", "sqlite "+file, durableSite(deliverTo("app", to, "")), "SECRET="+secret)
 	c.startReady()
 	var answered []string
 	want := func(id string, status int) {
