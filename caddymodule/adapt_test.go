@@ -4,26 +4,11 @@ import (
 	"bytes"
 	"encoding/hex"
 	"encoding/json"
-	"flag"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/caddyconfig"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
-
-func adaptCaddyfile(config string) ([]byte, error) {
-	adapter := caddyconfig.GetAdapter("caddyfile")
-	if adapter == nil {
-		return nil, errNoAdapter
-	}
-	adapted, _, err := adapter.Adapt([]byte(config), map[string]any{"filename": "Caddyfile"})
-	return adapted, err
-}
 
 // separator stands between the Caddyfile and what becomes of it, as in Caddy's
 // own tests.
@@ -81,13 +66,4 @@ func adaptAndValidate(t *testing.T, config string) string {
 		t.Fatal(err)
 	}
 	return indented.String() + "\n"
-}
-
-// validateJSON loads a JSON configuration without starting it.
-func validateJSON(config string) error {
-	var c caddy.Config
-	if err := json.Unmarshal([]byte(config), &c); err != nil {
-		return err
-	}
-	return caddy.Validate(&c)
 }

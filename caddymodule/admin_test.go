@@ -3,83 +3,10 @@ package caddymodule_test
 import (
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"regexp"
 	"strings"
-	"sync/atomic"
 	"testing"
 )
-
-// admin makes a request to the admin endpoint.
-func admin(t testing.TB, method, uri, body string) (status int, answer string) {
-	t.Helper()
-	r, err := http.NewRequest(method, "http://"+adminAddress+uri, strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	a := do(t, r)
-	if got := a.header.Get("Content-Type"); got != "application/json" {
-		t.Errorf("%s %s: content type %s", method, uri, got)
-	}
-	noteText("admin API in "+t.Name(), a.body)
-	return a.status, a.body
-}
-
-func adminGet(t testing.TB, uri string) (status int, answer string) {
-	t.Helper()
-	return admin(t, http.MethodGet, uri, "")
-}
-
-// wantAdmin makes a request to the admin endpoint and checks the answer; want is
-// all of it, or with … at its end the beginning.
-func wantAdmin(t testing.TB, method, uri, body string, status int, want string) string {
-	t.Helper()
-	got, answer := admin(t, method, uri, body)
-	text := strings.TrimSpace(answer)
-	if begin, cut := strings.CutSuffix(want, "…"); cut && strings.HasPrefix(text, begin) {
-		text = want
-	}
-	if got != status || text != want {
-		t.Errorf("%s %s %s: %d %s, want %d %s", method, uri, body, got, text, status, want)
-	}
-	return answer
-}
-
-// twoDestinations starts a gateway that delivers to app as `crm` and `archive`.
-func twoDestinations(t testing.TB, app *application) *gateway {
-	t.Helper()
-	return start(t, fmt.Sprintf(`
-	webhooks notifly {
-		secret {env.SECRET}
-		destination crm {
-			backoff 10ms 100ms
-			attempts 2
-			to {
-				rewrite * /crm
-				%[1]s
-			}
-		}
-		destination archive {
-			backoff 10ms 100ms
-			to {
-				rewrite * /archive
-				%[1]s
-			}
-		}
-	}
-	`, app.proxy()), ownQueue(t))
-}
-
-// toPath returns what came to one path.
-func (a *application) toPath(path string) []got {
-	var found []got
-	for _, r := range a.requests() {
-		if r.URI == path {
-			found = append(found, r)
-		}
-	}
-	return found
-}
 
 // TestReady shows what load balancers are told.
 func TestReady(t *testing.T) {
@@ -97,19 +24,6 @@ func TestReady(t *testing.T) {
 	wantAdmin(t, "GET", "/webhooks/nothing", "", 404, `{"error":"there is nothing at /webhooks/nothing; …`)
 	loadNothing(t)
 	wantAdmin(t, "GET", "/webhooks/ready", "", 200, `{"ready":true}`)
-}
-
-// startWithoutCRM starts an application that answers 502 at /crm until up is set.
-func startWithoutCRM(t *testing.T) (app *application, up *atomic.Bool) {
-	t.Helper()
-	up = new(atomic.Bool)
-	app = startApplication(t, func(w http.ResponseWriter, r *http.Request, n int) {
-		if r.URL.Path == "/crm" && !up.Load() {
-			w.WriteHeader(502)
-			fmt.Fprint(w, "the crm is <away>")
-		}
-	})
-	return app, up
 }
 
 // TestDeadLetters shows how dead letters are listed, shown, replayed and

@@ -21,20 +21,6 @@ var (
 	crashSeed   = flag.Uint64("crash-seed", 0, "what makes the moments of TestCrash random; 0 for another one each time")
 )
 
-// durableSite is a site that queues Notifly's events and delivers them.
-func durableSite(blocks ...string) string {
-	return "webhooks notifly {\n\tsecret {env.SECRET}\n\t" + strings.Join(blocks, "\n\t") + "\n}"
-}
-
-// deliverTo is a `destination` block that retries soon, unless its settings say
-// otherwise.
-func deliverTo(name string, to *receiver, settings string) string {
-	if !strings.Contains(settings, "backoff") {
-		settings += "\n\tbackoff 10ms 100ms"
-	}
-	return fmt.Sprintf("destination %s {\n\tconcurrency 64\n\t%s\n\t%s\n}", name, settings, to.to())
-}
-
 // TestCrash kills the gateway at random moments under load: every event that was
 // answered with 200 arrives, and what arrives twice was under way or had just
 // ended.

@@ -6,36 +6,15 @@ import (
 	"testing"
 )
 
-// wantLoad loads a JSON configuration, and checks its error; want is empty for
-// none.
-func wantLoad(t *testing.T, config, want string) {
-	t.Helper()
-	err := validateJSON(config)
-	switch {
-	case err == nil && want != "":
-		t.Errorf("%s: no error, want %s", config, want)
-	case err != nil && (want == "" || !strings.Contains(err.Error(), want)):
-		t.Errorf("%s: %v, want %s", config, err, want)
-	}
-	if err != nil {
-		noteText("error of "+t.Name(), err.Error())
-	}
-}
-
-// routesJSON is a configuration with handlers in one route.
-func routesJSON(handlers ...string) string {
-	return `{"apps":{"http":{"servers":{"s":{"listen":[":0"],"routes":[{"handle":[` + strings.Join(handlers, ",") + `]}]}}}}}`
-}
-
-// deliverJSON is a handler with destinations.
-func deliverJSON(source string, blocks ...string) string {
+// destinationJSON is a handler with destinations.
+func destinationJSON(source string, blocks ...string) string {
 	return fmt.Sprintf(`{"handler":"webhooks","provider":"wotnot","tokens":["{env.SECRET}"],"source":%q,"destinations":[%s]}`,
 		source, strings.Join(blocks, ","))
 }
 
-// TestDeliverJSON shows that destinations in JSON are checked as those in a
+// TestDestinationJSON shows that destinations in JSON are checked as those in a
 // Caddyfile are.
-func TestDeliverJSON(t *testing.T) {
+func TestDestinationJSON(t *testing.T) {
 	t.Setenv("SECRET", "x")
 	const to = `"to":[{"handle":[{"handler":"static_response"}]}]`
 	for destination, want := range map[string]string{
@@ -63,39 +42,39 @@ func TestDeliverJSON(t *testing.T) {
 		`{"name":"crm","signing_keys":[""],` + to + `}`:               "destination crm: `sign`: it is empty",
 		`{"name":"crm","surprise":1,` + to + `}`:                      `unknown field "surprise"`,
 	} {
-		wantLoad(t, routesJSON(deliverJSON("/in", destination)), want)
+		wantLoad(t, routesJSON(destinationJSON("/in", destination)), want)
 	}
 }
 
-// TestDeliverConflictJSON shows when two handlers may have a destination of one
+// TestDestinationConflictJSON shows when two handlers may have a destination of one
 // name.
-func TestDeliverConflictJSON(t *testing.T) {
+func TestDestinationConflictJSON(t *testing.T) {
 	t.Setenv("SECRET", "x")
 	crm := func(route string) string { return `{"name":"crm","to":[` + route + `]}` }
 	const plain = `{"handle":[{"handler":"static_response","body":"ok"}]}`
 	for _, c := range []struct{ first, second, want string }{
-		{deliverJSON("/a", crm(plain)), deliverJSON("/a", crm(plain)), ""},
+		{destinationJSON("/a", crm(plain)), destinationJSON("/a", crm(plain)), ""},
 		{
-			deliverJSON("/a", crm(plain)), deliverJSON("/b", crm(plain)),
+			destinationJSON("/a", crm(plain)), destinationJSON("/b", crm(plain)),
 			"destination crm stands in two blocks: webhooks wotnot, number 1 in the configuration, and webhooks wotnot, number 2 in the configuration; names are unique",
 		},
 		{
-			deliverJSON("/a", crm(plain)), deliverJSON("/a", crm(strings.Replace(plain, "ok", "no", 1))),
+			destinationJSON("/a", crm(plain)), destinationJSON("/a", crm(strings.Replace(plain, "ok", "no", 1))),
 			`have the source "/a" and differ in destinations:`,
 		},
 		// What says the same is equal: in another order, with its default, and
 		// with the groups as the Caddyfile adapter counts them.
 		{
-			deliverJSON("/a", crm(plain)),
-			deliverJSON("/a", strings.Replace(crm(`{"handle":[{"body":"ok","handler":"static_response"}]}`), "{", `{"attempts":24,`, 1)), "",
+			destinationJSON("/a", crm(plain)),
+			destinationJSON("/a", strings.Replace(crm(`{"handle":[{"body":"ok","handler":"static_response"}]}`), "{", `{"attempts":24,`, 1)), "",
 		},
 		{
-			deliverJSON("/a", crm(`{"group":"group4","handle":[{"handler":"vars"}]},{"group":"group7","handle":[{"handler":"vars"}]}`)),
-			deliverJSON("/a", crm(`{"group":"group5","handle":[{"handler":"vars"}]},{"group":"group6","handle":[{"handler":"vars"}]}`)), "",
+			destinationJSON("/a", crm(`{"group":"group4","handle":[{"handler":"vars"}]},{"group":"group7","handle":[{"handler":"vars"}]}`)),
+			destinationJSON("/a", crm(`{"group":"group5","handle":[{"handler":"vars"}]},{"group":"group6","handle":[{"handler":"vars"}]}`)), "",
 		},
 		{
-			deliverJSON("/a", crm(`{"group":"group4","handle":[{"handler":"vars"}]},{"group":"group7","handle":[{"handler":"vars"}]}`)),
-			deliverJSON("/a", crm(`{"group":"group4","handle":[{"handler":"vars"}]},{"group":"group4","handle":[{"handler":"vars"}]}`)),
+			destinationJSON("/a", crm(`{"group":"group4","handle":[{"handler":"vars"}]},{"group":"group7","handle":[{"handler":"vars"}]}`)),
+			destinationJSON("/a", crm(`{"group":"group4","handle":[{"handler":"vars"}]},{"group":"group4","handle":[{"handler":"vars"}]}`)),
 			"differ in destinations:",
 		},
 	} {

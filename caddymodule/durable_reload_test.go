@@ -3,9 +3,6 @@ package caddymodule_test
 import (
 	"fmt"
 	"net/http"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"sync/atomic"
@@ -13,20 +10,10 @@ import (
 	"time"
 )
 
-// openFiles counts the files and connections that the process has open.
-func openFiles(t testing.TB) int {
-	t.Helper()
-	files, err := os.ReadDir("/proc/self/fd")
-	if err != nil {
-		t.Skip("no /proc: ", err)
-	}
-	return len(files)
-}
-
-// TestDeliverReload reloads under load with deliveries in flight: every event
+// TestDurableReload reloads under load with deliveries in flight: every event
 // that was answered with 200 is delivered, none twice, and once nothing is
 // configured any more, no goroutine, file or connection stays.
-func TestDeliverReload(t *testing.T) {
+func TestDurableReload(t *testing.T) {
 	secret := secretIn(t, "SECRET")
 	app := startApplication(t, func(w http.ResponseWriter, r *http.Request, n int) {
 		if n%3 == 0 {
@@ -148,8 +135,8 @@ func TestHandedBack(t *testing.T) {
 	}
 }
 
-// TestChangedDeliver shows that the backlog follows changed settings.
-func TestChangedDeliver(t *testing.T) {
+// TestChangedDestination shows that the backlog follows changed settings.
+func TestChangedDestination(t *testing.T) {
 	secret := secretIn(t, "SECRET")
 	app, second := startApplication(t, func(w http.ResponseWriter, r *http.Request, n int) { w.WriteHeader(500) }), startApplication(t)
 	g := durable(t, app, "attempts 100")
@@ -244,71 +231,9 @@ func TestNewName(t *testing.T) {
 	app.want(t, 6)
 }
 
-// TestQueueChanged shows that a reload does not change the queue, and says so.
-func TestQueueChanged(t *testing.T) {
-	secret := secretIn(t, "SECRET")
-	app := startApplication(t)
-	g := durable(t, app, "")
-	sendNotifly(t, secret, "1")
-	kept := g.global
-	elsewhere := filepath.Join(t.TempDir(), "elsewhere", "queue.db")
-	for _, c := range []struct{ queue, want string }{
-		{"queue sqlite " + elsewhere, "`queue` is sqlite " + elsewhere + ", and was sqlite "},
-		{"queue postgres postgres://user:secret-of-the-dsn@127.0.0.1:1/database", "`queue` is postgres, and was sqlite "},
-	} {
-		g.global = "webhooks {\n\t" + c.queue + "\n}"
-		status, text := loadConfig(t, g.config("another queue"))
-		if status == 200 || !strings.Contains(text, c.want) || !strings.Contains(text, "it cannot be changed by a reload; restart Caddy") || strings.Contains(text, "secret-of-the-dsn") {
-			t.Errorf("%d %s", status, text)
-		}
-	}
-	if _, err := os.Stat(filepath.Dir(elsewhere)); !os.IsNotExist(err) {
-		t.Error("the other queue was made", err)
-	}
-	sendNotifly(t, secret, "1", "2")
-	waitDelivered(t, "app")
-	app.want(t, 2)
-	// How much is kept may change.
-	g.global = strings.Replace(kept, "queue sqlite", "retention 1h 1MiB\n\t\tqueue sqlite", 1)
-	g.load("another retention")
-	sendNotifly(t, secret, "2", "3")
-	waitDelivered(t, "app")
-	app.want(t, 3)
-	// And after a stop, it may be elsewhere.
-	loadNothing(t)
-	g.global = "webhooks {\n\tqueue sqlite " + elsewhere + "\n}"
-	g.load("elsewhere")
-	sendNotifly(t, secret, "3")
-	waitDelivered(t, "app")
-	app.want(t, 4)
-}
-
-// TestQueueBehindLink shows that a reload finds the same queue where the path
-// leads through a symbolic link, also when the first start made it.
-func TestQueueBehindLink(t *testing.T) {
-	secret := secretIn(t, "SECRET")
-	app := startApplication(t)
-	dir := t.TempDir()
-	if err := os.MkdirAll(filepath.Join(dir, "real"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Symlink("real", filepath.Join(dir, "link")); err != nil {
-		t.Fatal(err)
-	}
-	g := durable(t, app, "")
-	loadNothing(t)
-	for _, path := range []string{"link/a/b/queue.db", "real/a/b/queue.db", "link/a/../a/b/queue.db"} {
-		g.global = "webhooks {\n\tqueue sqlite " + filepath.Join(dir, path) + "\n}"
-		g.load(path)
-		sendNotifly(t, secret, path, "1")
-	}
-	waitDelivered(t, "app")
-	app.want(t, 4)
-}
-
-// TestDeliverFailedLoad shows that a configuration that fails to load leaves the
+// TestDurableFailedLoad shows that a configuration that fails to load leaves the
 // deliveries of the running one alone.
-func TestDeliverFailedLoad(t *testing.T) {
+func TestDurableFailedLoad(t *testing.T) {
 	secret := secretIn(t, "SECRET")
 	var up atomic.Bool
 	app := startApplication(t, func(w http.ResponseWriter, r *http.Request, n int) {
@@ -354,74 +279,4 @@ func TestDeliverFailedLoad(t *testing.T) {
 		t.Errorf("%d were delivered, %d are dead", len(ids), n)
 	}
 	wantAdmin(t, "GET", "/webhooks/ready", "", 200, `{"ready":true}`)
-}
-
-// TestBadQueue shows that a queue that cannot be opened keeps a configuration
-// from loading, with a text that says why, and stays as it is.
-func TestBadQueue(t *testing.T) {
-	secretIn(t, "SECRET")
-	dir := t.TempDir()
-	for name, content := range map[string]string{"text.db": strings.Repeat("this is no database\n", 1000), "plain/queue.db": ""} {
-		path := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	g := startNotifly(t, startApplication(t))
-	queued := strings.Replace(g.site, "secret {env.SECRET}", "secret {env.SECRET}\n\t\tdestination app {\n\t\t\tto {\n\t\t\t\trespond 204\n\t\t\t}\n\t\t}", 1)
-	t.Cleanup(func() { loadNothing(t) })
-	for _, c := range []struct{ file, want string }{
-		{"text.db", "file is not a database"},
-		{"text.db/queue.db", "not a directory"},
-		{"plain", "is a directory"},
-	} {
-		path := filepath.Join(dir, c.file)
-		bad := &gateway{t: t, logFile: g.logFile, level: g.level, site: queued, global: "webhooks {\n\tqueue sqlite " + path + "\n}"}
-		status, text := loadConfig(t, bad.config("bad"))
-		if status == 200 || !strings.Contains(text, c.want) || !strings.Contains(text, dir) {
-			t.Errorf("%s: %d %s", c.file, status, text)
-		}
-	}
-	if text, err := os.ReadFile(filepath.Join(dir, "text.db")); err != nil || len(text) != 20_000 {
-		t.Errorf("%d bytes are left, %v", len(text), err)
-	}
-	// The running one goes on, and a good one loads.
-	g.site, g.global = queued, "webhooks {\n\tqueue sqlite "+filepath.Join(dir, "plain", "queue.db")+"\n}"
-	g.load("good")
-	wantAdmin(t, "GET", "/webhooks/ready", "", 200, `{"ready":true}`)
-}
-
-// TestValidateTouchesNothing shows that `caddy validate` and `caddy adapt` open
-// no queue.
-func TestValidateTouchesNothing(t *testing.T) {
-	path, err := binary()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, global := range map[string]string{"the default": "", "a file": "{\n\twebhooks {\n\t\tqueue sqlite {env.QUEUE_DIR}/queue.db\n\t}\n}\n"} {
-		t.Run(name, func(t *testing.T) {
-			secretIn(t, "SECRET")
-			dir := t.TempDir()
-			config := filepath.Join(t.TempDir(), "Caddyfile")
-			site := global + gatewayURL + " {\n\twebhooks notifly {\n\t\tsecret {env.SECRET}\n\t\tdestination app {\n\t\t\tto {\n\t\t\t\trespond 204\n\t\t\t}\n\t\t}\n\t}\n}\n"
-			if err := os.WriteFile(config, []byte(site), 0o600); err != nil {
-				t.Fatal(err)
-			}
-			for _, command := range []string{"validate", "adapt"} {
-				cmd := exec.Command(path, command, "--config", config)
-				cmd.Env = append(os.Environ(), "XDG_CONFIG_HOME="+dir, "XDG_DATA_HOME="+dir, "HOME="+dir, "QUEUE_DIR="+filepath.Join(dir, "queue"))
-				out, err := cmd.CombinedOutput()
-				noteText("output of "+command, string(out))
-				if err != nil {
-					t.Fatalf("%s: %v %s", command, err, out)
-				}
-				if entries, err := os.ReadDir(dir); err != nil || len(entries) > 0 {
-					t.Errorf("%s made %v, %v", command, entries, err)
-				}
-			}
-		})
-	}
 }

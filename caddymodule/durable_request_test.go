@@ -145,9 +145,9 @@ func TestSignatureNotStored(t *testing.T) {
 	wantNotIn(t, filepath.Join(dir, "webhooks"), secret, signature)
 }
 
-// TestDeliverFormats shows that each destination gets its own form, with its own
+// TestDestinationFormats shows that each destination gets its own form, with its own
 // signature, and only the types that it takes.
-func TestDeliverFormats(t *testing.T) {
+func TestDestinationFormats(t *testing.T) {
 	secret := secretIn(t, "SECRET")
 	ownKey := "whsec_" + base64.StdEncoding.EncodeToString(randomBytes(32))
 	noteSecret(ownKey)
@@ -211,9 +211,9 @@ func TestDeliverFormats(t *testing.T) {
 	}
 }
 
-// TestDeliverWholeBatch shows that a batch is one event where only originals are
+// TestDurableWholeBatch shows that a batch is one event where only originals are
 // delivered.
-func TestDeliverWholeBatch(t *testing.T) {
+func TestDurableWholeBatch(t *testing.T) {
 	secret := secretIn(t, "SECRET")
 	app := startApplication(t)
 	start(t, fmt.Sprintf(`

@@ -20,3 +20,6 @@ func mustReservePort() string {
 	}
 	return strconv.Itoa(port)
 }
+
+// gatewayURL is where the sites of this process are.
+var gatewayURL = "http://" + gatewayAddress

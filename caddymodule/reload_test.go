@@ -3,12 +3,9 @@ package caddymodule_test
 import (
 	"flag"
 	"fmt"
-	"net/http"
 	"runtime"
-	"sync"
-	"sync/atomic"
+	"strings"
 	"testing"
-	"time"
 )
 
 // reloads is how often TestReload loads a configuration.
@@ -53,57 +50,27 @@ func TestReload(t *testing.T) {
 	waitFor(t, func() bool { return runtime.NumGoroutine() <= goroutines })
 }
 
-// notiflyLoad is several senders of Notifly events, each of which is sent until it
-// is answered.
-type notiflyLoad struct {
-	client      *http.Client
-	wg          sync.WaitGroup
-	stop        atomic.Bool
-	sent, reset atomic.Int64 // events, connections
-}
-
-// startLoad starts them. On Linux, Caddy's listeners share the port by SO_REUSEPORT,
-// so a connection that waits to be accepted when the old one closes is reset;
-// `respond` alone loses as many.
-func startLoad(t *testing.T, secret string) *notiflyLoad {
-	l := &notiflyLoad{client: &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}}
-	for i := range 8 {
-		l.wg.Go(func() {
-			for n := 0; !l.stop.Load(); n++ {
-				body, header, signature := notifly(secret, fmt.Sprintf("%d-%d", i, n))
-				for {
-					response, err := l.client.Do(request(t, "/", body, header, signature))
-					if err != nil {
-						l.reset.Add(1)
-						continue
-					}
-					response.Body.Close()
-					if response.StatusCode != 200 {
-						t.Errorf("during a reload: %s", response.Status)
-					}
-					break
-				}
-				l.sent.Add(1)
-			}
-		})
+// TestFailedLoad shows that a configuration that fails to load does not change
+// what the running one remembers.
+func TestFailedLoad(t *testing.T) {
+	secret := secretIn(t, "SECRET")
+	app := startApplication(t)
+	g := startNotifly(t, app)
+	for n := range 3 {
+		body, header, signature := notifly(secret, fmt.Sprint(n))
+		wantStatus(t, 200, "/", body, header, signature)
 	}
-	return l
-}
-
-// end ends them, when what they send is answered.
-func (l *notiflyLoad) end() {
-	l.stop.Store(true)
-	l.wg.Wait()
-}
-
-// settledGoroutines counts the goroutines when their number stands still.
-func settledGoroutines() int {
-	n := runtime.NumGoroutine()
-	for still := 0; still < 50; still++ {
-		time.Sleep(time.Millisecond)
-		if now := runtime.NumGoroutine(); now != n {
-			n, still = now, 0
+	// Its second site is on the application's port, so that it cannot start.
+	bad := strings.Replace(g.config("bad"), "secret {env.SECRET}", "secret {env.SECRET}\n\t\tdedup 1h 1", 1) +
+		fmt.Sprintf("\nhttp://%s {\n\trespond no\n}\n", strings.TrimPrefix(app.URL, "http://"))
+	for range 5 {
+		if status, _ := loadConfig(t, bad); status == 200 {
+			t.Fatal("a configuration loaded that must not")
 		}
 	}
-	return n
+	for n := range 3 {
+		body, header, signature := notifly(secret, fmt.Sprint(n))
+		wantStatus(t, 200, "/", body, header, signature)
+	}
+	app.want(t, 3)
 }

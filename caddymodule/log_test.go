@@ -1,0 +1,59 @@
+package caddymodule_test
+
+import (
+	"encoding/json"
+	"testing"
+)
+
+// TestCredentialsInLogs shows that with the documented filter Caddy's own lines
+// hold no credential either: TestMain looks for them.
+func TestCredentialsInLogs(t *testing.T) {
+	secret := secretIn(t, "SECRET")
+	g := start(t, `
+	webhooks /wotnot wotnot {
+		token {env.SECRET}
+	}
+	webhooks /ndoto ndoto {
+		token {env.SECRET}
+	}
+	reverse_proxy localhost:1
+	`)
+	item := payload(t, "wotnot", "note")
+	post(t, "/wotnot?a=b&token="+secret, item)
+	post(t, "/wotnot", item, "token", secret)
+	post(t, "/wotnot", item, "x-wotnot-token", secret)
+	post(t, "/wotnot", item, "Authorization", "Bearer "+secret)
+	post(t, "/ndoto?token="+secret, payload(t, "ndoto", "message_created"))
+	waitFor(t, func() bool { return len(g.logLines("http.log.access")) == 5 })
+	if len(g.logLines("http.log.error", "connection refused")) == 0 {
+		t.Error("Caddy logged no error: the test looks at nothing")
+	}
+	if len(g.logLines(`"logger":"webhooks"`, "copy this provider's credentials", `"query":["token"]`)) == 0 {
+		t.Error("no warning about where the credentials end up")
+	}
+}
+
+// TestRefusalsAreSampled shows that junk cannot flood the log.
+func TestRefusalsAreSampled(t *testing.T) {
+	secretIn(t, "SECRET")
+	g := start(t, `
+	webhooks notifly {
+		secret {env.SECRET}
+	}
+	`)
+	for range 200 {
+		wantStatus(t, 401, "/", []byte("junk"))
+	}
+	waitFor(t, func() bool {
+		n := 0
+		for _, line := range g.logLines("more webhooks refused", `"reason":"missing_credential"`) {
+			var more struct{ Count int }
+			_ = json.Unmarshal([]byte(line), &more)
+			n += more.Count
+		}
+		return n+len(g.logLines(`"msg":"webhook refused"`)) == 200
+	})
+	if n := len(g.logLines(`"msg":"webhook refused"`)); n > 100 {
+		t.Errorf("%d lines for 200 refusals", n)
+	}
+}
