@@ -13,7 +13,7 @@ func TestReady(t *testing.T) {
 	secretIn(t, "SECRET")
 	g := startNotifly(t, startApplication(t))
 	wantAdmin(t, "GET", "/webhooks/ready", "", 200, `{"ready":true}`)
-	wantAdmin(t, "GET", "/webhooks/destinations", "", 404, `{"error":"no block of the configuration has a `+"`destination`"+`, so there is no queue"}`)
+	wantAdmin(t, "GET", "/webhooks/destinations", "", 404, `{"error":"there is no queue: no block of the configuration has a `+"`destination`"+`"}`)
 	g.site += "\n\twebhooks /queued wotnot {\n\t\ttoken {env.SECRET}\n\t\tdestination app {\n\t\t\tto {\n\t\t\t\trespond 204\n\t\t\t}\n\t\t}\n\t}\n"
 	g.global = ownQueue(t)
 	g.load("with a queue")
@@ -21,7 +21,7 @@ func TestReady(t *testing.T) {
 	wantAdmin(t, "GET", "/webhooks/dead", "", 200, `[]`)
 	waitBacklog(t, "app", 0)
 	wantAdmin(t, "GET", "/webhooks/destinations", "", 200, `[{"destination":"app","configured":true,"here":true,"paused":false,"down":false,"backlog":0,"dead_letters":0,"gateway":"…`)
-	wantAdmin(t, "GET", "/webhooks/nothing", "", 404, `{"error":"there is nothing at /webhooks/nothing; …`)
+	wantAdmin(t, "GET", "/webhooks/nothing", "", 404, `{"error":"no such endpoint: /webhooks/nothing …`)
 	loadNothing(t)
 	wantAdmin(t, "GET", "/webhooks/ready", "", 200, `{"ready":true}`)
 }
@@ -74,10 +74,10 @@ func TestDeadLetters(t *testing.T) {
 		status            int
 		want              string
 	}{
-		{"GET", "/webhooks/dead?destination=cmr", "", 404, "{\"error\":\"no `destination` is called \\\"cmr\\\"; use one of archive, crm\"}"},
+		{"GET", "/webhooks/dead?destination=cmr", "", 404, "{\"error\":\"no destination \\\"cmr\\\"; use one of archive, crm\"}"},
 		{"GET", "/webhooks/dead?destinatoin=crm", "", 400, `{"error":"unknown parameter \"destinatoin\"…`},
 		{"GET", "/webhooks/dead/" + keyOf("none"), "", 404, `{"error":"…`},
-		{"GET", "/webhooks/dead/" + keyOf("1") + "?destination=archive", "", 404, `{"error":"there is no dead letter ` + keyOf("1") + `"}`},
+		{"GET", "/webhooks/dead/" + keyOf("1") + "?destination=archive", "", 404, `{"error":"no dead letter ` + keyOf("1") + `"}`},
 		{"DELETE", "/webhooks/dead/" + keyOf("none"), "", 404, `{"error":"…`},
 		{"DELETE", "/webhooks/dead", "", 400, `{"error":"the body is not a selection…`},
 		{"DELETE", "/webhooks/dead/" + keyOf("1") + "?destination=archive", "", 404, `{"error":"…`},
@@ -126,7 +126,7 @@ func TestPause(t *testing.T) {
 	app := startApplication(t)
 	g := twoDestinations(t, app)
 	wantAdmin(t, "POST", "/webhooks/pause/crm", "", 200, `{}`)
-	wantAdmin(t, "POST", "/webhooks/pause/cmr", "", 404, "{\"error\":\"no `destination` is called \\\"cmr\\\"; use one of archive, crm\"}")
+	wantAdmin(t, "POST", "/webhooks/pause/cmr", "", 404, "{\"error\":\"no destination \\\"cmr\\\"; use one of archive, crm\"}")
 	for i, next := range []func(){func() {}, func() { g.load("reloaded") }, g.restart} {
 		next()
 		sendNotifly(t, secret, fmt.Sprint(i))
@@ -203,7 +203,7 @@ crm      delivering  0        -       2     GATEWAY *
 ]
 `, nil},
 		{"dead --destination archive", true, "No dead letters.\n", nil},
-		{"dead --destination cmr", false, "no `destination` is called \"cmr\"; use one of archive, crm", nil},
+		{"dead --destination cmr", false, "no destination \"cmr\"; use one of archive, crm", nil},
 		{"dead " + keyOf("1"), true, `id           ` + keyOf("1") + `
 provider     notifly
 event        1
@@ -248,17 +248,17 @@ last answer  the crm is <away>
   }
 }
 `, nil},
-		{"dead " + keyOf("3"), false, "there is no dead letter " + keyOf("3") + "", nil},
+		{"dead " + keyOf("3"), false, "no dead letter " + keyOf("3") + "", nil},
 		{"dead --discard " + keyOf("1"), true, "Discarded 1 dead letter.\n", nil},
-		{"dead --discard " + keyOf("1"), false, "there is no dead letter " + keyOf("1") + "", nil},
+		{"dead --discard " + keyOf("1"), false, "no dead letter " + keyOf("1") + "", nil},
 		{"pause crm", true, "Paused crm; its events wait until \"caddy webhooks resume crm\".\n", nil},
-		{"pause cmr", false, "no `destination` is called \"cmr\"; use one of archive, crm", nil},
+		{"pause cmr", false, "no destination \"cmr\"; use one of archive, crm", nil},
 		{"replay --dead", true, "1 delivery will be made again.\n", func() { up.Store(true) }},
 		{"resume crm", true, "Resumed crm.\n", nil},
 		{"dead", true, "No dead letters.\n", nil},
 		{"replay --dead", true, "Nothing to replay.\n", func() { waitDelivered(t, "crm") }},
 		{"replay --since 1h --destination archive", true, "2 deliveries will be made again.\n", nil},
-		{"replay --since 1h --destination archives", false, "no `destination` is called \"archives\"; use one of archive, crm", nil},
+		{"replay --since 1h --destination archives", false, "no destination \"archives\"; use one of archive, crm", nil},
 		{"replay " + keyOf("1") + " " + keyOf("2"), true, "4 deliveries will be made again.\n", func() { waitDelivered(t, "archive") }},
 		{"replay " + keyOf("1") + " " + keyOf("3"), false, "unknown: " + keyOf("3") + " is not kept, or not any more", nil},
 		{"replay", false, "say which events: by their ids, by --dead, or by --since <time>; by one of these", nil},
@@ -268,7 +268,7 @@ last answer  the crm is <away>
 			sendNotifly(t, secret, "4")
 			g.change("destination crm", "destination customers")
 		}},
-		{"forget crm", false, "no `destination` is called \"crm\"; use one of archive, customers", nil},
+		{"forget crm", false, "no destination \"crm\"; use one of archive, customers", nil},
 	} {
 		if c.do != nil {
 			c.do()

@@ -174,7 +174,7 @@ func TestExplain(t *testing.T) {
 		{"a batch", string(batch("1:a", "2:b")), []string{"wotnot", "--body", "-"}, true, `"subject": "conversations/2"`},
 		{"no body", "", []string{"notifly"}, false, "--body is missing"},
 		{"no such file", "", []string{"notifly", "--body", "/nowhere"}, false, "no such file"},
-		{"the wrong credential", "", []string{"notifly", "--body", file, "--token", "x"}, false, "a `secret` is missing"},
+		{"the wrong credential", "", []string{"notifly", "--body", file, "--token", "x"}, false, "use `secret` instead of `token`"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			out, errs, ok := run(t, c.stdin, append([]string{"explain"}, c.args...)...)

@@ -106,12 +106,12 @@ func TestQueueChanged(t *testing.T) {
 	kept := g.global
 	elsewhere := filepath.Join(t.TempDir(), "elsewhere", "queue.db")
 	for _, c := range []struct{ queue, want string }{
-		{"queue sqlite " + elsewhere, "`queue` is sqlite " + elsewhere + ", and was sqlite "},
-		{"queue postgres postgres://user:secret-of-the-dsn@127.0.0.1:1/database", "`queue` is postgres, and was sqlite "},
+		{"queue sqlite " + elsewhere, " to sqlite " + elsewhere},
+		{"queue postgres postgres://user:secret-of-the-dsn@127.0.0.1:1/database", " to postgres; restart Caddy"},
 	} {
 		g.global = "webhooks {\n\t" + c.queue + "\n}"
 		status, text := loadConfig(t, g.config("another queue"))
-		if status == 200 || !strings.Contains(text, c.want) || !strings.Contains(text, "it cannot be changed by a reload; restart Caddy") || strings.Contains(text, "secret-of-the-dsn") {
+		if status == 200 || !strings.Contains(text, c.want) || !strings.Contains(text, "a reload cannot change `queue` from sqlite ") || strings.Contains(text, "secret-of-the-dsn") {
 			t.Errorf("%d %s", status, text)
 		}
 	}

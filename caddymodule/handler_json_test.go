@@ -18,8 +18,8 @@ func TestJSONConflict(t *testing.T) {
 		`,"dedup":{"off":true,"entries":1}`: "`dedup off` takes no window and no entries",
 		`,"max_body":-1`:                    "`max_body` must be positive",
 		`,"tolerance":-1`:                   "`tolerance` must be positive",
-		`,"dedup":{"window":-5}`:            "the window of `dedup` is at least 1s",
-		`,"dedup":{"entries":-5}`:           "the entries of `dedup` are at least 1",
+		`,"dedup":{"window":-5}`:            "the window of `dedup` must be at least 1s",
+		`,"dedup":{"entries":-5}`:           "the entries of `dedup` must be at least 1",
 		`,"surprise":1`:                     `unknown field "surprise"`,
 	} {
 		config := `{"apps":{"http":{"servers":{"s":{"listen":[":0"],"routes":[{"handle":[` + handler("") + "," + handler(more) + `]}]}}}}}`

@@ -28,8 +28,8 @@ func TestCredentialsInLogs(t *testing.T) {
 	if len(g.logLines("http.log.error", "connection refused")) == 0 {
 		t.Error("Caddy logged no error: the test looks at nothing")
 	}
-	if len(g.logLines(`"logger":"webhooks"`, "copy this provider's credentials", `"query":["token"]`)) == 0 {
-		t.Error("no warning about where the credentials end up")
+	if len(g.logLines(`"logger":"webhooks.credentials"`, "access and error logs contain these credentials", `"providers":["ndoto","wotnot"]`, `"query":["token"]`)) != 1 {
+		t.Error("not one warning about all credentials")
 	}
 }
 

@@ -1,8 +1,6 @@
 package caddymodule
 
 import (
-	"flag"
-	"fmt"
 	"os"
 	"regexp"
 	"strings"
@@ -11,65 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
-
-	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/provider"
 )
-
-// TestReadmeProviders shows that the README's table of providers has the text of
-// the providers' own files.
-func TestReadmeProviders(t *testing.T) {
-	var rows strings.Builder
-	for _, name := range provider.Builtin() {
-		p, ok := provider.Get(name)
-		if !ok {
-			t.Fatal(name)
-		}
-		fmt.Fprintf(&rows, "| `%s` | %s | %s | %s | %s |\n", name, p.Needs(), p.Spec().Note, proofText(p), identityText(p))
-	}
-	readme, err := os.ReadFile("../README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if strings.Contains(string(readme), rows.String()) {
-		return
-	}
-	if update := flag.Lookup("update"); update == nil || update.Value.String() != "true" {
-		t.Fatalf("the README's table of providers should be:\n%s", &rows)
-	}
-	table := regexp.MustCompile(`(?s)(\| provider \| needs \|[^\n]*\n\|[-|]+\n)(.*?)\n\n`)
-	updated := table.ReplaceAllString(string(readme), "${1}"+strings.ReplaceAll(rows.String(), "$", "$$")+"\n")
-	if err := os.WriteFile("../README.md", []byte(updated), 0o644); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// TestDocumentedFilter shows that the log filter of the README and of
-// Caddyfile.example removes every credential of the built-in providers that
-// Caddy's own logs would show: what the module warns about has a remedy there.
-func TestDocumentedFilter(t *testing.T) {
-	for _, file := range []string{"../README.md", "../Caddyfile.example"} {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, name := range provider.Builtin() {
-			h := &Handler{Provider: name}
-			h.provider, _ = provider.Get(name)
-			places := h.credentialPlaces()
-			for _, header := range places.headers {
-				line := "request>headers>" + header + " delete"
-				if header != "Authorization" && !strings.Contains(string(text), line) {
-					t.Errorf("%s has no %q, for %s", file, line, name)
-				}
-			}
-			for _, parameter := range places.query {
-				if line := "delete " + parameter; !strings.Contains(string(text), line) {
-					t.Errorf("%s has no %q, for %s", file, line, name)
-				}
-			}
-		}
-	}
-}
 
 // commandHandler stands in for events-exec, which is not a standard module.
 type commandHandler struct {

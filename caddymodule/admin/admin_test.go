@@ -1,0 +1,238 @@
+package admin
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/envelope"
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/webhooks"
+)
+
+var (
+	firstKey  = envelope.NewKey("/webhooks/notifly", "1")
+	secondKey = envelope.NewKey("/webhooks/notifly", "2")
+)
+
+func TestParseSelection(t *testing.T) {
+	quoted := fmt.Sprintf
+	all := []string{"ids", "dead", "since"}
+	for _, c := range []struct {
+		body string
+		ways []string
+		want queue.Selection
+		err  string
+	}{
+		{`{"dead":true}`, all, queue.Selection{Dead: true}, ""},
+		{`{"dead":true,"destination":"crm"}` + "\n", all, queue.Selection{Dead: true, Destination: "crm"}, ""},
+		{`{"since":"2026-01-02T15:04:05Z","dead":false}`, all, queue.Selection{Since: time.Date(2026, 1, 2, 15, 4, 5, 0, time.UTC)}, ""},
+		{quoted(`{"ids":[%q,%q,%q]}`, firstKey, secondKey, firstKey), all, queue.Selection{Keys: []envelope.Key{firstKey, secondKey}}, ""},
+
+		{``, all, queue.Selection{}, "it is empty"},
+		{`null`, all, queue.Selection{}, "not an object"},
+		{`{}`, all, queue.Selection{}, "exactly one of ids, dead, since"},
+		{`{"destination":"crm"}`, all, queue.Selection{}, "exactly one of"},
+		{`{"ids":[]}`, all, queue.Selection{}, "exactly one of"},
+		{quoted(`{"ids":[%q],"dead":true}`, firstKey), all, queue.Selection{}, "exactly one of"},
+		{`{"dead":true,"since":"2026-01-02T15:04:05Z"}`, all, queue.Selection{}, "exactly one of"},
+		{`{"since":"2026-01-02T15:04:05Z"}`, all[:2], queue.Selection{}, "exactly one of ids, dead"},
+		{`{"dead":true,"destination":""}`, all, queue.Selection{}, "destination is empty"},
+		{`{"dead":true,"delivery":"crm"}`, all, queue.Selection{}, `unknown member "delivery"; use ids`},
+		{`{"dead":true}{"destination":"crm"}`, all, queue.Selection{}, "not JSON"},
+		{`{"dead":true}}`, all, queue.Selection{}, "not JSON"},
+		{`{"dead":true,"destination":null}`, all, queue.Selection{}, `member "destination" is null; leave it out`},
+		{`{"dead":null}`, all, queue.Selection{}, `member "dead" is null`},
+		{`{"dead":true,"destination":"crm","destination":"archive"}`, all, queue.Selection{}, `duplicate member "destination"`},
+		{`{"dead":true,"dest\u0069nation":"crm","destination":"crm"}`, all, queue.Selection{}, `duplicate member "destination"`},
+		{`{"dead":true,"Destination":"crm"}`, all, queue.Selection{}, `unknown member "Destination"`},
+		{`{"dead":true,"destination":7}`, all, queue.Selection{}, `member "destination" must be a name`},
+		{`{"ids":"msg_"}`, all, queue.Selection{}, `member "ids" must be a list of ids`},
+		{`{"ids":[null]}`, all, queue.Selection{}, `"" does not name an event`},
+		{`{"dead":"yes"}`, all, queue.Selection{}, "not a selection"},
+		{`["msg_"]`, all, queue.Selection{}, "not a selection"},
+		{`{"ids":["msg_x"]}`, all, queue.Selection{}, `"msg_x" does not name an event`},
+		{quoted(`{"ids":[%q,""]}`, firstKey), all, queue.Selection{}, `"" does not name an event`},
+		{`{"since":"yesterday"}`, all, queue.Selection{}, `"yesterday" is not a time in RFC 3339`},
+		{`{"since":"2026-01-02"}`, all, queue.Selection{}, "is not a time"},
+		{`{"since":"0001-01-01T00:00:00Z"}`, all, queue.Selection{}, "the year 1"},
+		{`{"since":"9999-01-01T00:00:00Z"}`, all, queue.Selection{}, "the year 9999"},
+	} {
+		got, err := parseSelection([]byte(c.body), c.ways)
+		switch {
+		case c.err == "" && (err != nil || !reflect.DeepEqual(got, c.want)):
+			t.Errorf("%s: %+v, %v; want %+v", c.body, got, err, c.want)
+		case c.err != "" && (err == nil || !strings.Contains(err.Error(), c.err)):
+			t.Errorf("%s: %v; want %s", c.body, err, c.err)
+		}
+	}
+}
+
+func TestReadQuery(t *testing.T) {
+	for query, want := range map[string]string{
+		"":                      "",
+		"destination=crm":       "",
+		"destinatoin=crm":       `unknown parameter "destinatoin"; use destination, limit`,
+		"destination=":          "takes one value",
+		"limit=1&limit=2":       "takes one value",
+		"destination=%zz":       "malformed",
+		"destination=a;limit=1": "malformed",
+	} {
+		_, err := readQuery(httptest.NewRequest(http.MethodGet, "/webhooks/dead?"+query, nil), "destination", "limit")
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v; want %q", query, err, want)
+		}
+	}
+	for query, want := range map[string]int{"": 100, "limit=1": 1, "limit=1000": 1000, "limit=0": 0, "limit=1001": 0, "limit=-1": 0, "limit=x": 0} {
+		read, err := readQuery(httptest.NewRequest(http.MethodGet, "/webhooks/dead?"+query, nil), "limit")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := readLimit(read); got != want || (err == nil) != (want > 0) {
+			t.Errorf("%q: %d, %v; want %d", query, got, err, want)
+		}
+	}
+}
+
+// adminMux serves the routes as Caddy's admin endpoint does.
+func adminMux() http.Handler {
+	mux := http.NewServeMux()
+	for _, route := range (API{}).Routes() {
+		mux.HandleFunc(route.Pattern, func(w http.ResponseWriter, r *http.Request) {
+			err := route.Handler.ServeHTTP(w, r)
+			if err == nil {
+				return
+			}
+			answered, ok := err.(caddy.APIError) // Caddy does not unwrap it
+			if !ok {
+				panic(err)
+			}
+			if answered.Message == "" {
+				answered.Message = answered.Err.Error()
+			}
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(answered.HTTPStatus)
+			_ = json.NewEncoder(w).Encode(answered)
+		})
+	}
+	return mux
+}
+
+// Without a running configuration there is no queue to ask.
+func TestAdminRoutes(t *testing.T) {
+	for _, c := range []struct {
+		method, path string
+		status       int
+		allow        string
+	}{
+		{http.MethodGet, "/webhooks/ready", 503, ""},
+		{http.MethodHead, "/webhooks/ready", 503, ""},
+		{http.MethodPost, "/webhooks/ready", 405, "GET"},
+		{http.MethodGet, "/webhooks/destinations", 503, ""},
+		{http.MethodDelete, "/webhooks/dead", 503, ""},
+		{http.MethodPost, "/webhooks/dead", 405, "DELETE, GET"},
+		{http.MethodGet, "/webhooks/dead/msg_x", 503, ""},
+		{http.MethodPut, "/webhooks/dead/msg_x", 405, "DELETE, GET"},
+		{http.MethodGet, "/webhooks/replay", 405, "POST"},
+		{http.MethodPost, "/webhooks/pause/crm", 503, ""},
+		{http.MethodGet, "/webhooks/resume/crm", 405, "POST"},
+		{http.MethodPost, "/webhooks/forget/c%2Frm", 503, ""},
+		{http.MethodPost, "/webhooks/forget/", 404, ""},
+		{http.MethodGet, "/webhooks/dead/", 404, ""},
+		{http.MethodGet, "/webhooks/", 404, ""},
+		{http.MethodGet, "/webhooks/nothing/here", 404, ""},
+	} {
+		w := httptest.NewRecorder()
+		adminMux().ServeHTTP(w, httptest.NewRequest(c.method, c.path, nil))
+		var answer struct{ Error string }
+		if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil || answer.Error == "" {
+			t.Errorf("%s %s: %s", c.method, c.path, w.Body)
+		}
+		if w.Code != c.status || w.Header().Get("Allow") != c.allow {
+			t.Errorf("%s %s: %d, Allow %q; want %d, %q", c.method, c.path, w.Code, w.Header().Get("Allow"), c.status, c.allow)
+		}
+	}
+}
+
+func TestAdminBodyIsBounded(t *testing.T) {
+	page := page{http.MethodPost: func(r *http.Request) (any, error) { return readSelection(r, "ids") }}
+	body := strings.NewReader(`{"ids":["` + strings.Repeat("x", maxBody) + `"]}`)
+	err := page.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/", body))
+	if got := err.(caddy.APIError); got.HTTPStatus != http.StatusRequestEntityTooLarge {
+		t.Errorf("%d %v", got.HTTPStatus, got)
+	}
+}
+
+// What is wrong inside does not leave; what the caller can mend does.
+func TestToAPIError(t *testing.T) {
+	inside := errors.New("pq: password of host db")
+	for _, c := range []struct {
+		err     error
+		status  int
+		message string
+	}{
+		{fmt.Errorf("%w: msg_a", queue.ErrUnknown), 404, ""},
+		{fmt.Errorf("%w: crm", queue.ErrConfigured), 409, ""},
+		{fmt.Errorf("%w: %w", queue.ErrUnavailable, inside), 503, "the queue is not available; see Caddy's log"},
+		{queue.ErrClosed, 503, "the queue is not available; see Caddy's log"},
+		{inside, 500, "internal error; see Caddy's log"},
+		{fmt.Errorf("wrapped: %w", webhooks.ErrNotRunning), 503, ""},
+	} {
+		got := toAPIError(c.err)
+		if got.HTTPStatus != c.status || got.Message != c.message {
+			t.Errorf("%v: %d %q; want %d %q", c.err, got.HTTPStatus, got.Message, c.status, c.message)
+		}
+		if got.Message == "" && got.Err != c.err {
+			t.Errorf("%v: answered with %v", c.err, got.Err)
+		}
+	}
+}
+
+func TestCheckName(t *testing.T) {
+	destinations := []queue.DestinationStatus{{Destination: "crm", Configured: true}, {Destination: "old"}}
+	if err := checkName("old", destinations); err != nil {
+		t.Error(err)
+	}
+	if err := checkName("cmr", destinations); err == nil || err.Error() != "no destination \"cmr\"; use one of crm, old" {
+		t.Error(err)
+	}
+	if err := checkName("crm", nil); err == nil || err.Error() != "no destination \"crm\": the queue has none" {
+		t.Error(err)
+	}
+}
+
+func TestDeadLetterJSON(t *testing.T) {
+	for body, want := range map[string]string{
+		"":                 "",
+		`{"n": 1.0,"s":1}`: `{"n": 1.0,"s":1}`,
+		"a=b&c":            `"a=b\u0026c"`,
+		"{\"a\":\"\xff\"}": `"{\"a\":\"` + "\\ufffd" + `\"}"`,
+	} {
+		if got := jsonBody([]byte(body)); string(got) != want {
+			t.Errorf("%q: %s; want %s", body, got, want)
+		}
+	}
+	letter := DeadLetter{queue.DeadLetter{ID: "msg_a", Destination: "crm", Body: []byte("not this")}, json.RawMessage(`{"a":1}`)}
+	encoded, err := json.Marshal(letter)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var read map[string]any
+	if err := json.Unmarshal(encoded, &read); err != nil {
+		t.Fatal(err)
+	}
+	if read["id"] != "msg_a" || !reflect.DeepEqual(read["body"], map[string]any{"a": 1.0}) {
+		t.Errorf("%s", encoded)
+	}
+	if encoded, _ := json.Marshal(orEmpty[queue.DeadLetter](nil)); string(encoded) != "[]" {
+		t.Errorf("no dead letters are %s", encoded)
+	}
+}

@@ -1,0 +1,117 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/webhooks"
+)
+
+// readyTimeout bounds the check of GET /webhooks/ready: load balancers do not wait
+// long.
+const readyTimeout = 3 * time.Second
+
+// onQueue calls serve with the running queue.
+func onQueue(serve func(r *http.Request, q *queue.Queue) (any, error)) func(*http.Request) (any, error) {
+	return func(r *http.Request) (any, error) {
+		q, err := webhooks.RunningQueue()
+		if err != nil {
+			return nil, err
+		}
+		if q == nil {
+			return nil, apiError(http.StatusNotFound, "there is no queue: no block of the configuration has a `destination`")
+		}
+		return serve(r, q)
+	}
+}
+
+// ready reports whether events are taken. Without a queue they always are.
+func ready(r *http.Request) (any, error) {
+	q, err := webhooks.RunningQueue()
+	if err != nil || q == nil {
+		return readiness{true}, err
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), readyTimeout)
+	defer cancel()
+	if err := q.Ready(ctx); err != nil {
+		return nil, caddy.APIError{HTTPStatus: http.StatusServiceUnavailable, Err: err, Message: "the queue takes no events now; see Caddy's log"}
+	}
+	return readiness{true}, nil
+}
+
+func listDestinations(r *http.Request, q *queue.Queue) (any, error) {
+	destinations, err := q.Status(r.Context())
+	return orEmpty(destinations), err
+}
+
+func pause(r *http.Request, q *queue.Queue) (any, error) {
+	name, err := readName(r, q)
+	if err != nil {
+		return nil, err
+	}
+	return struct{}{}, q.Pause(r.Context(), name)
+}
+
+func resume(r *http.Request, q *queue.Queue) (any, error) {
+	name, err := readName(r, q)
+	if err != nil {
+		return nil, err
+	}
+	return struct{}{}, q.Resume(r.Context(), name)
+}
+
+func forget(r *http.Request, q *queue.Queue) (any, error) {
+	name, err := readName(r, q)
+	if err != nil {
+		return nil, err
+	}
+	n, err := q.Forget(r.Context(), name)
+	if errors.Is(err, queue.ErrConfigured) {
+		err = apiError(http.StatusConflict, "%s is in use; remove the `destination` block from the configuration first", name)
+	}
+	return Discarded{n}, err
+}
+
+// readName returns the destination that the path names.
+func readName(r *http.Request, q *queue.Queue) (string, error) {
+	if _, err := readQuery(r); err != nil {
+		return "", err
+	}
+	name := r.PathValue("name")
+	return name, checkDestination(r.Context(), q, name)
+}
+
+// checkDestination refuses a name that no destination has or had. An empty one means all
+// of them.
+func checkDestination(ctx context.Context, q *queue.Queue, name string) error {
+	if name == "" {
+		return nil
+	}
+	destinations, err := q.Status(ctx)
+	if err != nil {
+		return err
+	}
+	return checkName(name, destinations)
+}
+
+func checkName(name string, destinations []queue.DestinationStatus) error {
+	names := make([]string, 0, len(destinations))
+	for _, destination := range destinations {
+		names = append(names, destination.Destination)
+	}
+	switch {
+	case slices.Contains(names, name):
+		return nil
+	case len(names) == 0:
+		return apiError(http.StatusNotFound, "no destination %.100q: the queue has none", name)
+	default:
+		return apiError(http.StatusNotFound, "no destination %.100q; use one of %s", name, strings.Join(names, ", "))
+	}
+}

@@ -1,0 +1,123 @@
+package command
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/dustin/go-humanize"
+	"github.com/spf13/cobra"
+
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/queue"
+
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/webhooks"
+)
+
+func checkCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "check [--config <file>]",
+		Short: "Checks whether the queue is intact; the exit status is 1 if it is not",
+		Long: `
+Checks whether the queue of a configuration is intact, and lists the problems. It
+changes nothing. The exit status is 1 if there is a problem, or if the queue
+cannot be read.
+
+  caddy webhooks check
+  caddy webhooks check --config /etc/caddy/Caddyfile
+
+With both engines it checks that the tables fit together: that each delivery that
+waits has its event, and that the room the events take is counted right. With
+sqlite it also reads the whole file, which takes 10 to 20 seconds per GB; when
+Caddy starts, it reads only the newest part.
+
+A running gateway goes on meanwhile. With sqlite, the file queue.db-wal grows
+until the check ends.
+
+Without --config and a Caddyfile in this directory, it checks the default file.
+That one is in the data directory of the user, so run the command as the user that
+Caddy runs as.`,
+		Args: cobra.NoArgs,
+	}
+	cmd.Flags().StringP("config", "c", "", "Configuration file; default: the Caddyfile in this directory")
+	cmd.Flags().StringP("adapter", "a", "", "Name of the config adapter to apply")
+	cmd.Flags().Bool("json", false, "Print the result as JSON")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return caddycmd.WrapCommandFuncForCobra(func(fl caddycmd.Flags) (int, error) {
+			if err := runCheck(cmd.Context(), cmd.OutOrStdout(), fl); err != nil {
+				return exitError(err)
+			}
+			return 0, nil
+		})(cmd, args)
+	}
+	return cmd
+}
+
+// checkAnswer is what `check --json` prints.
+type checkAnswer struct {
+	Engine string `json:"engine"`
+	File   string `json:"file,omitempty"`
+	queue.Report
+}
+
+func runCheck(ctx context.Context, w io.Writer, fl caddycmd.Flags) error {
+	settings, err := configuredQueue(fl)
+	if err != nil {
+		return err
+	}
+	isJSON := fl.Bool("json")
+	if !isJSON {
+		// A DSN may hold a password.
+		fmt.Fprintln(w, printable("queue: "+settings.Place().String()))
+	}
+	report, err := queue.Check(ctx, settings)
+	if err != nil {
+		return err
+	}
+	if isJSON {
+		encoded, err := json.Marshal(checkAnswer{settings.Engine, settings.File, report})
+		if err != nil {
+			return err
+		}
+		err = printJSON(w, encoded)
+		return errors.Join(err, problemsError(report))
+	}
+	events := " events, "
+	if report.Events == 1 {
+		events = " event, "
+	}
+	fmt.Fprintln(w, humanize.Comma(report.Events)+events+humanize.SIWithDigits(float64(report.Bytes), 1, "B"))
+	for _, problem := range report.Problems {
+		fmt.Fprintln(w, printable(problem))
+	}
+	if len(report.Problems) == 0 {
+		fmt.Fprintln(w, "no problem found")
+	}
+	return problemsError(report)
+}
+
+// problemsError returns an error that counts the problems, nil if there is none.
+func problemsError(report queue.Report) error {
+	if n := len(report.Problems); n > 0 {
+		return fmt.Errorf("the queue is not intact: %s", count(int64(n), "problem", "problems"))
+	}
+	return nil
+}
+
+// configuredQueue returns the settings of the queue of the configuration file, or
+// the default ones if there is no file.
+func configuredQueue(fl caddycmd.Flags) (queue.Settings, error) {
+	config, file, _, err := caddycmd.LoadConfig(fl.String("config"), fl.String("adapter"))
+	if err != nil {
+		return queue.Settings{}, err
+	}
+	app := new(webhooks.App)
+	if file != "" {
+		if app, err = appIn(config); err != nil {
+			return queue.Settings{}, err
+		}
+	}
+	return app.QueueSettings()
+}

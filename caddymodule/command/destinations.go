@@ -1,0 +1,78 @@
+package command
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/queue"
+)
+
+func destinationsCommand() *cobra.Command {
+	return overAdmin(&cobra.Command{
+		Use:   "destinations",
+		Short: "Lists the destinations of a running gateway, with their backlog",
+		Long: `
+Lists the destinations: how many events wait for each, since when, how many it
+did not take, and which gateway works it. The gateway that answers is marked
+with *.
+
+  STATE       what it means
+  delivering  events are delivered as they come
+  down        ten attempts in a row have failed; one event at a time is tried
+  paused      until "caddy webhooks resume <name>"
+  idle        no gateway works it now; one takes over within seconds
+  removed     it has left the configuration, and keeps its backlog until it
+              returns or "caddy webhooks forget <name>"`,
+		Args: cobra.NoArgs,
+	}, runDestinations)
+}
+
+func runDestinations(c adminClient, _ []string) error {
+	return ask(c, http.MethodGet, "/webhooks/destinations", nil, func(all []queue.DestinationStatus) error {
+		return printDestinations(c.w, all, time.Now())
+	})
+}
+
+// printDestinations prints a line for each destination.
+func printDestinations(w io.Writer, all []queue.DestinationStatus, now time.Time) error {
+	if len(all) == 0 {
+		_, err := fmt.Fprintln(w, "No destinations.")
+		return err
+	}
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "NAME\tSTATE\tBACKLOG\tOLDEST\tDEAD\tGATEWAY")
+	for _, d := range all {
+		oldest, gateway := "-", "-"
+		if !d.OldestUndelivered.IsZero() {
+			oldest = age(now.Sub(d.OldestUndelivered))
+		}
+		if d.Gateway != "" {
+			gateway = d.Gateway
+		}
+		if d.Here {
+			gateway += " *"
+		}
+		fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%d\t%s\n", cell(d.Destination), stateOf(d), d.Backlog, oldest, d.DeadLetters, printable(gateway))
+	}
+	return table.Flush()
+}
+
+// stateOf returns what a destination does, in a word.
+func stateOf(d queue.DestinationStatus) string {
+	switch {
+	case !d.Configured:
+		return "removed"
+	case d.Paused:
+		return "paused"
+	case d.Down:
+		return "down"
+	case d.Gateway == "":
+		return "idle"
+	}
+	return "delivering"
+}

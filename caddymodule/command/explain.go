@@ -1,0 +1,145 @@
+package command
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/spf13/cobra"
+
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/webhooks"
+
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/ingress"
+)
+
+func explainCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "explain <provider> --body <file> [-H ...]",
+		Short: "Shows offline what becomes of a payload: its envelopes, or why it is refused",
+		Long: `
+Shows offline what becomes of a payload: what the application would get for each
+event in it, or why it would be refused. The exit status is 0 for what would be
+accepted.
+
+With --secret or --token the proof is checked as a block with them would, in the
+headers that -H gives and in --query. Without, it is left out.`,
+		Args: cobra.ExactArgs(1),
+	}
+	cmd.Flags().String("body", "", "Payload: a file, or - for standard input (required)")
+	cmd.Flags().String("query", "", "Query of the request, as a=b&c=d")
+	cmd.Flags().String("source", "", "Source of the events, as in the block's `source`")
+	cmd.Flags().String("format", "", "cloudevents or original, as in the block's `format`")
+	addCredentialFlags(cmd)
+	addConfigFlags(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return caddycmd.WrapCommandFuncForCobra(func(fl caddycmd.Flags) (int, error) {
+			if err := runExplain(cmd.OutOrStdout(), cmd.ErrOrStderr(), fl, args[0]); err != nil {
+				return exitError(err)
+			}
+			return 0, nil
+		})(cmd, args)
+	}
+	return cmd
+}
+
+func runExplain(w, notes io.Writer, fl caddycmd.Flags, name string) error {
+	if fl.String("body") == "" {
+		return errors.New("--body is missing: the file with the payload, or - for standard input")
+	}
+	own, err := ownProviders(fl)
+	if err != nil {
+		return err
+	}
+	creds, err := readCredentials(fl)
+	if err != nil {
+		return err
+	}
+	body, err := samplePayload(fl.String("body"), name, "")
+	if err != nil {
+		return err
+	}
+	h := &webhooks.Handler{
+		Provider: name,
+		Source:   fl.String("source"),
+		Format:   fl.String("format"),
+		Dedup:    &webhooks.Dedup{Off: true},
+		MaxBody:  max(int64(len(body)), webhooks.DefaultMaxBody),
+	}
+	if err := expect(h, creds); err != nil {
+		return err
+	}
+	if h.Unverified {
+		fmt.Fprintln(notes, "The proof is not checked: there is no --secret, --token or --basic-auth.")
+	}
+	if err := h.ProvisionAlone(own); err != nil {
+		return err
+	}
+	r := httptest.NewRequest(http.MethodPost, "/?"+fl.String("query"), bytes.NewReader(body))
+	r.Header = creds.header
+	return explain(h, w, r)
+}
+
+// expect makes the handler ask for the credentials that are given, if any.
+func expect(h *webhooks.Handler, creds credentials) error {
+	if creds.secret != "" {
+		h.Secrets = []string{creds.secret}
+	}
+	if creds.token != "" {
+		h.Tokens = []string{creds.token}
+	}
+	if creds.basicAuth != "" {
+		resolved, err := webhooks.Resolve("--basic-auth", creds.basicAuth)
+		if err != nil {
+			return err
+		}
+		username, password, err := splitBasicAuth(resolved)
+		if err != nil {
+			return err
+		}
+		literal := strings.NewReplacer("{", `\{`, "}", `\}`) // it is resolved again
+		h.BasicAuth = &webhooks.BasicAuth{Username: literal.Replace(username), Password: literal.Replace(password)}
+	}
+	h.Unverified = h.Secrets == nil && h.Tokens == nil && h.BasicAuth == nil
+	return nil
+}
+
+// explain runs one request through the handler and prints what comes out.
+func explain(h *webhooks.Handler, w io.Writer, r *http.Request) error {
+	repl := caddy.NewReplacer()
+	answer := httptest.NewRecorder()
+	r = caddyhttp.PrepareRequest(r, repl, answer, &caddyhttp.Server{})
+	err := h.ServeHTTP(answer, r, caddyhttp.HandlerFunc(func(to http.ResponseWriter, r *http.Request) error {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(w, "Webhook-Id: %s\nContent-Type: %s\n\n%s\n\n", r.Header.Get("Webhook-Id"), r.Header.Get("Content-Type"), pretty(body))
+		to.WriteHeader(http.StatusOK)
+		return nil
+	}))
+	var refused *ingress.Refusal
+	if errors.As(err, &refused) {
+		return fmt.Errorf("refused with %d: %w", refused.Status, refused)
+	}
+	if outcome, _ := repl.GetString("http.webhooks.outcome"); outcome == string(ingress.OutcomeHandshake) {
+		fmt.Fprintf(w, "A handshake, answered with %d and forwarded to nobody.\n", answer.Code)
+	}
+	return err
+}
+
+// pretty indents JSON; what is none stays as it is.
+func pretty(body []byte) []byte {
+	var indented bytes.Buffer
+	if err := json.Indent(&indented, body, "", "  "); err != nil {
+		return body
+	}
+	return indented.Bytes()
+}

@@ -1,0 +1,178 @@
+package command
+
+import (
+	"fmt"
+	"io"
+	"sort"
+	"strings"
+	"text/tabwriter"
+
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/spf13/cobra"
+
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/provider"
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/subscription"
+)
+
+func providersCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "providers [<name>]",
+		Short: "Lists the providers, or shows one: what it needs and what it sends",
+		Args:  cobra.MaximumNArgs(1),
+	}
+	addConfigFlags(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return caddycmd.WrapCommandFuncForCobra(func(fl caddycmd.Flags) (int, error) {
+			own, err := ownProviders(fl)
+			if err != nil {
+				return exitError(err)
+			}
+			if len(args) == 0 {
+				return 0, listProviders(cmd.OutOrStdout(), own)
+			}
+			p, err := provider.Find(args[0], own)
+			if err != nil {
+				return exitError(err)
+			}
+			return 0, showProvider(cmd.OutOrStdout(), p)
+		})(cmd, args)
+	}
+	return cmd
+}
+
+// listProviders prints a line for each provider.
+func listProviders(w io.Writer, own map[string]*provider.Provider) error {
+	names := make([]string, 0, len(own))
+	for name := range own {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "PROVIDER\tNEEDS\tEVENT TYPES\tWHAT TO ENTER THERE")
+	for _, name := range append(provider.Builtin(), names...) {
+		p, err := provider.Find(name, own)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(table, "%s\t%s\t%d\t%s\n", name, needsText(p), max(len(p.Spec().Type.Map), 1), p.Spec().Note)
+	}
+	return table.Flush()
+}
+
+// needsText names the words that a block of the provider needs.
+func needsText(p *provider.Provider) string {
+	return strings.ReplaceAll(p.Needs().String(), "`", "")
+}
+
+// showProvider prints what there is to know about one provider.
+func showProvider(w io.Writer, p *provider.Provider) error {
+	spec := p.Spec()
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	row := func(name, text string) {
+		if text != "" {
+			fmt.Fprintf(table, "%s\t%s\n", name, text)
+		}
+	}
+	row("provider", spec.Name)
+	row("docs", spec.Docs)
+	row("enter there", spec.Note)
+	row("or subscribe", subscribeWordsText(p))
+	row("needs", needsText(p))
+	row("proof", proofText(p))
+	row("handshake", handshakeText(p))
+	row("answer", answerText(p))
+	row("identified by", identityText(p))
+	row("must not leave", strings.Join(spec.Redact, ", "))
+	fmt.Fprintln(table, "\t")
+	fmt.Fprintln(table, "ITS TYPE\tTYPE")
+	if spec.Type.Always != "" {
+		fmt.Fprintf(table, "(every event)\t%s\n", spec.Type.Always)
+	}
+	for _, pair := range spec.Type.Map {
+		fmt.Fprintf(table, "%s\t%s\n", pair.From, pair.To)
+	}
+	fmt.Fprintf(table, "(any other)\t%s.<its type>\n", spec.Name)
+	return table.Flush()
+}
+
+// subscribeWordsText names the words of a `subscribe` for the provider, "" if it
+// has no API.
+func subscribeWordsText(p *provider.Provider) string {
+	api := p.Spec().Subscriptions
+	if api == nil {
+		return ""
+	}
+	words := []string{"url", "key"}
+	if api.HasAccounts() {
+		words = append(words, "account")
+	}
+	for _, word := range []string{subscription.FieldEvents, subscription.FieldInbox, subscription.FieldName} {
+		if api.Has(word) {
+			words = append(words, word)
+		}
+	}
+	return strings.Join(append(words, "api"), ", ")
+}
+
+func proofText(p *provider.Provider) string {
+	v := p.Spec().Verify
+	if v.Basic {
+		return "basic auth"
+	}
+	if v.Signature != nil {
+		return fmt.Sprintf("%s in header %s", v.Signature.Algorithm, v.Signature.Header)
+	}
+	var places []string
+	for _, place := range v.Token.From {
+		switch {
+		case place.Bearer:
+			places = append(places, "header Authorization")
+		case place.Header != "":
+			places = append(places, "header "+place.Header)
+		case place.Query != "":
+			places = append(places, "query "+place.Query)
+		default:
+			places = append(places, "JSON member "+place.Body)
+		}
+	}
+	return "token in " + strings.Join(places, ", or ")
+}
+
+func handshakeText(p *provider.Provider) string {
+	var texts []string
+	for _, h := range p.Spec().Handshakes {
+		switch {
+		case h.Query != "":
+			texts = append(texts, fmt.Sprintf("a GET with %s is answered with it, when %s is right", h.Query, h.Token))
+		case h.Body != "":
+			texts = append(texts, fmt.Sprintf("a POST with %s is answered with it", h.Body))
+		case h.Reply != "":
+			texts = append(texts, fmt.Sprintf("a POST in which %s is %s is answered with %s", h.When.Path, h.When.Is, h.Reply))
+		case h.Empty:
+			texts = append(texts, "a POST without events is acknowledged")
+		}
+	}
+	return strings.Join(texts, "; ")
+}
+
+func answerText(p *provider.Provider) string {
+	switch p.Spec().Reply {
+	case provider.ReplyToken:
+		return "200 and the presented token"
+	case provider.ReplyAnswer:
+		return "the application's own; a repeat gets the first one again"
+	default:
+		return "the application's status"
+	}
+}
+
+func identityText(p *provider.Provider) string {
+	if p.KeyIsHash() {
+		return "the hash of its bytes"
+	}
+	key := p.Spec().Key
+	if key == nil {
+		key = []string{"id"}
+	}
+	return strings.Join(key, " and ")
+}

@@ -1,0 +1,133 @@
+package command
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/spf13/cobra"
+
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/provider"
+)
+
+// sendTimeout bounds one sample delivery.
+const sendTimeout = 30 * time.Second
+
+// maxShownAnswer is how much of an answer is shown, in bytes.
+const maxShownAnswer = 4 << 10
+
+func sendCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "send <provider> [<event>] --to <url> --secret|--token ...",
+		Short: "Sends a signed sample, to try a config",
+		Long: `
+Sends a sample of a provider, signed as the provider would, and shows the answer.
+The exit status is 0 for a 2xx answer.
+
+  caddy webhooks send notifly message.created --to http://localhost:8080/notifly --secret {env.NOTIFLY_SECRET}
+
+Without an event the first sample is sent; a wrong one lists them all.`,
+		Args: cobra.RangeArgs(1, 2),
+	}
+	cmd.Flags().String("to", "", "URL of the block (required)")
+	cmd.Flags().String("body", "", "Payload to send instead of a sample: a file, or - for standard input")
+	addCredentialFlags(cmd)
+	addConfigFlags(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return caddycmd.WrapCommandFuncForCobra(func(fl caddycmd.Flags) (int, error) {
+			if err := runSend(cmd.OutOrStdout(), fl, args); err != nil {
+				return exitError(err)
+			}
+			return 0, nil
+		})(cmd, args)
+	}
+	return cmd
+}
+
+func runSend(w io.Writer, fl caddycmd.Flags, args []string) error {
+	own, err := ownProviders(fl)
+	if err != nil {
+		return err
+	}
+	p, err := provider.Find(args[0], own)
+	if err != nil {
+		return err
+	}
+	event := ""
+	if len(args) == 2 {
+		event = args[1]
+	}
+	if fl.String("to") == "" {
+		return errors.New("--to is missing: the URL of the block to send to")
+	}
+	creds, err := readCredentials(fl)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(creds.resolve(), creds.missing(p)); err != nil {
+		return err
+	}
+	body, err := samplePayload(fl.String("body"), p.Name(), event)
+	if err != nil {
+		return err
+	}
+	response, err := send(fl.String("to"), p, creds, body, time.Now())
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "%s\n", response.status)
+	if shown := creds.hide(response.body); len(shown) > 0 {
+		fmt.Fprintf(w, "%s\n", shown)
+	}
+	if response.code < 200 || response.code > 299 {
+		return errors.New("not accepted; the reason is in the log of Caddy, in a line \"webhook refused\"")
+	}
+	return nil
+}
+
+// answered is what came back.
+type answered struct {
+	code   int
+	status string
+	body   []byte
+}
+
+// send posts one delivery of a provider.
+func send(url string, p *provider.Provider, creds credentials, body []byte, at time.Time) (answered, error) {
+	r, err := http.NewRequest(http.MethodPost, url, bytes.NewReader(body))
+	if err != nil {
+		return answered{}, withoutURL(err)
+	}
+	r.Header.Set("Content-Type", "application/json")
+	if err := creds.prove(r, p, body, at); err != nil {
+		return answered{}, err
+	}
+	return do(r)
+}
+
+// do makes a request and reads what is shown of the answer.
+func do(r *http.Request) (answered, error) {
+	client := &http.Client{
+		Timeout:       sendTimeout,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	response, err := client.Do(r)
+	if err != nil {
+		return answered{}, withoutURL(err)
+	}
+	defer response.Body.Close()
+	shown, err := io.ReadAll(io.LimitReader(response.Body, maxShownAnswer))
+	return answered{response.StatusCode, response.Status, shown}, err
+}
+
+// withoutURL drops the URL from an error: it may hold a token.
+func withoutURL(err error) error {
+	if inner := errors.Unwrap(err); inner != nil {
+		return inner
+	}
+	return err
+}

@@ -1,0 +1,279 @@
+package command
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/subscription"
+)
+
+// each does something for each block, keeps what went wrong, and goes on with
+// the others. It returns all that went wrong.
+func (r *subscriptionsRun) each(do func(s *providerSide) error) error {
+	var all failures
+	for _, s := range r.sides {
+		if s.Error != "" {
+			continue // it has been said
+		}
+		if err := do(s); err != nil {
+			s.Error = err.Error()
+			all = append(all, fmt.Errorf("%s: %w", s.title, err))
+		}
+	}
+	return failed(all)
+}
+
+func (r *subscriptionsRun) plan() (int, error) {
+	err := r.each(func(s *providerSide) (err error) {
+		s.Plan, err = s.target.Plan(r.ctx)
+		return err
+	})
+	if err := failed(r.print(r.printPlans), r.unread, err); err != nil {
+		return 0, err
+	}
+	if n := r.changes(); n > 0 {
+		if !r.isJSON {
+			r.line("%s; `caddy webhooks subscriptions apply` makes it so", count(int64(n), "change", "changes"))
+		}
+		return exitChanges, nil
+	}
+	return 0, nil
+}
+
+func (r *subscriptionsRun) apply() (int, error) {
+	return r.change(func(t *subscription.Target) (subscription.Plan, error) { return t.Plan(r.ctx) })
+}
+
+func (r *subscriptionsRun) create() (int, error) {
+	if err := r.needsSide(); err != nil {
+		return 0, err
+	}
+	return r.change(func(t *subscription.Target) (subscription.Plan, error) { return t.Create(r.ctx) })
+}
+
+func (r *subscriptionsRun) update() (int, error) {
+	// Which block it becomes the subscription of must be clear.
+	if err := r.pick(func(a, b *providerSide) bool { return false }); err != nil {
+		return 0, err
+	}
+	return r.change(func(t *subscription.Target) (subscription.Plan, error) { return t.Update(r.ctx, r.id) })
+}
+
+func (r *subscriptionsRun) remove() (int, error) {
+	if err := r.pick(areBeside); err != nil {
+		return 0, err
+	}
+	return r.change(func(t *subscription.Target) (subscription.Plan, error) { return t.Delete(r.ctx, r.id) })
+}
+
+// needsSide returns an error if no block can do what is asked. The others are
+// not meant.
+func (r *subscriptionsRun) needsSide() error {
+	if len(r.sides) > 0 {
+		r.byHands = nil
+		return nil
+	}
+	if r.unread != nil {
+		return r.unread
+	}
+	names := make([]string, len(r.byHands))
+	for i, manual := range r.byHands {
+		names[i] = manual.Provider
+	}
+	return fmt.Errorf("there is no `subscribe` for %s; `plan` says what to enter there by hand", strings.Join(names, ", "))
+}
+
+// areBeside reports whether an id means the same for two blocks.
+func areBeside(a, b *providerSide) bool { return a.target.IsBeside(b.target) }
+
+// pick keeps the block at whose provider a given id is; of several that are
+// alike, the one whose own it is, or the first.
+func (r *subscriptionsRun) pick(areAlike func(a, b *providerSide) bool) error {
+	if err := r.needsSide(); err != nil || r.id == "" {
+		return err
+	}
+	var picked []*providerSide
+	for _, s := range r.sides {
+		isThere, isOurs, err := s.target.Has(r.ctx, r.id)
+		switch {
+		case err != nil:
+			return fmt.Errorf("%s: %w", s.title, err)
+		case isOurs:
+			r.sides = []*providerSide{s}
+			return nil
+		case isThere && (len(picked) == 0 || !areAlike(picked[0], s)):
+			picked = append(picked, s)
+		}
+	}
+	switch len(picked) {
+	case 0:
+		return fmt.Errorf("%s: there is no subscription %s; `list` shows which there are", r.sides[0].Provider, r.id)
+	case 1:
+		r.sides = picked
+		return nil
+	}
+	return fmt.Errorf("subscription %s is there for several blocks; say which one is meant with --url", r.id)
+}
+
+// change makes plans, shows them, asks, and carries them out.
+func (r *subscriptionsRun) change(plan func(t *subscription.Target) (subscription.Plan, error)) (int, error) {
+	err := r.each(func(s *providerSide) (err error) {
+		s.Plan, err = plan(s.target)
+		return err
+	})
+	if err == nil && r.unread == nil {
+		err = r.each(r.try)
+	}
+	if r.unread != nil || err != nil {
+		return 0, r.nothingChanged(failed(r.unread, err))
+	}
+	if r.changes() == 0 {
+		return 0, r.print(r.printPlans)
+	}
+	if !r.isJSON || !r.flags.Bool("yes") {
+		if err := r.printPlans(); err != nil {
+			return 0, err
+		}
+	}
+	if err := r.confirm(); err != nil {
+		return 0, err
+	}
+	err = r.each(r.carryOut)
+	return 0, failed(r.print(r.printDone), err)
+}
+
+// nothingChanged says that nothing was, also where it could have been.
+func (r *subscriptionsRun) nothingChanged(err error) error {
+	if slices.ContainsFunc(r.sides, func(s *providerSide) bool { return s.Error == "" && len(s.Changes) > 0 }) {
+		r.failure = "nothing was changed, for the other blocks either; name a provider, or a block with --url, to go on without this one"
+		err = failed(err, errors.New(r.failure))
+	}
+	return failed(r.print(r.printPlans), err)
+}
+
+// changes returns how many changes the plans have.
+func (r *subscriptionsRun) changes() int {
+	n := 0
+	for _, s := range r.sides {
+		n += len(s.Changes)
+	}
+	return n
+}
+
+// confirm asks whether to go on.
+func (r *subscriptionsRun) confirm() error {
+	if r.flags.Bool("yes") {
+		return nil
+	}
+	fmt.Fprint(r.stderr, "Make these changes? [y/N] ")
+	answer, err := bufio.NewReader(r.in).ReadString('\n')
+	switch strings.ToLower(strings.TrimSpace(answer)) {
+	case "y", "yes":
+		return nil
+	}
+	if err != nil && answer == "" {
+		fmt.Fprintln(r.stderr)
+		return errors.New("nothing was changed: say --yes where nobody can answer")
+	}
+	return errors.New("nothing was changed")
+}
+
+// carryOut makes the changes of one plan, and looks what came of them.
+func (r *subscriptionsRun) carryOut(s *providerSide) error {
+	for _, change := range s.Changes {
+		if err := s.target.Do(r.ctx, change); err != nil {
+			return err
+		}
+		s.Done++
+	}
+	if s.isGone() {
+		return nil
+	}
+	after, err := s.target.Check(r.ctx, s.Plan)
+	s.ID, s.Notes = after.ID, after.Notes
+	if s.tried != "" {
+		s.Notes = append(s.Notes, s.tried)
+	}
+	return err
+}
+
+// isGone reports whether a plan deletes, and leaves nothing to look after.
+func (s *providerSide) isGone() bool {
+	isOther := func(c subscription.Change) bool { return c.Action != subscription.ActionDelete }
+	return s.ID == "" && !slices.ContainsFunc(s.Changes, isOther)
+}
+
+// try makes sure that the URL accepts what is registered, or is to be.
+func (r *subscriptionsRun) try(s *providerSide) error {
+	if s.isGone() {
+		return nil
+	}
+	note, err := s.target.Try(r.ctx)
+	if note != "" {
+		s.tried = note
+		s.Notes = append(s.Notes, note)
+	}
+	isGood := note == "" && err == nil
+	s.Accepted = isGood && s.target.Present != nil
+	s.Challenge = isGood && s.target.Challenge != nil
+	return err
+}
+
+func (r *subscriptionsRun) list() (int, error) {
+	err := r.each(func(s *providerSide) error {
+		ours, others, err := s.target.List(r.ctx)
+		if err != nil {
+			return err
+		}
+		s.Found = []foundSubscription{}
+		for _, o := range ours {
+			s.Found = append(s.Found, s.found(o, true))
+		}
+		for _, o := range others {
+			s.Found = append(s.Found, s.found(o, false))
+		}
+		return nil
+	})
+	return 0, failed(r.print(r.printList), r.unread, err)
+}
+
+func (r *subscriptionsRun) get() (int, error) {
+	if err := r.pick(areBeside); err != nil {
+		return 0, err
+	}
+	err := r.each(func(s *providerSide) error {
+		got, err := s.target.Get(r.ctx, r.id)
+		if err == nil {
+			s.Found = []foundSubscription{s.found(got, got.IsSame(&s.target.Want))}
+		}
+		return err
+	})
+	return 0, failed(r.print(r.printGot), r.unread, err)
+}
+
+// found returns what may be shown of a subscription.
+func (s *providerSide) found(o subscription.Subscription, isOurs bool) foundSubscription {
+	f := foundSubscription{
+		ID: o.ID, Name: o.Name, URL: subscription.ShownURL(o.URL), Events: o.Events, Inbox: o.Inbox,
+		Error: s.target.ErrorOf(&o), Ours: isOurs,
+	}
+	for _, header := range o.Headers {
+		f.Header = append(f.Header, header.Name)
+	}
+	if o.Tells(subscription.FieldActive) {
+		f.Active = &o.Active
+	}
+	if o.Tells(subscription.FieldToken) {
+		f.Token = new(o.Token != "")
+	}
+	if o.Tells(subscription.FieldBasicAuth) {
+		f.BasicAuth = new(o.BasicAuth != subscription.BasicAuth{})
+	}
+	if isOurs {
+		f.Differs = s.target.Differences(&o)
+	}
+	return f
+}

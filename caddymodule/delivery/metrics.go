@@ -1,0 +1,104 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/internal/collector"
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/queue"
+)
+
+// outcomeDiscarded is the outcome of dead letters that retention has removed.
+const outcomeDiscarded = "discarded"
+
+// Metrics count deliveries and report the backlog.
+type Metrics struct {
+	deliveries *prometheus.CounterVec
+	delivering *prometheus.HistogramVec
+}
+
+// NewMetrics registers the collectors, or returns those that are registered. current
+// returns the queue whose backlog is reported, nil for none.
+func NewMetrics(registry *prometheus.Registry, current func() *queue.Queue) (*Metrics, error) {
+	const ns, sub = "caddy", "webhooks"
+	m := &Metrics{
+		deliveries: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Namespace: ns, Subsystem: sub, Name: "deliveries_total",
+			Help: "Attempts to deliver by outcome: delivered, retry, dead_letter or handed_back; and dead letters discarded by retention.",
+		}, []string{"destination", "outcome"}),
+		delivering: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Namespace: ns, Subsystem: sub, Name: "delivery_seconds",
+			Help:    "The duration of attempts to deliver.",
+			Buckets: []float64{1e-3, 5e-3, 1e-2, 5e-2, 0.1, 0.5, 1, 5, 10, 30, 60},
+		}, []string{"destination"}),
+	}
+	backlog := newBacklogCollector(current)
+	return m, errors.Join(
+		collector.Register(registry, &backlog),
+		collector.Register(registry, &m.deliveries),
+		collector.Register(registry, &m.delivering),
+	)
+}
+
+// statusTimeout is how long a scrape waits for the queue.
+const statusTimeout = 5 * time.Second
+
+// backlogCollector reads the backlog when it is scraped.
+type backlogCollector struct {
+	current                      func() *queue.Queue
+	backlog, oldest, deadLetters *prometheus.Desc
+	commits                      *prometheus.Desc
+}
+
+func newBacklogCollector(current func() *queue.Queue) *backlogCollector {
+	describe := func(name, help string) *prometheus.Desc {
+		return prometheus.NewDesc(prometheus.BuildFQName("caddy", "webhooks", name), help, []string{"destination"}, nil)
+	}
+	return &backlogCollector{
+		current:     current,
+		backlog:     describe("backlog", "Events that are not delivered yet, without dead letters."),
+		oldest:      describe("oldest_undelivered_seconds", "The age of the oldest event that is not delivered yet; 0 for none."),
+		deadLetters: describe("dead_letters", "Events that were given up."),
+		commits: prometheus.NewDesc(prometheus.BuildFQName("caddy", "webhooks", "queue_commits_total"),
+			"Transactions that the queue has committed, each with an fsync.", nil, nil),
+	}
+}
+
+// Describe implements prometheus.Collector.
+func (c *backlogCollector) Describe(to chan<- *prometheus.Desc) {
+	to <- c.backlog
+	to <- c.oldest
+	to <- c.deadLetters
+	to <- c.commits
+}
+
+// Collect reports the destinations that this gateway works, and names that have left
+// the configuration: the metrics of several gateways on one queue then add up.
+func (c *backlogCollector) Collect(to chan<- prometheus.Metric) {
+	q := c.current()
+	if q == nil {
+		return
+	}
+	to <- prometheus.MustNewConstMetric(c.commits, prometheus.CounterValue, float64(q.Commits()))
+	ctx, cancel := context.WithTimeout(context.Background(), statusTimeout)
+	defer cancel()
+	all, err := q.Status(ctx)
+	if err != nil {
+		return // a queue that fails logs it
+	}
+	for _, s := range all {
+		if !s.Here && s.Configured {
+			continue
+		}
+		age := 0.0
+		if !s.OldestUndelivered.IsZero() {
+			age = max(0, time.Since(s.OldestUndelivered).Seconds())
+		}
+		to <- prometheus.MustNewConstMetric(c.backlog, prometheus.GaugeValue, float64(s.Backlog), s.Destination)
+		to <- prometheus.MustNewConstMetric(c.oldest, prometheus.GaugeValue, age, s.Destination)
+		to <- prometheus.MustNewConstMetric(c.deadLetters, prometheus.GaugeValue, float64(s.DeadLetters), s.Destination)
+	}
+}

@@ -1,0 +1,109 @@
+package ingress
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/internal/snapshot"
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/provider"
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/queue"
+)
+
+// The durable way: events → queue → answer. The queue's unique key is the claim.
+
+// store stores the events of a request, all of them or none, and answers once they
+// are on disk.
+func (x *exchange) store(events []string) error {
+	read := x.readEvents(events)
+	stored := x.forQueue(read)
+	start := x.rc.Now()
+	isNew, err := x.rc.Queue.Store(x.r.Context(), stored)
+	x.waited += x.rc.Now().Sub(start)
+	if err != nil {
+		for i := range read {
+			x.count(&read[i], outcomeQueueUnavailable)
+		}
+		return x.notStored(err)
+	}
+	return x.acknowledge(x.countStored(read, isNew))
+}
+
+// readEvents reads the events that the queue is to keep.
+func (x *exchange) readEvents(events []string) []provider.Event {
+	// Some providers' types and ids are in the header, beside credentials.
+	header := x.r.Header.Clone()
+	x.removeCredentials()
+	if x.rc.Queue.WholeBatch {
+		return []provider.Event{x.rc.Provider.Whole(asString(x.body), events, header)}
+	}
+	read := make([]provider.Event, len(events))
+	for i, event := range events {
+		read[i] = x.rc.Provider.Read(event, header)
+	}
+	return read
+}
+
+// forQueue returns events as the queue keeps them.
+func (x *exchange) forQueue(read []provider.Event) []*queue.Event {
+	kept := x.snapshot()
+	request := &queue.Request{Bytes: kept.JSON(), Parsed: kept}
+	stored := make([]*queue.Event, len(read))
+	for i := range read {
+		e := &read[i]
+		key := x.setCurrent(e)
+		q := &queue.Event{
+			// A text that was read from the body shares its memory, and would keep all of it.
+			Key: key, Source: x.rc.Source, Provider: e.Provider, Type: strings.Clone(e.Type),
+			Subject: strings.Clone(e.Subject), PartitionKey: strings.Clone(e.PartitionKey), ID: strings.Clone(e.ID),
+			Received: x.received, Window: x.rc.Queue.Window, Request: request,
+		}
+		if x.rc.Queue.WholeBatch {
+			q.Body = []byte(e.Original)
+		} else {
+			e.Source, e.Recorded = x.rc.Source, x.received
+			q.Body, q.Original = e.Append(make([]byte, 0, e.Size())), len(e.Original)
+		}
+		stored[i] = q
+	}
+	return stored
+}
+
+// snapshot returns what is kept of the request, for the handlers that deliver its
+// events.
+func (x *exchange) snapshot() *snapshot.Request {
+	kept := snapshot.Of(x.r)
+	for _, name := range staleHeaders {
+		delete(kept.Header, name)
+	}
+	delete(kept.Header, "Content-Length")
+	return kept
+}
+
+// countStored counts the outcomes of events, and returns that of the request.
+func (x *exchange) countStored(read []provider.Event, isNew []bool) Outcome {
+	result := outcomeDuplicate
+	for i := range read {
+		switch {
+		case !isNew[i]:
+			x.count(&read[i], outcomeDuplicate)
+			continue
+		case !x.rc.Queue.IsRouted(read[i].Type):
+			x.count(&read[i], outcomeUnrouted)
+		default:
+			x.count(&read[i], outcomeAccepted)
+		}
+		result = outcomeAccepted
+	}
+	return result
+}
+
+// notStored is the refusal of a request whose events may not be on disk. Those that
+// are will be duplicates when they come again.
+func (x *exchange) notStored(err error) error {
+	if x.r.Context().Err() != nil {
+		return &Refusal{Reason: outcomeQueueUnavailable, Status: statusClientClosed, Err: errors.New("the client went away")}
+	}
+	x.w.Header().Set("Retry-After", retryAfter)
+	return &Refusal{Reason: outcomeQueueUnavailable, Status: http.StatusServiceUnavailable, Err: err}
+}

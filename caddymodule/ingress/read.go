@@ -1,0 +1,107 @@
+package ingress
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/verify"
+)
+
+// read checks the method and the URL, and reads the body, up to MaxBody.
+func (x *exchange) read() error {
+	isGET := x.r.Method == http.MethodGet && x.rc.Challenge != nil
+	if x.r.Method != http.MethodPost && !isGET {
+		x.w.Header().Set("Allow", x.rc.methods())
+		return refuse(outcomeWrongMethod, errors.New("method not allowed"))
+	}
+	if _, err := url.ParseRequestURI(x.r.URL.RequestURI()); err != nil || x.r.URL.Opaque != "" {
+		return refuse(outcomeMalformed, errors.New("the request line holds neither a path nor a URL"))
+	}
+	limit := x.rc.MaxBody
+	if x.r.ContentLength > limit {
+		return refuse(outcomeTooLarge, fmt.Errorf("more than %d bytes declared", limit))
+	}
+	body, err := readAll(http.MaxBytesReader(x.w, x.r.Body, limit), x.r.ContentLength, limit)
+	var tooLong *http.MaxBytesError
+	var handlerErr caddyhttp.HandlerError
+	switch {
+	case errors.As(err, &tooLong),
+		errors.As(err, &handlerErr) && handlerErr.StatusCode == http.StatusRequestEntityTooLarge:
+		return refuse(outcomeTooLarge, errors.New("more bytes than allowed"))
+	case err != nil:
+		return refuse(outcomeMalformed, errors.New("the body ended early"))
+	}
+	x.body = body
+	return nil
+}
+
+// trustedLength is the number of bytes up to which memory is reserved because a
+// request declares them. Beyond that, memory follows the bytes that arrive.
+const trustedLength = 64 << 10
+
+// readAll reads r to its end. length is the declared length, or -1; limit is the
+// number of bytes that r yields at most.
+func readAll(r io.Reader, length, limit int64) ([]byte, error) {
+	// One byte more than declared, so that the end is seen without growing.
+	body := make([]byte, 0, min(max(length, bytes.MinRead), trustedLength)+1)
+	for {
+		n, err := r.Read(body[len(body):cap(body)])
+		body = body[:len(body)+n]
+		switch {
+		case err == io.EOF:
+			return body, nil
+		case err != nil:
+			return nil, err
+		case len(body) == cap(body):
+			rest := int(length) + 1 - len(body)
+			body = slices.Grow(body, min(max(rest, len(body)), int(limit)+1-len(body)))
+		}
+	}
+}
+
+// verify proves who sent the request: by its body, or, for a GET, by the token of
+// the challenge.
+func (x *exchange) verify() error {
+	verifier := x.rc.Verifier
+	if x.r.Method == http.MethodGet {
+		verifier = x.rc.Challenger
+	}
+	proof, err := verifier.Verify(x.proofRequest())
+	if err != nil {
+		return err
+	}
+	x.proof = proof
+	if proof.Ordinal > 0 {
+		x.rc.Metrics.secretMatches.WithLabelValues(x.rc.Provider.Name(), strconv.Itoa(proof.Ordinal)).Inc()
+	}
+	if line := x.debug("proved"); line != nil {
+		line.Write(zap.String("provider", x.rc.Provider.Name()), zap.Int("secret", proof.Ordinal))
+	}
+	return nil
+}
+
+// proofRequest returns the request as the client sent it: handlers before this one
+// may have rewritten the URL.
+func (x *exchange) proofRequest() *verify.Request {
+	uri, query := x.r.RequestURI, x.r.URL.RawQuery
+	if original, ok := x.r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok {
+		uri, query = original.RequestURI, original.URL.RawQuery
+	}
+	return &verify.Request{
+		Method: x.r.Method,
+		URI:    uri,
+		Query:  query,
+		Header: x.r.Header,
+		Body:   x.body,
+		Time:   x.received,
+	}
+}

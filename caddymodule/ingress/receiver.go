@@ -1,0 +1,153 @@
+// Package ingress serves one request of a provider: it reads and verifies it,
+// answers a handshake, splits it into events, and hands these over, directly to the
+// next handler or to the queue.
+package ingress
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/dedup"
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/envelope"
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/provider"
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/verify"
+)
+
+// Receiver serves the requests of one provider. Its fields are set before the first
+// request and do not change.
+type Receiver struct {
+	// Provider is the provider that sends.
+	Provider *provider.Provider
+
+	// Source is the CloudEvents source of the events, and the scope in which an event
+	// is a duplicate.
+	Source string
+
+	// MaxBody is the size of the largest body, in bytes.
+	MaxBody int64
+
+	// Format is the format of the events that the next handler gets.
+	Format string
+
+	// Verifier proves who sent a request.
+	Verifier verify.Verifier
+
+	// Challenge is the handshake that is a GET, nil for a provider without one, and
+	// Challenger proves who sent that GET.
+	Challenge  *verify.Handshake
+	Challenger verify.Verifier
+
+	// Credentials are the places in a request that the proof comes from.
+	Credentials Credentials
+
+	// Signer signs the events that the next handler gets. With a nil one they are not
+	// signed.
+	Signer *envelope.Signer
+
+	// Memory remembers accepted events, as Dedup says; nil if nothing is remembered,
+	// or if the queue does.
+	Memory *dedup.Memory
+	Dedup  dedup.Settings
+
+	// Queue stores the events. Without one, the next handler gets them.
+	Queue *Queue
+
+	// Metrics count requests and events.
+	Metrics *Metrics
+
+	// Refusals logs refused requests, and Logger what happens to each request, at the
+	// level debug.
+	Refusals *RefusalLog
+	Logger   *zap.Logger
+
+	// Now returns the time.
+	Now func() time.Time
+
+	// applyDedup makes Memory follow Dedup when the first event comes: a configuration
+	// that fails to load must not change what the running one remembers.
+	applyDedup sync.Once
+}
+
+// Queue is where a Receiver stores events.
+type Queue struct {
+	// Store stores events, all of them or none, and reports which ones are new.
+	Store func(ctx context.Context, events []*queue.Event) (isNew []bool, err error)
+
+	// Window is how long a stored event makes others of its key duplicates; 0 for
+	// not at all.
+	Window time.Duration
+
+	// WholeBatch makes a batch one event: every destination gets the original.
+	WholeBatch bool
+
+	// IsRouted reports whether a destination takes events of a type.
+	IsRouted func(eventType string) bool
+}
+
+// ServeHTTP serves one request of the provider. It implements
+// caddyhttp.MiddlewareHandler.
+func (rc *Receiver) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) (err error) {
+	x := rc.begin(w, r, next)
+	defer func() { err = x.end(err) }()
+
+	if err := x.read(); err != nil {
+		return err
+	}
+	if err := x.verify(); err != nil {
+		return err
+	}
+	if answered, err := x.handshake(); answered || err != nil {
+		return err
+	}
+	events, err := x.split()
+	switch {
+	case err != nil:
+		return err
+	case len(events) == 0:
+		return x.acknowledge(outcomeHandshake)
+	case rc.Queue != nil:
+		return x.store(events)
+	case len(events) == 1 || rc.Format == envelope.FormatOriginal:
+		return x.forward(x.only(events))
+	default:
+		return x.forwardBatch(events)
+	}
+}
+
+// methods lists the methods that are served, for the header Allow.
+func (rc *Receiver) methods() string {
+	if rc.Challenge != nil {
+		return "GET, POST"
+	}
+	return http.MethodPost
+}
+
+// passesAnswers reports whether the provider reads the application's answer.
+func (rc *Receiver) passesAnswers() bool {
+	return rc.Provider.Spec().Reply == provider.ReplyAnswer
+}
+
+// returnsToken reports whether the provider wants its token back.
+func (rc *Receiver) returnsToken() bool {
+	return rc.Provider.Spec().Reply == provider.ReplyToken
+}
+
+// takesEmpty reports whether the provider tries a URL with a request that holds no
+// event.
+func (rc *Receiver) takesEmpty() bool {
+	for _, h := range rc.Provider.Spec().Handshakes {
+		if h.Empty {
+			return true
+		}
+	}
+	return false
+}
+
+// Interface guard
+var _ caddyhttp.MiddlewareHandler = (*Receiver)(nil)

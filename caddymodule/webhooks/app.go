@@ -1,0 +1,190 @@
+package webhooks
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/delivery"
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/ingress"
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/provider"
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/queue"
+)
+
+func init() {
+	caddy.RegisterModule(App{})
+}
+
+// App is shared by the `webhooks` handlers of a configuration: providers of your own,
+// the queue, metrics, and the check that no two handlers swallow each other's events.
+// It needs no configuration.
+type App struct {
+	// Providers of your own, beside the built-in ones. A handler refers to one by its
+	// name.
+	Providers []*provider.Spec `json:"providers,omitempty"`
+
+	// The queue that keeps events until they are delivered. Default: SQLite, in
+	// `webhooks/queue.db` in Caddy's data directory.
+	Queue *QueueConfig `json:"queue,omitempty"`
+
+	// How long, and how many bytes of, delivered events are kept for a replay.
+	// Default: 7d and 1 GiB.
+	Retention *Retention `json:"retention,omitempty"`
+
+	logger        *zap.Logger
+	providers     map[string]*provider.Provider
+	queueSettings queue.Settings
+	requests      *ingress.Metrics
+	refusals      *ingress.RefusalLog
+	service       *delivery.Service
+	claims        *claims
+	exposed       *exposure
+}
+
+// CaddyModule returns the Caddy module information.
+func (App) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "webhooks",
+		New: func() caddy.Module { return new(App) },
+	}
+}
+
+// Provision compiles the providers, resolves the settings of the queue, and registers
+// the metrics. It opens nothing: `caddy validate` comes here, too.
+func (a *App) Provision(ctx caddy.Context) (err error) {
+	a.prepare(ctx.Logger())
+	if a.providers, err = CompileProviders(a.Providers); err != nil {
+		return err
+	}
+	if a.queueSettings, err = a.QueueSettings(); err != nil {
+		return err
+	}
+	if a.requests, err = ingress.NewMetrics(ctx.GetMetricsRegistry()); err != nil {
+		return err
+	}
+	deliveries, err := delivery.NewMetrics(ctx.GetMetricsRegistry(), a.reportedQueue)
+	if err != nil {
+		return err
+	}
+	a.service, err = delivery.NewService(ctx, a.logger, deliveries)
+	return err
+}
+
+// prepare makes everything that does not depend on the configuration.
+func (a *App) prepare(logger *zap.Logger) {
+	a.logger = logger
+	a.refusals = ingress.NewRefusalLog(logger)
+	a.claims = newClaims()
+	a.exposed = new(exposure)
+}
+
+// newLoneApp returns an app for a handler outside of a configuration.
+func newLoneApp(own map[string]*provider.Provider) (*App, error) {
+	a := &App{providers: own}
+	a.prepare(zap.NewNop())
+	var err error
+	a.requests, err = ingress.NewMetrics(prometheus.NewRegistry())
+	return a, err
+}
+
+// CompileProviders compiles providers of a user's own, by their names.
+func CompileProviders(specs []*provider.Spec) (map[string]*provider.Provider, error) {
+	compiled := make(map[string]*provider.Provider, len(specs))
+	for _, spec := range specs {
+		if spec == nil {
+			return nil, errors.New("a provider is null; remove it")
+		}
+		p, err := spec.Compile()
+		if err != nil {
+			return nil, err
+		}
+		if _, ok := provider.Get(spec.Name); ok {
+			return nil, fmt.Errorf("provider %s is built in; give yours another name", spec.Name)
+		}
+		if compiled[spec.Name] != nil {
+			return nil, fmt.Errorf("duplicate provider %s; give one another name", spec.Name)
+		}
+		compiled[spec.Name] = p
+	}
+	return compiled, nil
+}
+
+// Start opens the queue, if a handler has destinations or `queue` is configured, and
+// begins to deliver.
+func (a *App) Start() error {
+	a.exposed.warn(a.logger)
+	if !a.service.HasDestinations() && a.Queue == nil {
+		return nil
+	}
+	return a.service.Start(a.queueSettings)
+}
+
+// Stop ends the deliveries, and logs the number of refusals that the sampling left
+// out.
+func (a *App) Stop() error {
+	a.service.Stop()
+	a.refusals.Stop()
+	return nil
+}
+
+// Cleanup releases the queue.
+func (a *App) Cleanup() error {
+	if a.service == nil {
+		return nil // Provision failed
+	}
+	return a.service.Cleanup()
+}
+
+// openQueue returns the queue, nil if this configuration has none open.
+func (a *App) openQueue() *queue.Queue {
+	if a.service == nil {
+		return nil
+	}
+	return a.service.Queue()
+}
+
+// reportedQueue returns the queue for metrics. Caddy keeps the collectors of a
+// configuration that failed to load, although the one before goes on.
+func (a *App) reportedQueue() *queue.Queue {
+	if q := a.openQueue(); q != nil {
+		return q
+	}
+	q, _ := RunningQueue()
+	return q
+}
+
+// ErrNotRunning is the error before the first configuration runs, and while Caddy
+// shuts down.
+var ErrNotRunning = errors.New("no configuration is running; try again in a moment")
+
+// RunningQueue returns the queue of the running configuration, nil if none of its
+// handlers has destinations.
+//
+// The context that Caddy provisions an admin module with does not serve for that:
+// that module serves requests while the apps of its configuration are still being
+// made, which would race with them, and goes on if that configuration fails to load
+// and the one before stays.
+func RunningQueue() (*queue.Queue, error) {
+	running := caddy.ActiveContext()
+	if running.Context == nil {
+		return nil, ErrNotRunning
+	}
+	app, err := running.AppIfConfigured("webhooks")
+	if errors.Is(err, caddy.ErrNotConfigured) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return app.(*App).openQueue(), nil
+}
+
+// Interface guards
+var (
+	_ caddy.Provisioner  = (*App)(nil)
+	_ caddy.CleanerUpper = (*App)(nil)
+	_ caddy.App          = (*App)(nil)
+)

@@ -1,0 +1,126 @@
+package webhooks
+
+import (
+	"slices"
+	"time"
+
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/ingress"
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/verify"
+)
+
+// credentials are a handler's, with placeholders resolved.
+type credentials struct {
+	secrets, tokens, signing []string
+	basicAuth                []string // a user name and a password, or nothing
+	headers                  []string // the values
+}
+
+// resolveCredentials resolves the placeholders, and warns about values that look
+// mistaken.
+func (h *Handler) resolveCredentials() (c credentials, err error) {
+	var basicAuth, headers []string
+	if h.BasicAuth != nil {
+		basicAuth = []string{h.BasicAuth.Username, h.BasicAuth.Password}
+	}
+	for _, header := range h.Headers {
+		headers = append(headers, header.Value)
+	}
+	for _, word := range []struct {
+		name   string
+		values []string
+		to     *[]string
+	}{
+		{"secret", h.Secrets, &c.secrets},
+		{"token", h.Tokens, &c.tokens},
+		{"basic_auth", basicAuth, &c.basicAuth},
+		{"header", headers, &c.headers},
+		{"sign", h.Sign, &c.signing},
+	} {
+		if *word.to, err = resolveAll(word.name, word.values); err != nil {
+			return c, err
+		}
+		warnOfMistakes(h.logger, h.Provider, word.name, word.values, *word.to)
+	}
+	return c, nil
+}
+
+// provisionProof makes the verifiers.
+func (h *Handler) provisionProof(c credentials) error {
+	handshakes := h.provider.Spec().Handshakes
+	if i := slices.IndexFunc(handshakes, isChallenge); i >= 0 {
+		h.receiver.Challenge = &handshakes[i]
+	}
+	if h.Unverified {
+		h.receiver.Verifier, h.receiver.Challenger = verify.All{}, verify.All{}
+		return nil
+	}
+	var all verify.All
+	spec := h.provider.Spec().Verify
+	if spec.Signature != nil {
+		v, err := verify.NewSignatureVerifier(*spec.Signature, c.secrets, time.Duration(h.Tolerance))
+		if err != nil {
+			return wrong("secret", "%w", err)
+		}
+		all = append(all, v)
+	}
+	if spec.Token != nil {
+		v, err := verify.NewTokenVerifier(*spec.Token, c.tokens)
+		if err != nil {
+			return wrong("token", "%w", err)
+		}
+		all = append(all, v)
+	}
+	// Basic auth and headers are required in addition, once they are configured.
+	if len(c.basicAuth) > 0 {
+		all = append(all, verify.BasicAuth{Username: c.basicAuth[0], Password: c.basicAuth[1]})
+	}
+	for i, header := range h.Headers {
+		all = append(all, verify.StaticHeader{Name: header.Name, Value: c.headers[i]})
+	}
+	h.receiver.Verifier = all
+	return h.provisionChallenger(c.tokens)
+}
+
+// provisionChallenger makes the verifier of the GET of a challenge.
+func (h *Handler) provisionChallenger(tokens []string) error {
+	if h.receiver.Challenge == nil {
+		return nil
+	}
+	v, err := verify.NewTokenVerifier(verify.Token{From: []verify.Place{{Query: h.receiver.Challenge.Token}}}, tokens)
+	h.receiver.Challenger = v
+	return err
+}
+
+// isChallenge reports whether a handshake is a GET with a challenge.
+func isChallenge(s verify.Handshake) bool { return s.Query != "" }
+
+// credentialPlaces returns every place of the provider's credentials, used or not.
+func (h *Handler) credentialPlaces() ingress.Credentials {
+	var c ingress.Credentials
+	spec := h.provider.Spec()
+	if s := spec.Verify.Signature; s != nil {
+		c.AddHeader(s.Header)
+	}
+	if t := spec.Verify.Token; t != nil {
+		for _, place := range t.From {
+			switch {
+			case place.Bearer:
+				c.AddHeader("Authorization")
+			case place.Header != "":
+				c.AddHeader(place.Header)
+			case place.Query != "":
+				c.AddQuery(place.Query)
+			}
+		}
+	}
+	if i := slices.IndexFunc(spec.Handshakes, isChallenge); i >= 0 {
+		c.AddQuery(spec.Handshakes[i].Token)
+	}
+	if h.BasicAuth != nil {
+		c.AddHeader("Authorization")
+	}
+	for _, header := range h.Headers {
+		c.AddHeader(header.Name)
+	}
+	return c
+}

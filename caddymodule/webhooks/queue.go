@@ -1,0 +1,139 @@
+package webhooks
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/queue"
+)
+
+// Lower bounds of Retention.
+const (
+	minRetention = time.Second
+	minQueueSize = 1 << 20
+)
+
+// QueueConfig is the place of the queue. Changing it needs a restart.
+type QueueConfig struct {
+	// The engine that keeps the events: `sqlite`, a file beside this process; or
+	// `postgres`, a database that any number of gateways share. Default: sqlite.
+	Engine string `json:"engine,omitempty"`
+
+	// The file of `sqlite`. Its directory is created, for its owner only. Placeholders
+	// are resolved when the configuration loads.
+	// Default: `webhooks/queue.db` in Caddy's data directory.
+	File string `json:"file,omitempty"`
+
+	// The database of `postgres`, such as `postgres://user@host/database`.
+	// Placeholders are resolved when the configuration loads, so that the password
+	// can be kept elsewhere. Required for `postgres`.
+	DSN string `json:"dsn,omitempty"`
+}
+
+// Retention bounds the events that the queue keeps. Events that are not delivered yet
+// never expire.
+type Retention struct {
+	// How long delivered events are kept for a replay, and dead letters at all; at
+	// least 1s. Default: 7d.
+	Age caddy.Duration `json:"age,omitempty"`
+
+	// The maximum size of the queue, in bytes; at least 1048576 (1 MiB). From nine
+	// tenths of it on, delivered events are removed at any age. When events that are
+	// not delivered fill it, new ones are refused with 503.
+	// Default: 1073741824 (1 GiB).
+	Size int64 `json:"size,omitempty"`
+}
+
+// check checks the settings without resolving placeholders. Its errors show no
+// setting: a DSN may hold a password, also in the wrong place.
+func (q *QueueConfig) check() error {
+	switch q.Engine {
+	case queue.SQLite, "":
+		if q.DSN != "" {
+			return errors.New("`queue sqlite` takes a file and no DSN; remove the DSN, or use postgres")
+		}
+	case queue.PostgreSQL:
+		if q.File != "" {
+			return errors.New("`queue postgres` takes a DSN and no file; remove the file, or use sqlite")
+		}
+		if q.DSN == "" {
+			return errors.New("`queue postgres` requires a DSN, such as postgres://user@host/database")
+		}
+	default:
+		return errors.New("unknown engine of `queue`; use sqlite or postgres")
+	}
+	return nil
+}
+
+func (r *Retention) check() error {
+	if r.Age != 0 && time.Duration(r.Age) < minRetention {
+		return fmt.Errorf("the age of `retention` must be at least %s", minRetention)
+	}
+	if r.Size != 0 && r.Size < minQueueSize {
+		return errors.New("the size of `retention` must be at least 1MiB")
+	}
+	return nil
+}
+
+// QueueSettings returns the settings of the queue, with placeholders resolved and
+// defaults set. It opens nothing.
+func (a *App) QueueSettings() (s queue.Settings, err error) {
+	s = queue.Settings{Engine: queue.SQLite, Retention: queue.DefaultRetention, Size: queue.DefaultSize}
+	if r := a.Retention; r != nil {
+		if err := r.check(); err != nil {
+			return s, err
+		}
+		s.Retention = cmp.Or(time.Duration(r.Age), s.Retention)
+		s.Size = cmp.Or(r.Size, s.Size)
+	}
+	var config QueueConfig
+	if a.Queue != nil {
+		config = *a.Queue
+	}
+	if err := config.check(); err != nil {
+		return s, err
+	}
+	if config.Engine == queue.PostgreSQL {
+		s.Engine = config.Engine
+		s.DSN, err = resolveDSN(config.DSN)
+		return s, err
+	}
+	s.File, err = resolveFile(config.File)
+	return s, err
+}
+
+// resolveFile returns the path of the file, absolute so that one file has one name.
+func resolveFile(file string) (string, error) {
+	if file == "" {
+		return filepath.Abs(filepath.Join(caddy.AppDataDir(), "webhooks", "queue.db"))
+	}
+	file, err := Resolve("queue sqlite", file)
+	if err != nil {
+		return "", err
+	}
+	return filepath.Abs(file)
+}
+
+// resolveDSN resolves and checks a DSN. Its errors are not those of the parser, which
+// may repeat a password.
+func resolveDSN(dsn string) (string, error) {
+	dsn, err := Resolve("queue postgres", dsn)
+	if err != nil {
+		return "", err
+	}
+	_, err = pgx.ParseConfig(dsn)
+	switch {
+	case err == nil:
+		return dsn, nil
+	case errors.As(err, new(*fs.PathError)):
+		return "", errors.New("`queue postgres`: a file that the DSN names, such as that of sslrootcert, is not readable; write it, and let Caddy read it")
+	}
+	return "", errors.New("`queue postgres`: not a DSN; use one such as postgres://user@host/database")
+}
