@@ -1,0 +1,104 @@
+package caddymodule_test
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const modulePath = "github.com/caddy-webhooks/caddy-webhooks/"
+
+// mayImport lists, for each package, the packages of this module that it may import.
+// The arrows run down: from what plugs in, over configuration, to requests and
+// deliveries, to the core.
+var mayImport = map[string]string{
+	"caddymodule": "admin command webhooks", // for their init functions
+
+	"admin":    "webhooks envelope queue",
+	"command":  "admin webhooks ingress provider verify envelope queue subscription command/demo fixtures", // a client of the API, with its types
+	"webhooks": "ingress delivery provider verify envelope dedup queue subscription internal/blocks",
+
+	// Not each other, and not the configuration, which hands them all they need.
+	"ingress":  "provider verify envelope dedup queue internal/collector internal/sampled internal/snapshot",
+	"delivery": "envelope queue internal/collector internal/sampled internal/snapshot",
+
+	// The core.
+	"provider":     "verify envelope subscription internal/blocks",
+	"verify":       "",
+	"envelope":     "",
+	"dedup":        "",
+	"queue":        "envelope",
+	"subscription": "",
+
+	"internal/blocks":    "",
+	"internal/collector": "",
+	"internal/sampled":   "",
+	"internal/snapshot":  "",
+}
+
+// TestImports holds the order of the packages: an import that is not listed, and a
+// core package that knows Caddy's HTTP server, are errors.
+func TestImports(t *testing.T) {
+	imports := importsOf(t)
+	for name, found := range imports {
+		allowed, ok := mayImport[name]
+		if !ok {
+			t.Errorf("package %s is not listed", name)
+			continue
+		}
+		for _, imported := range found {
+			if imported != "caddyhttp" && !slices.Contains(strings.Fields(allowed), imported) {
+				t.Errorf("%s imports %s", name, imported)
+			}
+		}
+	}
+	for _, name := range []string{"provider", "verify", "envelope", "dedup", "queue", "subscription"} {
+		if slices.Contains(imports[name], "caddyhttp") {
+			t.Errorf("%s imports caddyhttp", name)
+		}
+	}
+}
+
+// importsOf returns, by package, the packages of this module that it imports outside
+// of its tests, and "caddyhttp".
+func importsOf(t *testing.T) map[string][]string {
+	t.Helper()
+	imports := make(map[string][]string)
+	err := filepath.WalkDir(".", func(file string, _ fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(file, ".go") || strings.HasSuffix(file, "_test.go") {
+			return err
+		}
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		name := filepath.ToSlash(filepath.Dir(file))
+		if name == "." {
+			name = "caddymodule"
+		}
+		for _, spec := range parsed.Imports {
+			imported, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				return err
+			}
+			switch {
+			case strings.HasPrefix(imported, modulePath):
+				short := strings.TrimPrefix(strings.TrimPrefix(imported, modulePath), "caddymodule/")
+				imports[name] = append(imports[name], short)
+			case path.Base(imported) == "caddyhttp":
+				imports[name] = append(imports[name], "caddyhttp")
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return imports
+}
