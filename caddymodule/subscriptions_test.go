@@ -431,7 +431,7 @@ func TestSubscriptionsGolden(t *testing.T) {
 		name     string
 		site     string // of the gateway; default: siteURL, which is not tried
 		config   string // default: bothSides
-		inbox    string // "not told" for an Ndoto that does not
+		inbox    string // "unreported" for an Ndoto that does not
 		prepare  func(t *testing.T, s *subscriptions)
 		commands []string
 	}{
@@ -509,7 +509,7 @@ func TestSubscriptionsGolden(t *testing.T) {
 			name:   "inbox_not_told",
 			site:   gatewayURL,
 			config: edited(bothSides, "account 1", "account 1\n\t\t\tinbox 12"),
-			inbox:  "not told",
+			inbox:  "unreported",
 			prepare: func(t *testing.T, s *subscriptions) {
 				s.ndoto.Add(ndotoWebhook(7))
 			},

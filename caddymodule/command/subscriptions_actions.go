@@ -263,13 +263,13 @@ func (s *providerSide) found(o subscription.Subscription, isOurs bool) foundSubs
 	for _, header := range o.Headers {
 		f.Header = append(f.Header, header.Name)
 	}
-	if o.Tells(subscription.FieldActive) {
+	if o.Reports(subscription.FieldActive) {
 		f.Active = &o.Active
 	}
-	if o.Tells(subscription.FieldToken) {
+	if o.Reports(subscription.FieldToken) {
 		f.Token = new(o.Token != "")
 	}
-	if o.Tells(subscription.FieldBasicAuth) {
+	if o.Reports(subscription.FieldBasicAuth) {
 		f.BasicAuth = new(o.BasicAuth != subscription.BasicAuth{})
 	}
 	if isOurs {

@@ -46,8 +46,8 @@ func (r *subscriptionsRun) printPlans() error {
 		}
 		r.printHead(s)
 		switch {
-		case len(s.Changes) == 0 && len(s.Untold) > 0:
-			r.line("  = %s is as it should be, as far as the provider tells; it does not tell: %s", s.ID, strings.Join(s.Untold, ", "))
+		case len(s.Changes) == 0 && len(s.Unreported) > 0:
+			r.line("  = %s is as it should be, as far as the provider tells; it does not tell: %s", s.ID, strings.Join(s.Unreported, ", "))
 		case len(s.Changes) == 0 && s.ID != "":
 			r.line("  = %s is as it should be", s.ID)
 		case len(s.Changes) == 0:
@@ -56,8 +56,8 @@ func (r *subscriptionsRun) printPlans() error {
 		for _, change := range s.Changes {
 			r.printChange(change)
 		}
-		if len(s.Changes) > 0 && len(s.Untold) > 0 {
-			r.line("  ! not compared, since the provider does not tell it: %s", strings.Join(s.Untold, ", "))
+		if len(s.Changes) > 0 && len(s.Unreported) > 0 {
+			r.line("  ! not compared, since the provider does not tell it: %s", strings.Join(s.Unreported, ", "))
 		}
 		r.printNotes(s)
 		if len(s.Changes) == 0 {

@@ -94,26 +94,26 @@ func (a *API) readList(answer []byte) ([]Subscription, error) {
 		}
 		ids[s.ID] = true
 	}
-	tellAlike(list)
+	fillReported(list)
 	return list, nil
 }
 
-// tellAlike takes a field that only some of a list have as empty in the others:
-// the provider tells it where there is one.
-func tellAlike(list []Subscription) {
+// fillReported takes a field that only some of a list have as empty in the others:
+// the provider reports it where there is one.
+func fillReported(list []Subscription) {
 	for _, f := range fields {
-		if f.differences == nil || !slices.ContainsFunc(list, func(s Subscription) bool { return s.told[f.word] }) {
+		if f.differences == nil || !slices.ContainsFunc(list, func(s Subscription) bool { return s.reported[f.word] }) {
 			continue
 		}
 		for _, s := range list {
-			if _, isThere := s.told[f.word]; !isThere {
-				s.told[f.word] = true
+			if _, isThere := s.reported[f.word]; !isThere {
+				s.reported[f.word] = true
 			}
 		}
 	}
 }
 
-// Get returns one subscription, with all that the API tells.
+// Get returns one subscription, with all that the API reports.
 func (c *Client) Get(ctx context.Context, id string) (Subscription, error) {
 	does := "read subscription " + id
 	answer, err := c.call(ctx, request{does, http.MethodGet, id, nil})

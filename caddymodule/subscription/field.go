@@ -119,13 +119,13 @@ func writeInbox(s *Subscription) any {
 var idPattern = regexp.MustCompile(`^[0-9A-Za-z_-][0-9A-Za-z_.:~-]{0,199}$`)
 
 // read reads a subscription from the provider's answer. A field that is not as
-// it should be is one that the provider does not tell, unless it is required.
+// it should be is one that the provider does not report, unless it is required.
 func (a *API) read(answer json.RawMessage) (Subscription, error) {
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(answer, &members); err != nil || members == nil {
 		return Subscription{}, errors.New("a subscription that is not an object")
 	}
-	s := Subscription{told: make(map[string]bool)}
+	s := Subscription{reported: make(map[string]bool)}
 	for _, f := range fields {
 		member, ok := members[a.Fields[f.word]]
 		if !ok || !a.Has(f.word) {
@@ -135,7 +135,7 @@ func (a *API) read(answer json.RawMessage) (Subscription, error) {
 		if err != nil && slices.Contains(required, f.word) {
 			return s, errors.New("a subscription whose " + f.word + " is something else")
 		}
-		s.told[f.word] = err == nil
+		s.reported[f.word] = err == nil
 	}
 	if !idPattern.MatchString(s.ID) {
 		return s, errors.New("a subscription without an id")

@@ -67,8 +67,8 @@ func description(t testing.TB, name string) *subscription.API {
 func newNdoto(t testing.TB) *side { return newNdotoThat(t, true) }
 
 // newNdotoThat does that for an API whose list has the inbox or not.
-func newNdotoThat(t testing.TB, tellsInbox bool) *side {
-	api := apitest.Ndoto(t, apiKey, "17", tellsInbox)
+func newNdotoThat(t testing.TB, listsInbox bool) *side {
+	api := apitest.Ndoto(t, apiKey, "17", listsInbox)
 	s := &side{API: api, Target: &subscription.Target{
 		Client:   newClient(t, api, "ndoto"),
 		Provider: "ndoto",

@@ -78,11 +78,11 @@ func (t *Target) noteOnOther(s *Subscription, hasOurs bool) string {
 	return ""
 }
 
-// untold lists the fields that the provider does not tell.
-func (t *Target) untold(s *Subscription) []string {
+// unreported lists the fields that the provider does not report.
+func (t *Target) unreported(s *Subscription) []string {
 	var words []string
 	for _, f := range fields {
-		if f.write != nil && t.Client.API.Has(f.word) && !s.told[f.word] {
+		if f.write != nil && t.Client.API.Has(f.word) && !s.reported[f.word] {
 			words = append(words, f.word)
 		}
 	}

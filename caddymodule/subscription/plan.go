@@ -70,9 +70,9 @@ type Plan struct {
 	// ID is the subscription that is ours, "" when there is none yet.
 	ID string `json:"id,omitempty"`
 
-	// Untold are the fields of it that the provider does not tell, so that nobody
-	// knows whether they are as they should be.
-	Untold []string `json:"untold,omitempty"`
+	// Unreported lists fields of it that the API does not return, so they cannot be
+	// compared.
+	Unreported []string `json:"unreported,omitempty"`
 
 	// Changes are what has to be done: nil when that is not known, empty when all is
 	// as it should be.
@@ -108,7 +108,7 @@ func (t *Target) list(ctx context.Context) (found, error) {
 	return f, nil
 }
 
-// look asks the provider what it has, of ours with all that the API tells.
+// look asks the provider what it has, of ours with all that the API reports.
 func (t *Target) look(ctx context.Context) (found, error) {
 	f, err := t.list(ctx)
 	if err != nil {
@@ -132,7 +132,7 @@ func (t *Target) look(ctx context.Context) (found, error) {
 // and there should be one.
 const maxOurs = 20
 
-// whole returns a subscription of a list with all that the API tells.
+// whole returns a subscription of a list with all that the API reports.
 func (t *Target) whole(ctx context.Context, s Subscription) (Subscription, error) {
 	if !t.Client.API.Get {
 		return s, nil
@@ -157,7 +157,7 @@ func (t *Target) plan(f found) Plan {
 		return plan
 	}
 	keep := t.best(f.ours)
-	plan.ID, plan.Untold = f.ours[keep].ID, t.untold(&f.ours[keep])
+	plan.ID, plan.Unreported = f.ours[keep].ID, t.unreported(&f.ours[keep])
 	if update := t.update(f.ours[keep]); len(update.Differences) > 0 {
 		plan.Changes = append(plan.Changes, update)
 	}
@@ -220,7 +220,7 @@ func (t *Target) Update(ctx context.Context, id string) (Plan, error) {
 	}
 	update := t.update(s)
 	for _, d := range t.Want.everything(t.Client.API) {
-		if !s.told[d.Field] {
+		if !s.reported[d.Field] {
 			update.Differences = append(update.Differences, Difference{Replace, d.Field, d.Value})
 		}
 	}
@@ -229,7 +229,7 @@ func (t *Target) Update(ctx context.Context, id string) (Plan, error) {
 }
 
 // Delete returns the plan to remove what is ours; or, with an id, that one,
-// whosever it is.
+// whoever created it.
 func (t *Target) Delete(ctx context.Context, id string) (Plan, error) {
 	f, err := t.list(ctx) // what only a GET shows does not matter
 	if err != nil {
@@ -261,7 +261,7 @@ func (f found) withID(id string) (Subscription, error) {
 }
 
 // find returns the subscription with an id, or the one that is ours, with all
-// that the API tells.
+// that the API reports.
 func (t *Target) find(ctx context.Context, f found, id string) (Subscription, error) {
 	if id == "" {
 		if len(f.ours) == 0 {

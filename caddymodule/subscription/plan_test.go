@@ -241,19 +241,19 @@ func (s *side) changed(t *testing.T, want, method, id string, body map[string]an
 	s.checkDone(t)
 }
 
-// checkUntold compares what a plan says that the provider does not tell.
-func checkUntold(t *testing.T, plan subscription.Plan, want ...string) {
+// checkUnreported compares the fields that a plan calls unreported.
+func checkUnreported(t *testing.T, plan subscription.Plan, want ...string) {
 	t.Helper()
-	if !slices.Equal(plan.Untold, want) {
-		t.Errorf("untold: %q, want %q", plan.Untold, want)
+	if !slices.Equal(plan.Unreported, want) {
+		t.Errorf("unreported: %q, want %q", plan.Unreported, want)
 	}
 }
 
 // TestInbox shows that an inbox is given up as it was taken, and that where the
-// provider does not tell it, a plan says so instead of comparing it, and an
+// provider does not report it, a plan says so instead of comparing it, and an
 // update sends it and says so.
 func TestInbox(t *testing.T) {
-	t.Run("told", func(t *testing.T) {
+	t.Run("reported", func(t *testing.T) {
 		s := newNdoto(t)
 		s.Want.Inbox = "4"
 		plan := s.mustApply(t)
@@ -266,9 +266,9 @@ func TestInbox(t *testing.T) {
 		s.changed(t, "update 1 [+inbox 12, -inbox 4]", http.MethodPatch, "1", map[string]any{"inbox_id": 12.0})
 		s.Want.Inbox = ""
 		s.changed(t, "update 1 [-inbox 12]", http.MethodPatch, "1", map[string]any{"inbox_id": nil})
-		checkUntold(t, s.mustApply(t))
+		checkUnreported(t, s.mustApply(t))
 	})
-	t.Run("not told", func(t *testing.T) {
+	t.Run("not reported", func(t *testing.T) {
 		s := newNdotoThat(t, false)
 		s.Want.Inbox = "4"
 		s.mustApply(t)
@@ -279,7 +279,7 @@ func TestInbox(t *testing.T) {
 		s.Want.Inbox = "12"
 		plan := s.mustApply(t)
 		checkPlan(t, plan, nil, nil)
-		checkUntold(t, plan, "inbox")
+		checkUnreported(t, plan, "inbox")
 		plan, err := s.Update(context.Background(), "")
 		checkPlan(t, plan, []string{"update 1 [~inbox 12]"}, nil)
 		if err == nil {
@@ -781,9 +781,9 @@ func checkError(t *testing.T, err error, want string) {
 	}
 }
 
-// TestTells shows what the calls tell: ChatBot.com's list lacks what its GET of
+// TestReports shows which fields the calls report: ChatBot.com's list lacks what its GET of
 // one has.
-func TestTells(t *testing.T) {
+func TestReports(t *testing.T) {
 	s := newChatBot(t)
 	s.add("7", s.words)
 	list, err := s.Client.List(context.Background())
@@ -799,8 +799,8 @@ func TestTells(t *testing.T) {
 		"token": {false, true}, "header": {false, true}, "basic_auth": {false, true},
 		"events": {false, false}, "inbox": {false, false}, "active": {false, false}, // although its answer has `active`
 	} {
-		if got := [2]bool{list[0].Tells(word), one.Tells(word)}; got != want {
-			t.Errorf("%s: told %v, want %v", word, got, want)
+		if got := [2]bool{list[0].Reports(word), one.Reports(word)}; got != want {
+			t.Errorf("%s: reported %v, want %v", word, got, want)
 		}
 	}
 }
@@ -1056,8 +1056,8 @@ type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// TestInboxGivenUp shows that an inbox which the provider does not tell, and the
-// block no longer wants, is named as not told, and is not sent as null, which an
+// TestInboxGivenUp shows that an inbox which the provider does not report, and the
+// block no longer wants, is named as unreported, and is not sent as null, which an
 // API might refuse: it is given up by `delete` and `apply`.
 func TestInboxGivenUp(t *testing.T) {
 	ctx := context.Background()
@@ -1067,7 +1067,7 @@ func TestInboxGivenUp(t *testing.T) {
 	s.Want.Inbox = ""
 	plan := s.mustApply(t)
 	checkPlan(t, plan, nil, nil)
-	checkUntold(t, plan, "inbox")
+	checkUnreported(t, plan, "inbox")
 	s.Calls()
 	plan, err := s.Update(ctx, "")
 	if err == nil {
@@ -1111,7 +1111,7 @@ func TestMalformed(t *testing.T) {
 		t.Fatal(err)
 	}
 	checkPlan(t, plan, nil, nil)
-	checkUntold(t, plan, "inbox")
+	checkUnreported(t, plan, "inbox")
 	plan, err = s.Update(context.Background(), "")
 	if err == nil {
 		checkPlan(t, plan, []string{"update 7 [~inbox 4]"}, nil)
@@ -1125,7 +1125,7 @@ func TestMalformed(t *testing.T) {
 		t.Fatal(err)
 	}
 	checkPlan(t, plan, nil, nil)
-	checkUntold(t, plan)
+	checkUnreported(t, plan)
 }
 
 // TestListedTwice shows that a webhook which the provider lists twice, as one that

@@ -16,19 +16,19 @@ func everyField() *API {
 	return api
 }
 
-// toldOf lists the fields that an answer told.
-func toldOf(s Subscription) string {
-	var told []string
+// reportedOf lists the fields that an answer reports.
+func reportedOf(s Subscription) string {
+	var words []string
 	for _, f := range fields {
-		if s.told[f.word] {
-			told = append(told, f.word)
+		if s.reported[f.word] {
+			words = append(words, f.word)
 		}
 	}
-	return strings.Join(told, " ")
+	return strings.Join(words, " ")
 }
 
 // TestRead shows what is read from a provider's answer, also from an odd one:
-// what is not as it should be is not told, unless nobody could say what is what.
+// what is not as it should be is not reported, unless nobody could say what is what.
 func TestRead(t *testing.T) {
 	const rest = `,"its_name":"a","its_url":"https://hooks.example.com/"}`
 	plain := Subscription{ID: "7", Name: "a", URL: "https://hooks.example.com/"}
@@ -38,9 +38,9 @@ func TestRead(t *testing.T) {
 		return s
 	}
 	for _, test := range []struct {
-		name, answer string
-		want         Subscription
-		told, err    string
+		name, answer  string
+		want          Subscription
+		reported, err string
 	}{
 		{"a number as its id", `{"its_id":7` + rest, plain, "id name url", ""},
 		{"a text as its id", `{"its_id":"7"` + rest, plain, "id name url", ""},
@@ -100,10 +100,10 @@ func TestRead(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if told := toldOf(got); told != test.told {
-				t.Errorf("told: %s, want %s", told, test.told)
+			if reported := reportedOf(got); reported != test.reported {
+				t.Errorf("reported: %s, want %s", reported, test.reported)
 			}
-			got.told = nil
+			got.reported = nil
 			if !reflect.DeepEqual(got, test.want) {
 				t.Errorf("got %+v, want %+v", got, test.want)
 			}
@@ -115,7 +115,7 @@ func TestRead(t *testing.T) {
 func TestReadUnknown(t *testing.T) {
 	api := &API{Fields: map[string]string{"id": "id", "name": "name", "url": "url"}}
 	s, err := api.read(json.RawMessage(`{"id":7,"":"a","token":"b"}`))
-	if err != nil || toldOf(s) != "id" || s.Token != "" {
+	if err != nil || reportedOf(s) != "id" || s.Token != "" {
 		t.Errorf("got %+v, %v", s, err)
 	}
 }
@@ -155,19 +155,19 @@ func TestReadList(t *testing.T) {
 	}
 }
 
-// TestTellAlike shows that a field which only some of a list have is empty in
+// TestFillReported shows that a field which only some of a list have is empty in
 // the others, unless it is there and is not as it should be; and that none is
-// told which nobody has.
-func TestTellAlike(t *testing.T) {
+// reported which none has.
+func TestFillReported(t *testing.T) {
 	list, err := everyField().readList([]byte(`{"data":[{"its_id":7,"its_inbox":4},{"its_id":8,"its_name":"a","its_active":true}]}`))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := toldOf(list[0]), "id name inbox"; got != want {
-		t.Errorf("the first tells %s, want %s", got, want)
+	if got, want := reportedOf(list[0]), "id name inbox"; got != want {
+		t.Errorf("the first reports %s, want %s", got, want)
 	}
-	if got, want := toldOf(list[1]), "id name inbox active"; got != want {
-		t.Errorf("the second tells %s, want %s", got, want)
+	if got, want := reportedOf(list[1]), "id name inbox active"; got != want {
+		t.Errorf("the second reports %s, want %s", got, want)
 	}
 
 	list, err = everyField().readList([]byte(`{"data":[{"its_id":7,"its_inbox":{"id":4},"its_token":null},{"its_id":8,"its_inbox":4,"its_token":"a"},{"its_id":9}]}`))
@@ -175,8 +175,8 @@ func TestTellAlike(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i, want := range []string{"id token", "id inbox token", "id inbox token"} {
-		if got := toldOf(list[i]); got != want {
-			t.Errorf("%s tells %s, want %s", list[i].ID, got, want)
+		if got := reportedOf(list[i]); got != want {
+			t.Errorf("%s reports %s, want %s", list[i].ID, got, want)
 		}
 	}
 }
@@ -301,7 +301,7 @@ func TestDifferences(t *testing.T) {
 		name, answer string
 		want         []Difference
 	}{
-		{"nothing told", `{"its_id":7}`, nil},
+		{"nothing reported", `{"its_id":7}`, nil},
 		{"all as wanted", `{"its_id":7,"its_name":"a","its_url":"https://hooks.example.com/","its_events":["b"],"its_inbox":4,"its_token":"c","its_header":[{"name":"x-a","value":"d"}],"its_basic_auth":{"username":"e","password":"f"},"its_active":false,"its_error":"g"}`, nil},
 		{"nothing there", `{"its_id":7,"its_name":null,"its_url":"","its_events":null,"its_inbox":null,"its_token":null,"its_header":null,"its_basic_auth":null}`, []Difference{
 			{Add, "name", "a"}, {Add, "url", "https://hooks.example.com/"}, {Add, "events", "b"}, {Add, "inbox", "4"},

@@ -42,7 +42,7 @@ type Subscription struct {
 	// Error is the last error that the provider has noted, "" if there is none.
 	Error string
 
-	told map[string]bool // the fields that the provider's answer had
+	reported map[string]bool // the fields that the provider's answer had
 }
 
 // Header is a header of each request.
@@ -57,11 +57,11 @@ type BasicAuth struct {
 	Password string `json:"password,omitempty"`
 }
 
-// Tells reports whether the provider's answer had a field.
-func (s *Subscription) Tells(word string) bool { return s.told[word] }
+// Reports reports whether the provider's answer had a field.
+func (s *Subscription) Reports(word string) bool { return s.reported[word] }
 
 // isInactive reports whether the provider says that it sends nothing.
-func (s *Subscription) isInactive() bool { return s.told[FieldActive] && !s.Active }
+func (s *Subscription) isInactive() bool { return s.reported[FieldActive] && !s.Active }
 
 // What a Difference does.
 const (
@@ -187,11 +187,11 @@ func (s *Subscription) Credentials() []string {
 }
 
 // differences lists what has to change in s to become want, in the fields that
-// an API has. What the provider does not tell is not compared.
+// an API has. What the provider does not report is not compared.
 func (s *Subscription) differences(api *API, want *Subscription) []Difference {
 	var all []Difference
 	for _, f := range fields {
-		if f.differences != nil && api.Has(f.word) && s.told[f.word] {
+		if f.differences != nil && api.Has(f.word) && s.reported[f.word] {
 			all = append(all, f.differences(s, want)...)
 		}
 	}

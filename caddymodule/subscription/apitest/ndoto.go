@@ -16,14 +16,14 @@ var ndotoEvents = []string{
 // ndoto is the API of https://docs.usendoto.com/webhooks.
 type ndoto struct {
 	account    string
-	tellsInbox bool
+	listsInbox bool
 }
 
 // Ndoto starts a server for one account. Whether its list has the inbox is not
 // documented.
-func Ndoto(t testing.TB, key, account string, tellsInbox bool) *API {
+func Ndoto(t testing.TB, key, account string, listsInbox bool) *API {
 	t.Helper()
-	return start(t, key, ndoto{account, tellsInbox})
+	return start(t, key, ndoto{account, listsInbox})
 }
 
 func (n ndoto) path() string { return "/api/v1/accounts/" + n.account + "/webhooks" }
@@ -99,7 +99,7 @@ func (ndoto) deleted(map[string]any) any { return map[string]any{} }
 // shown is a webhook as the list shows it.
 func (n ndoto) shown(webhook map[string]any) map[string]any {
 	members := []string{"id", "url", "name", "subscriptions", "active"}
-	if n.tellsInbox {
+	if n.listsInbox {
 		members = append(members, "inbox_id")
 	}
 	shown := make(map[string]any)
