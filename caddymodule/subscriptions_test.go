@@ -18,7 +18,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
-	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/subscription/apitest"
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/internal/apitest"
 )
 
 // bothSides is a block of each provider that has an API. Where things are stands

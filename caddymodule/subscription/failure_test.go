@@ -13,8 +13,8 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/internal/apitest"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/subscription"
-	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/subscription/apitest"
 )
 
 // apiCall is a call that an `apply` makes, and what there is before.

@@ -15,9 +15,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/internal/apitest"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/provider"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/subscription"
-	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/subscription/apitest"
 )
 
 // Credentials, with characters that are escaped in a URL, and without parts in

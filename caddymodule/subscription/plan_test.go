@@ -12,8 +12,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/internal/apitest"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/subscription"
-	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/subscription/apitest"
 )
 
 // TestFromNothing makes the webhook at a provider that has none, as the
