@@ -2,18 +2,13 @@ package subscription
 
 import (
 	"bytes"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"html"
 	"net"
 	"net/http"
 	"net/url"
-	"regexp"
-	"slices"
 	"strings"
-	"unicode"
 )
 
 // errNotThere says that a subscription is not there.
@@ -157,114 +152,4 @@ func reasons(answer any) []string {
 		return texts
 	}
 	return nil
-}
-
-// Hide returns a text of the provider's as it may be shown: on one line, not too
-// long, and without a query, in which a token may stand. Of a text that repeats
-// a credential, or a good part of one, nothing is shown; more are credentials
-// besides the client's.
-func (c *Client) Hide(text string, more ...string) string {
-	text = strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) || unicode.IsSpace(r) {
-			return r
-		}
-		return -1
-	}, text)
-	// What is cut off need not be searched, which is slow.
-	text = short(parameters.ReplaceAllString(strings.Join(strings.Fields(text), " "), "?…"))
-	for _, credential := range slices.Concat([]string{c.Key}, c.Hidden, more) {
-		if repeats(text, credential) {
-			return "what it says is not shown, since it repeats a credential"
-		}
-	}
-	return text
-}
-
-// parameters is the query of a URL.
-var parameters = regexp.MustCompile(`\?[^\s"'<>]*=[^\s"'<>]*`)
-
-// telling is how much of a credential tells something, in letters and digits.
-const telling = 8
-
-// repeats reports whether a text holds a credential in any of the spellings that
-// an error can have it in, or a telling part of it, as what is cut short has.
-func repeats(text, credential string) bool {
-	texts := []string{text}
-	for range 3 { // what repeats it may be repeated itself
-		for _, unescape := range unescapings {
-			texts = append(texts, unescape(text))
-			text = texts[len(texts)-1]
-		}
-	}
-	for _, unescape := range unescapings { // a credential may look as if it were escaped
-		texts = append(texts, unescape(texts[0]))
-	}
-	forms := []string{credential, base64.StdEncoding.EncodeToString([]byte(credential))}
-	for _, text := range texts {
-		for _, form := range forms {
-			if holds(text, form) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// unescapings undo what a text can be escaped with.
-var unescapings = []func(string) string{
-	html.UnescapeString,
-	func(text string) string { return escaped.ReplaceAllStringFunc(text, unescape) },
-	func(text string) string { return escapedUnit.ReplaceAllStringFunc(text, unescapeUnit) },
-	func(text string) string { return strings.ReplaceAll(text, `\`, "") },
-}
-
-// escaped is a byte as a URL has it.
-var escaped = regexp.MustCompile(`%[0-9A-Fa-f]{2}`)
-
-// escapedUnit is a character as JSON has it.
-var escapedUnit = regexp.MustCompile(`\\u[0-9A-Fa-f]{4}`)
-
-func unescapeUnit(escaped string) string {
-	var unescaped string
-	_ = json.Unmarshal([]byte(`"`+escaped+`"`), &unescaped) // one that is escaped is well-formed
-	return unescaped
-}
-
-func unescape(escaped string) string {
-	unescaped, _ := url.PathUnescape(escaped) // one that is escaped is well-formed
-	return unescaped
-}
-
-// holds reports whether a text holds a telling part of another one, whatever the
-// case, and whatever stands between the letters and digits. What is too short to
-// tell something must stand there as a word.
-func holds(text, part string) bool {
-	telltale := string(lettersOf(part))
-	if len(telltale) < telling {
-		return part != "" && (slices.Contains(words(text), telltale) || len(part) > len(telltale) && strings.Contains(text, part))
-	}
-	letters := string(lettersOf(text))
-	for i := 0; i+telling <= len(telltale); i++ {
-		if strings.Contains(letters, telltale[i:i+telling]) {
-			return true
-		}
-	}
-	return false
-}
-
-// words returns the runs of letters and digits in a text, in lower case.
-func words(text string) []string {
-	return strings.FieldsFunc(strings.ToLower(text), func(r rune) bool { return len(lettersOf(string(r))) == 0 })
-}
-
-// lettersOf returns the letters and digits of ASCII in a text, in lower case,
-// and all that is no ASCII.
-func lettersOf(text string) []byte {
-	var letters []byte
-	for _, b := range []byte(strings.ToLower(text)) {
-		if 'a' <= b && b <= 'z' || '0' <= b && b <= '9' || b >= 0x80 {
-			letters = append(letters, b)
-		}
-	}
-	return letters
 }

@@ -35,7 +35,7 @@ func FuzzHide(f *testing.F) {
 		}
 		client := &Client{Key: secret, Hidden: []string{""}}
 		got := client.Hide(text)
-		if got == "what it says is not shown, since it repeats a credential" {
+		if got == notShown {
 			return
 		}
 		if utf8.RuneCountInString(got) > 300 || strings.ContainsFunc(got, unicode.IsControl) {
@@ -44,8 +44,7 @@ func FuzzHide(f *testing.F) {
 		isText := func(r rune) bool {
 			return '0' <= r && r <= '9' || 'A' <= r && r <= 'Z' || 'a' <= r && r <= 'z'
 		}
-		isShort := len(secret) < 8 && strings.IndexFunc(secret, func(r rune) bool { return !isText(r) }) < 0
-		if secret != "" && !isShort && strings.Contains(got, secret) {
+		if secret != "" && strings.Contains(got, secret) {
 			t.Errorf("%q is shown as %q, with %q", text, got, secret)
 		}
 		for i := 0; i+8 <= len(secret); i++ {

@@ -1,6 +1,7 @@
 package subscription_test
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"html"
@@ -298,8 +299,8 @@ func TestDescribes(t *testing.T) {
 	}
 }
 
-// notShownText stands for a text that repeats a credential.
-const notShownText = "what it says is not shown, since it repeats a credential"
+// notShownText replaces a text that may repeat a credential.
+const notShownText = "message not shown: it may contain a credential"
 
 // TestHide shows what becomes of a provider's text.
 func TestHide(t *testing.T) {
@@ -344,13 +345,22 @@ func TestHide(t *testing.T) {
 		{"escaped for HTML three times", html.EscapeString(html.EscapeString(html.EscapeString(password))), notShownText},
 		{"escaped for a query, in HTML, in JSON", inText(html.EscapeString(url.QueryEscape(token))), notShownText},
 		{"in JSON, escaped for a query", "a/" + url.QueryEscape(inText(password)), notShownText},
-		{"escapes of nothing", `\ud800 \uZZZZ %zz &; 100% \u`, `\ud800 \uZZZZ %zz &; 100% \u`},
+		{"in base64", "not " + base64.StdEncoding.EncodeToString([]byte(token)), notShownText},
+		{"in base64 without padding", "not " + base64.RawStdEncoding.EncodeToString([]byte(token)), notShownText},
+		{"in base64 for URLs", "not " + base64.URLEncoding.EncodeToString([]byte(token)), notShownText},
+		{"in base64 for URLs, without padding", "not " + base64.RawURLEncoding.EncodeToString([]byte(token)), notShownText},
+		{"in base64 in a URL", "a/" + url.PathEscape(base64.StdEncoding.EncodeToString([]byte(token))), notShownText},
+		{"basic auth", "not Basic " + base64.StdEncoding.EncodeToString([]byte(username+":"+password)), notShownText},
+		{"escaped, whatever that is", "%41", notShownText},
+		{"escaped for HTML, whatever that is", "&#x41;", notShownText},
+		{"escaped for JSON, whatever that is", `\u0041`, notShownText},
+		{"not escaped", `%zz & ; 100% &; /`, `%zz & ; 100% &; /`},
 		{"another's query", "GET https://else.example.com/in?token=abc&b=c failed", "GET https://else.example.com/in?… failed"},
 		{"another's query, relative", `GET "/in?token=abc" failed`, `GET "/in?…" failed`},
 		{"a question", "really? yes", "really? yes"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			client := &subscription.Client{Key: apiKey, Hidden: append([]string{""}, secrets[1:]...)}
+			client := &subscription.Client{Key: apiKey, Hidden: append([]string{"", username + ":" + password}, secrets[1:]...)}
 			got := client.Hide(test.text)
 			if got != test.want {
 				t.Errorf("got %q, want %q", got, test.want)
@@ -361,7 +371,7 @@ func TestHide(t *testing.T) {
 		})
 	}
 
-	// What is told besides.
+	// Credentials in addition to the client's.
 	client := &subscription.Client{Key: apiKey}
 	if got := client.Hide("a "+otherToken, token, otherToken); got != notShownText {
 		t.Errorf("of several: %q", got)
@@ -390,24 +400,25 @@ func units(s string) string {
 	return b.String()
 }
 
-// TestHideShort shows that a short credential is hidden where it stands by itself,
-// and how much of a long one may be seen.
+// TestHideShort shows that a short credential is hidden wherever it is, and how
+// much of a long one may be seen.
 func TestHideShort(t *testing.T) {
 	for _, test := range []struct{ secret, text, want string }{
 		{"abc", "abc", notShownText},
 		{"abc", "the token abc is wrong", notShownText},
 		{"abc", `token="abc"`, notShownText},
-		{"abc", "abcdef", "abcdef"},
+		{"abc", "an ABCDEF", notShownText},
+		{"abc", "a bc", "a bc"},
 		{"p4-w0/d", "not p4-w0/d, another", notShownText},
 		{"!?!", "not !?!, another", notShownText},
 
-		// Eight letters and digits tell something, seven do not.
+		// Eight letters and digits are a part, seven are not.
 		{"Zk4wq9x1vB", "not 4wq9x1vB", notShownText},
 		{"Zk4wq9x1vB", "not wq9x1vB", "not wq9x1vB"},
 		{"Zk&4wq<9x1", "not Zk&amp;4wq&lt;9x1", notShownText},
 		{"Zk&4wq/9x1", "not Zk%264wq%2f9x1, 100%", notShownText},
 		{"user:Zk4wq9x1vB", "Basic dXNlcjpaazR3cTl4MXZC", notShownText},
-		{"a", "it is not accepted", "it is not accepted"},
+		{"abc", "not YWJj", notShownText},
 		{"!?!", `not \u0021\u003f\u0021, another`, notShownText},
 		{"p4-w0/d", "not p4-w0%252Fd, another", notShownText},
 		{"Zk&4wq<9x1", `{\"error\":\"not Zk\\u00264wq\\u003c9x1\"}`, notShownText},

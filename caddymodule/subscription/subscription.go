@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -111,12 +112,15 @@ func place(s string) string {
 // normalized is an escaped byte in the form that RFC 3986 prefers, see its
 // section 6.2.2: what needs no escape has none, and other digits are upper-case.
 func normalized(escaped string) string {
-	b := unescape(escaped)
+	b, _ := url.PathUnescape(escaped) // cannot fail: it is one escaped byte
 	if strings.ContainsAny(b, "-._~") || strings.ContainsFunc(b, isLetterOrDigit) {
 		return b
 	}
 	return strings.ToUpper(escaped)
 }
+
+// escaped matches a byte that is escaped in a URL.
+var escaped = regexp.MustCompile(`%[0-9A-Fa-f]{2}`)
 
 func isLetterOrDigit(r rune) bool {
 	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
