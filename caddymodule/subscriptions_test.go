@@ -746,14 +746,14 @@ func TestSubscriptionsOneByOne(t *testing.T) {
 	s.chatbot.Add(chatbotWebhook("b1", "name", "by hand", "token", ofBefore))
 	s.ndoto.Add(ndotoWebhook(70, "name", "by hand", "url", gatewayURL+"/ndoto"))
 
-	s.run("get", "chatbot").wantFailures("chatbot: it is not there yet; `create` makes it")
-	s.run("update", "ndoto", "--yes").wantFailures("ndoto, account 1: it is not there yet; `create` makes it")
+	s.run("get", "chatbot").wantFailures("chatbot: this block has no subscription yet; create it with `create`")
+	s.run("update", "ndoto", "--yes").wantFailures("ndoto, account 1: this block has no subscription yet; create it with `create`")
 	s.run("create", "--yes").want(0, "chatbot: created 58ee2e085d033800059a0001\n", "ndoto, account 1: created 1\n", "the handshake is answered")
 	wantChanges(t, s.chatbot, http.MethodPost)
 	wantChanges(t, s.ndoto, http.MethodPost)
 	s.run("create", "--yes").wantFailures(
-		"chatbot: it is there already, as subscription 58ee2e085d033800059a0001; `update` changes it",
-		"ndoto, account 1: it is there already, as subscription 1; `update` changes it")
+		"chatbot: this block has subscription 58ee2e085d033800059a0001 already; change it with `update`",
+		"ndoto, account 1: this block has subscription 1 already; change it with `update`")
 	s.wantNoChanges()
 
 	s.run("list", "chatbot").want(0, "58ee2e085d033800059a0001  yes", "b1                        no ")
@@ -775,7 +775,7 @@ func TestSubscriptionsOneByOne(t *testing.T) {
 	wantChanges(t, s.chatbot)
 
 	// One of somebody else is taken over by its id, where there is none of ours.
-	s.run("update", "chatbot", "b1", "--yes").wantFailures("this block has subscription 58ee2e085d033800059a0001 already; delete that before it takes over another one")
+	s.run("update", "chatbot", "b1", "--yes").wantFailures("this block has subscription 58ee2e085d033800059a0001 already; delete it before taking over another one")
 	s.wantNoChanges()
 	s.run("delete", "chatbot", "--yes").want(0, "chatbot: deleted 58ee2e085d033800059a0001\n")
 	s.run("update", "chatbot", "b1", "--yes").want(0,
@@ -857,7 +857,7 @@ const webPage = "<!DOCTYPE html>\n<html><title>Log in</title></html>"
 // and a second apply that mends it.
 func TestSubscriptionsFailures(t *testing.T) {
 	const post, put, patch, remove = http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete
-	const unknown = "whether it was done is not known: run the command again, it looks first"
+	const unknown = "the outcome is unknown; run the command again, it checks first"
 	for _, c := range []struct {
 		name           string
 		there          bool // both are, and differ
@@ -872,39 +872,39 @@ func TestSubscriptionsFailures(t *testing.T) {
 		{
 			name:        "401 while planning",
 			ndoto:       apitest.Failure{Method: http.MethodGet, Status: 401},
-			sentences:   []string{"ndoto, account 1: cannot list subscriptions: NDOTO does not accept the API token (401); check `key`", nothingChanged},
+			sentences:   []string{"ndoto, account 1: cannot list subscriptions: NDOTO rejected the API token (401); check `key`", nothingChanged},
 			ndotoSecond: []string{post}, chatbotSecond: []string{post},
 		},
 		{
 			name:        "403 while planning",
 			ndoto:       apitest.Failure{Method: http.MethodGet, Status: 403, Body: webPage},
-			sentences:   []string{"ndoto, account 1: cannot list subscriptions: NDOTO does not let this API token do it (403); check `key` and `account`", nothingChanged},
+			sentences:   []string{"ndoto, account 1: cannot list subscriptions: NDOTO does not allow this with this API token (403); check `key` and `account`", nothingChanged},
 			ndotoSecond: []string{post}, chatbotSecond: []string{post},
 		},
 		{
 			name:        "429 while planning",
 			chatbot:     apitest.Failure{Method: http.MethodGet, Status: 429, Header: map[string]string{"Retry-After": "30"}},
-			sentences:   []string{"chatbot: cannot list subscriptions: CHATBOT asks for a pause (429); try again in 30 s", nothingChanged},
+			sentences:   []string{"chatbot: cannot list subscriptions: CHATBOT got too many requests (429); try again in 30 s", nothingChanged},
 			ndotoSecond: []string{post}, chatbotSecond: []string{post},
 		},
 		{
 			name:  "429 when all is known",
 			ndoto: apitest.Failure{Method: post, Status: 429, Header: map[string]string{"Retry-After": "Mon, 05 Jan 2026 10:00:00 GMT"}},
 			sentences: []string{
-				"ndoto, account 1: cannot create a subscription: NDOTO asks for a pause (429); try again after 2026-01-05 10:00:00 UTC",
+				"ndoto, account 1: cannot create a subscription: NDOTO got too many requests (429); try again after 2026-01-05 10:00:00 UTC",
 			},
 			ndotoSecond: []string{post}, chatbotFirst: []string{post},
 		},
 		{
 			name:        "a web page while planning",
 			ndoto:       apitest.Failure{Method: http.MethodGet, Status: 200, Body: webPage},
-			sentences:   []string{"ndoto, account 1: cannot list subscriptions: NDOTO answers with a web page instead of JSON; check `api`, which is not the address of the dashboard", nothingChanged},
+			sentences:   []string{"ndoto, account 1: cannot list subscriptions: NDOTO returned a web page instead of JSON; set `api` to the URL of the API, not of the dashboard", nothingChanged},
 			ndotoSecond: []string{post}, chatbotSecond: []string{post},
 		},
 		{
 			name:         "a web page after the effect",
 			chatbot:      apitest.Failure{Method: post, Status: 200, Body: webPage, AfterEffect: true},
-			sentences:    []string{"chatbot: cannot create a subscription: CHATBOT answers with a web page instead of JSON; check `api`, which is not the address of the dashboard; " + unknown},
+			sentences:    []string{"chatbot: cannot create a subscription: CHATBOT returned a web page instead of JSON; set `api` to the URL of the API, not of the dashboard; " + unknown},
 			ndotoFirst:   []string{post},
 			chatbotFirst: []string{post},
 		},
@@ -927,7 +927,7 @@ func TestSubscriptionsFailures(t *testing.T) {
 		{
 			name:         "500 after the effect of create",
 			ndoto:        apitest.Failure{Method: post, Status: 500, Body: `{"error":"our database\nis full"}`, AfterEffect: true},
-			sentences:    []string{"ndoto, account 1: cannot create a subscription: NDOTO has a fault of its own (500: our database is full); " + unknown},
+			sentences:    []string{"ndoto, account 1: cannot create a subscription: NDOTO failed (500: our database is full); " + unknown},
 			ndotoFirst:   []string{post},
 			chatbotFirst: []string{post},
 		},
@@ -935,7 +935,7 @@ func TestSubscriptionsFailures(t *testing.T) {
 			name:       "both break off after the effect of create",
 			ndoto:      apitest.Failure{Method: post, Break: true, AfterEffect: true},
 			chatbot:    apitest.Failure{Method: post, Break: true, AfterEffect: true},
-			sentences:  []string{"chatbot: cannot create a subscription: CHATBOT cannot be reached, or broke off (EOF); " + unknown, "ndoto, account 1: cannot create a subscription: NDOTO cannot be reached, or broke off (EOF); " + unknown},
+			sentences:  []string{"chatbot: cannot create a subscription: the connection to CHATBOT failed (EOF); " + unknown, "ndoto, account 1: cannot create a subscription: the connection to NDOTO failed (EOF); " + unknown},
 			ndotoFirst: []string{post}, chatbotFirst: []string{post},
 		},
 		{
@@ -944,8 +944,8 @@ func TestSubscriptionsFailures(t *testing.T) {
 			ndoto:   apitest.Failure{Method: patch, Status: 503, Body: webPage},
 			chatbot: apitest.Failure{Method: put, Status: 500, AfterEffect: true},
 			sentences: []string{
-				"chatbot: cannot update subscription a1: CHATBOT has a fault of its own (500); " + unknown,
-				"ndoto, account 1: cannot update subscription 7: NDOTO has a fault of its own (503); " + unknown,
+				"chatbot: cannot update subscription a1: CHATBOT failed (500); " + unknown,
+				"ndoto, account 1: cannot update subscription 7: NDOTO failed (503); " + unknown,
 			},
 			ndotoSecond: []string{patch}, chatbotFirst: []string{put},
 		},
@@ -953,13 +953,13 @@ func TestSubscriptionsFailures(t *testing.T) {
 			name:        "404 of update",
 			there:       true,
 			ndoto:       apitest.Failure{Method: patch, Status: 404, Body: webPage},
-			sentences:   []string{"ndoto, account 1: cannot update subscription 7: it is not there (404); run the command again, it looks first"},
+			sentences:   []string{"ndoto, account 1: cannot update subscription 7: it does not exist (404); run the command again, it checks first"},
 			ndotoSecond: []string{patch}, chatbotFirst: []string{put},
 		},
 		{
 			name:        "422 of create",
 			ndoto:       apitest.Failure{Method: post, Status: 422, Body: `{"errors":[{"message":"url is not public"},"and more"]}`},
-			sentences:   []string{"ndoto, account 1: cannot create a subscription: NDOTO does not accept it (422: url is not public, and more)"},
+			sentences:   []string{"ndoto, account 1: cannot create a subscription: NDOTO rejected it (422: url is not public, and more)"},
 			ndotoSecond: []string{post}, chatbotFirst: []string{post},
 		},
 		{
@@ -969,8 +969,8 @@ func TestSubscriptionsFailures(t *testing.T) {
 			ndoto:   apitest.Failure{Method: remove, Status: 500},
 			chatbot: apitest.Failure{Method: remove, Status: 500, AfterEffect: true},
 			sentences: []string{
-				"chatbot: cannot delete subscription a2: CHATBOT has a fault of its own (500); " + unknown,
-				"ndoto, account 1: cannot delete subscription 8: NDOTO has a fault of its own (500); " + unknown,
+				"chatbot: cannot delete subscription a2: CHATBOT failed (500); " + unknown,
+				"ndoto, account 1: cannot delete subscription 8: NDOTO failed (500); " + unknown,
 			},
 			ndotoFirst: []string{patch}, ndotoSecond: []string{remove},
 			chatbotFirst: []string{put, remove},
@@ -981,7 +981,7 @@ func TestSubscriptionsFailures(t *testing.T) {
 			chatbot: apitest.Failure{Method: http.MethodGet, Path: "/webhooks/a1", Status: 502, AfterEffect: true},
 			args:    []string{"chatbot"},
 			sentences: []string{
-				"chatbot: cannot read subscription a1: CHATBOT has a fault of its own (502); try again later",
+				"chatbot: cannot read subscription a1: CHATBOT failed (502); try again later",
 			},
 			ndotoSecond: []string{patch}, chatbotSecond: []string{put},
 		},
@@ -1051,7 +1051,7 @@ func TestSubscriptionsFailuresElsewhere(t *testing.T) {
 			name:      "a list that is none",
 			ndoto:     apitest.Failure{Method: http.MethodGet, Status: 200, Body: `{"webhooks":[]}`},
 			args:      []string{"list"},
-			sentences: []string{"answers with something else than a list; check `api`"},
+			sentences: []string{"returned something other than a list; check `api`"},
 		},
 		{
 			name:      "a subscription without an id",
@@ -1063,7 +1063,7 @@ func TestSubscriptionsFailuresElsewhere(t *testing.T) {
 			name:      "get",
 			chatbot:   apitest.Failure{Method: http.MethodGet, Path: "/webhooks/a1", Status: 404},
 			args:      []string{"get", "chatbot"},
-			sentences: []string{"chatbot: cannot read subscription a1: it is not there (404); run the command again, it looks first"},
+			sentences: []string{"chatbot: cannot read subscription a1: it does not exist (404); run the command again, it checks first"},
 		},
 		{
 			name:      "get by id",
@@ -1081,13 +1081,13 @@ func TestSubscriptionsFailuresElsewhere(t *testing.T) {
 			name:      "a redirect, which the API token must not follow",
 			ndoto:     apitest.Failure{Method: http.MethodGet, Status: 302, Header: map[string]string{"Location": s.chatbot.URL}},
 			args:      []string{"list", "ndoto"},
-			sentences: []string{"answers with a redirect (302), which is not followed; set `api` to where the API is"},
+			sentences: []string{"redirects (302), which is not followed; set `api` to the URL of the API"},
 		},
 		{
 			name:      "an answer that repeats the API token",
 			ndoto:     apitest.Failure{Method: http.MethodGet, Status: 400, Body: `{"message":"no such token: ` + s.ndoto.Key + `"}`},
 			args:      []string{"list", "ndoto"},
-			sentences: []string{"does not accept it (400"},
+			sentences: []string{"rejected it (400"},
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -1111,10 +1111,10 @@ func TestSubscriptionsFailuresElsewhere(t *testing.T) {
 
 // notKnown is noted where nobody can tell that the gateway refuses what is to be
 // registered.
-const notKnown = "  ! whether the gateway accepts what is to be registered is not known: the URL "
+const notKnown = "  ! could not check that the gateway accepts these credentials: `url` "
 
 // refused is said where the gateway does.
-const refused = "the URL does not accept what is to be registered (401); load this configuration into the gateway first, or check that `url` leads to this block"
+const refused = "`url` rejects the credentials of this block (401); load this configuration into the gateway first, or check that `url` leads to this block"
 
 // TestSubscriptionsChallengeFails shows what is said when ChatBot.com does not
 // get its challenge back: a note before, since it may reach what cannot be
@@ -1140,13 +1140,13 @@ func TestSubscriptionsChallengeFails(t *testing.T) {
 			"answers a request without an event with 404; check that `url` leads to this block", "the url does not answer the challenge",
 		},
 		{
-			"another is there", notGateway.URL + "/words", "answers the challenge with something else; check that `url` leads to this block",
+			"another is there", notGateway.URL + "/words", "does not return the challenge; check that `url` leads to this block",
 			"answers a request without an event with 404; check that `url` leads to this block", "the url does not answer the challenge",
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := newSubscriptions(t, c.site, bothSides)
-			failure := "chatbot: cannot create a subscription: " + s.chatbot.URL + " does not accept it (400: " + c.why + "); it tries the URL first, which " + c.chatbot
+			failure := "chatbot: cannot create a subscription: " + s.chatbot.URL + " rejected it (400: " + c.why + "); the provider calls `url` first, which " + c.chatbot
 			for i := range 2 { // there is something to do for Ndoto, and nothing
 				r := s.run("apply", "--yes").wantFailures(failure)
 				if r.failures[0] != failure {
@@ -1186,8 +1186,8 @@ func notesIn(stdout string) []string {
 func TestSubscriptionsFailuresOnTheirOwn(t *testing.T) {
 	s := newSubscriptions(t, "http://"+freeAddress(t), bothSides)
 	s.ndoto.Fail(apitest.Failure{Method: http.MethodPost, Status: 400, Body: `{"message":"no"}`, Times: 2})
-	chatbot := "cannot create a subscription: " + s.chatbot.URL + " does not accept it (400: the url does not answer); it tries the URL first, which cannot be reached from here ("
-	ndoto := "cannot create a subscription: " + s.ndoto.URL + " does not accept it (400: no)"
+	chatbot := "cannot create a subscription: " + s.chatbot.URL + " rejected it (400: the url does not answer); the provider calls `url` first, which cannot be reached from here ("
+	ndoto := "cannot create a subscription: " + s.ndoto.URL + " rejected it (400: no)"
 	for _, flag := range []string{"", "--json"} {
 		r := s.run(append([]string{"apply", "--yes"}, strings.Fields(flag)...)...).wantFailures("chatbot: "+chatbot, "ndoto, account 1: "+ndoto)
 		for i, failure := range r.failures {
@@ -1352,7 +1352,7 @@ func TestSubscriptionsElsewhere(t *testing.T) {
 		{"ndoto", "/nothing", "answers a request without an event with 404" + check},
 		{"ndoto", "/moved", "answers a request without an event with 302" + check},
 		{"ndoto", "/wotnot", "answers a request without an event with 200" + check},
-		{"chatbot", "/text", "answers the challenge with something else" + check},
+		{"chatbot", "/text", "does not return the challenge" + check},
 		{"chatbot", "/nothing", "answers the challenge with 404" + check},
 		{"chatbot", "/ndoto", "answers the challenge with 405" + check},
 	} {
@@ -1521,7 +1521,7 @@ func TestSubscriptionsOfOneURL(t *testing.T) {
 	}
 	// What nobody of this configuration has made is still noted.
 	s.ndoto.Add(ndotoWebhook(9, "url", "https://other.example.com/ndoto"))
-	s.run("plan", "--url", gatewayURL+"/2").want(0, "! 9 has this name too, and another URL, https://other.example.com/ndoto: ", "`delete ndoto 9` removes it")
+	s.run("plan", "--url", gatewayURL+"/2").want(0, "! 9 has this name, but sends to https://other.example.com/ndoto; ", "remove it with `delete ndoto 9`")
 
 	s.run("plan", "--url", gatewayURL+"/3").wantFailures("has no block `webhooks` with a `subscribe` whose `url` is " + gatewayURL + "/3; there is ")
 	r := s.run("plan", "ndoto", "--url", gatewayURL+"/3?token=x").wantFailures("has no block `webhooks ndoto` with a `subscribe` whose `url` is " + gatewayURL + "/3?token=…; there is ")
@@ -1718,11 +1718,11 @@ func TestSubscriptionsNotesCanBeFollowed(t *testing.T) {
 	s := newSubscriptions(t, gatewayURL, bothSides)
 	start(t, bothSides)
 	s.ndoto.Add(ndotoWebhook(70, "name", "by hand"))
-	s.run("plan", "ndoto").want(2, "`update ndoto 70` takes it over")
+	s.run("plan", "ndoto").want(2, "take it over with `update ndoto 70`")
 	s.run("update", "ndoto", "70", "--yes").want(0)
 	s.run("plan", "ndoto").want(0, "= 70 is as it should be")
 	s.ndoto.Add(ndotoWebhook(71, "name", "by hand"))
-	s.run("plan", "ndoto").want(0, "`delete ndoto 71` removes it")
+	s.run("plan", "ndoto").want(0, "remove it with `delete ndoto 71`")
 	s.run("delete", "ndoto", "71", "--yes").want(0)
 	onlyWebhook(t, s.ndoto)
 }

@@ -1,82 +1,84 @@
-// Package subscription manages the provider's side of a webhook: what a
-// provider's API calls a webhook, and is here a subscription, so that it sends
-// to the gateway what a block takes, with the proof that the block checks.
+// Package subscription manages webhooks at providers through their APIs, so that
+// a provider sends to the gateway what a block takes, with the credentials that
+// the block checks. What an API calls a webhook is a subscription here.
 //
-// An API describes the provider's API as data. A Target is what one block wants
-// there; its Plan is the way from what the provider has to that.
+// An API describes the provider's API as data, and a Client calls it for one
+// account. A Target is the subscription that one block wants; its Plan lists the
+// changes from what the provider has, and Do makes them.
 package subscription
 
 import (
 	"errors"
 	"fmt"
-	"net/url"
 	"regexp"
 	"slices"
 	"strings"
 )
 
-// Words of API.Update.
+// Values of API.Update.
 const (
-	// Patch is PATCH with the members that change.
-	Patch = "patch"
-
-	// Put is PUT with all members.
-	Put = "put"
+	Patch = "patch" // PATCH with the members that change
+	Put   = "put"   // PUT with all members
 )
 
-// ListIsAnswer is the API.List of a provider whose answer is the array itself.
+// ListIsAnswer is the value of API.List for an answer that is the array itself.
 const ListIsAnswer = "."
 
-// accountVariable stands for the account in API.Path.
+// accountVariable is the placeholder for the account in API.Path.
 const accountVariable = "$account"
 
-// API describes how a provider lets its subscriptions be managed: JSON over
-// HTTP, with GET and POST on a path for all of them, and for one the id behind
-// it.
+// API describes a provider's API for its webhooks: JSON over HTTP, with GET and
+// POST on one path for all, and GET, PATCH or PUT, and DELETE on that path with an
+// id for one.
 type API struct {
-	// API is the URL before the path, unless a `subscribe` block says another.
+	// API is the URL of the API, without the path and without a query. The `api` of
+	// a `subscribe` block overrides it. Required.
 	API string `json:"api"`
 
-	// Path is the path of all subscriptions. `$account` in it stands for the
-	// account.
+	// Path is the path of all subscriptions. It begins with a slash, and `$account`
+	// in it is replaced by the account. Required.
 	Path string `json:"path"`
 
-	// Key says where the API token stands.
+	// Key is where requests carry the API token. Required.
 	Key Key `json:"key"`
 
-	// List is the member, at the top, that holds the array of subscriptions in the
-	// answer to a GET; `.` when the answer is that array. It has all of them: an
-	// answer with pages is not for this.
+	// List is the name of the top-level member that holds the array of subscriptions
+	// in the answer to a GET, or `.` if the answer is the array. The array must hold
+	// all of them: paging is not supported. Required.
 	List string `json:"list"`
 
-	// Get says that the list leaves out members, which a GET of one shows.
+	// Get reports that the list leaves out members which a GET of one subscription
+	// returns. Default: false.
 	Get bool `json:"get,omitempty"`
 
-	// Update is how one is changed: `patch` or `put`.
+	// Update is the method that changes a subscription: `patch` with the members
+	// that change, or `put` with all. Required.
 	Update string `json:"update"`
 
-	// Fields says what the provider calls `id`, `name`, `url`, `events`, `inbox`,
-	// `token`, `header`, `basic_auth`, `active` and `error`: members at the top of a
-	// subscription. It has what is here; the first three are required. `header` is an
-	// array of objects with `name` and `value`, `basic_auth` an object with
-	// `username` and `password`, `error` a text, or an object with `message`.
+	// Fields maps `id`, `name`, `url`, `events`, `inbox`, `token`, `header`,
+	// `basic_auth`, `active` and `error` to the provider's names of the top-level
+	// members of a subscription. The first three are required; the provider does not
+	// have the others that are left out. `header` is an array of objects with `name`
+	// and `value`, `basic_auth` an object with `username` and `password`, `error` a
+	// text or an object with `message`.
 	Fields map[string]string `json:"fields"`
 }
 
-// Key is where an API token stands: exactly one of its fields is set.
+// Key is where requests carry the API token. Exactly one of its fields is set.
 type Key struct {
-	// Bearer is the Authorization header, with `Bearer` before the token.
+	// Bearer sends it in the Authorization header, after `Bearer`.
 	Bearer bool `json:"bearer,omitempty"`
 
-	// Header is the name of another header.
+	// Header is the name of the header that holds nothing but the token.
 	Header string `json:"header,omitempty"`
 }
 
-// headerName is a token of RFC 9110, section 5.6.2. Unlike the headers that
-// prove a delivery, this one may hold an underscore: Caddy does not receive it.
+// headerName matches a token of RFC 9110, section 5.6.2. Unlike the headers that
+// a gateway checks, this one may hold an underscore: Caddy does not receive it.
 var headerName = regexp.MustCompile("^[-!#$%&'*+.^_`|~0-9A-Za-z]+$")
 
-// Validate checks the description.
+// Validate checks that the description is complete, and that all its values are
+// valid.
 func (a *API) Validate() error {
 	if err := CheckAPI(a.API); err != nil {
 		return fmt.Errorf("api: %w", err)
@@ -125,7 +127,7 @@ func (a *API) validateFields() error {
 	return nil
 }
 
-// CheckField checks the name of a field.
+// CheckField checks that a word is a key of API.Fields.
 func CheckField(word string) error {
 	names := make([]string, len(fields))
 	for i, f := range fields {
@@ -138,56 +140,8 @@ func CheckField(word string) error {
 	return fmt.Errorf("unknown field %q: use %s or %s", word, strings.Join(names[:last], ", "), names[last])
 }
 
-// Has reports whether the provider knows a field.
+// Has reports whether the provider's subscriptions have a field.
 func (a *API) Has(word string) bool { return a.Fields[word] != "" }
 
-// HasAccounts reports whether the subscriptions of each account are apart.
+// HasAccounts reports whether the path contains an account.
 func (a *API) HasAccounts() bool { return strings.Contains(a.Path, accountVariable) }
-
-// CheckURL checks that a URL is one that can be called.
-func CheckURL(s string) error {
-	u, err := url.Parse(s)
-	// The error would repeat what may hold a credential.
-	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" {
-		return errors.New("it is not a URL: one begins with https:// or http://, and names a host")
-	}
-	if u.User != nil {
-		return errors.New("it holds a user name before an @; remove that")
-	}
-	if err := checkSpelling(u); err != nil {
-		return err
-	}
-	if u.Fragment != "" || strings.HasSuffix(s, "#") {
-		return errors.New("it has a fragment, behind a #, which is never sent; remove it")
-	}
-	if _, err := url.ParseQuery(u.RawQuery); err != nil {
-		return errors.New("its query is not one: escape what stands in it")
-	}
-	return nil
-}
-
-// checkSpelling refuses what a provider may spell otherwise: its URL would be
-// another one then.
-func checkSpelling(u *url.URL) error {
-	isOther := func(r rune) bool { return r > '~' }
-	switch host := u.Hostname(); {
-	case strings.ContainsFunc(host, isOther):
-		return errors.New("its host is not spelled in ASCII; write the form that begins with xn--")
-	case strings.HasSuffix(host, "."):
-		return errors.New("its host ends with a dot; remove that")
-	}
-	for _, segment := range strings.Split(u.Path, "/") {
-		if segment == "." || segment == ".." {
-			return errors.New("its path has a segment of dots; write the path that it leads to")
-		}
-	}
-	return nil
-}
-
-// CheckAPI checks the URL of an API.
-func CheckAPI(s string) error {
-	if strings.Contains(s, "?") {
-		return errors.New("it has a query, behind a ?; it is only where the API is, such as https://api.example.com")
-	}
-	return CheckURL(s)
-}

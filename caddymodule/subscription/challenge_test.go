@@ -14,8 +14,8 @@ import (
 
 // What is said of a URL that was tried.
 const (
-	refusal = "does not accept what is to be registered (401); load this configuration into the gateway first, or check that `url` leads to this block"
-	unknown = "whether the gateway accepts what is to be registered is not known: the URL "
+	refusal = "rejects the credentials of this block (401); load this configuration into the gateway first, or check that `url` leads to this block"
+	unknown = "could not check that the gateway accepts these credentials: `url` "
 	advice  = "; check that `url` leads to this block"
 	reach   = "cannot be reached from here ("
 	mend    = "); start the gateway, or check `url`"
@@ -49,7 +49,7 @@ func broken(code int) http.HandlerFunc {
 // answers otherwise: only one that refuses the token is an error.
 func TestChallenge(t *testing.T) {
 	ctx := context.Background()
-	const other = "answers the challenge with something else" + advice
+	const other = "does not return the challenge" + advice
 	for _, test := range []struct {
 		name   string
 		answer http.HandlerFunc
@@ -86,7 +86,7 @@ func TestChallenge(t *testing.T) {
 			}
 			note, err := s.Try(ctx)
 			if test.want == refusal {
-				checkError(t, err, "the URL "+refusal)
+				checkError(t, err, "`url` "+refusal)
 				err, note = nil, unknown+refusal // checked
 			}
 			if note != unknown+test.want || err != nil {
@@ -102,7 +102,7 @@ func TestChallenge(t *testing.T) {
 			if strings.HasSuffix(test.name, "connection") {
 				refused = "(400: the url does not answer)"
 			}
-			checkError(t, err, "cannot create a subscription: "+s.API.URL+" does not accept it "+refused+"; it tries the URL first, which "+test.want)
+			checkError(t, err, "cannot create a subscription: "+s.API.URL+" rejected it "+refused+"; the provider calls `url` first, which "+test.want)
 			checkSafe(t, err.Error())
 			if left := s.Webhooks(); len(left) > 0 {
 				t.Errorf("there is %v", left)
@@ -149,15 +149,15 @@ func TestTry(t *testing.T) {
 		only   string // of which API, "" of both
 	}{
 		{name: "accepted", change: func(*side) {}},
-		{name: "another token", change: expects(func(h *hook) { h.token = otherToken }), err: "the URL " + refusal},
-		{name: "another value of a header", only: "chatbot", change: expects(func(h *hook) { h.headers[0].Value = otherValue }), err: "the URL " + refusal},
-		{name: "another header", change: expects(func(h *hook) { h.headers = []subscription.Header{{Name: "X-Else", Value: headerValue}} }), err: "the URL " + refusal},
-		{name: "a header less", only: "chatbot", change: func(s *side) { s.Want.Headers = nil }, err: "the URL " + refusal},
-		{name: "another password", change: expects(func(h *hook) { h.basicAuth = subscription.BasicAuth{Username: username, Password: otherValue} }), err: "the URL " + refusal},
-		{name: "another user", change: expects(func(h *hook) { h.basicAuth = subscription.BasicAuth{Username: otherValue, Password: password} }), err: "the URL " + refusal},
-		{name: "no basic auth", only: "chatbot", change: func(s *side) { s.Want.BasicAuth = subscription.BasicAuth{} }, err: "the URL " + refusal},
-		{name: "a token that is not presented", only: "chatbot", change: func(s *side) { s.Present = func(*http.Request) {} }, err: "the URL " + refusal},
-		{name: "a token in another parameter", only: "chatbot", change: func(s *side) { s.Present = inQuery("key", &s.Want) }, err: "the URL " + refusal},
+		{name: "another token", change: expects(func(h *hook) { h.token = otherToken }), err: "`url` " + refusal},
+		{name: "another value of a header", only: "chatbot", change: expects(func(h *hook) { h.headers[0].Value = otherValue }), err: "`url` " + refusal},
+		{name: "another header", change: expects(func(h *hook) { h.headers = []subscription.Header{{Name: "X-Else", Value: headerValue}} }), err: "`url` " + refusal},
+		{name: "a header less", only: "chatbot", change: func(s *side) { s.Want.Headers = nil }, err: "`url` " + refusal},
+		{name: "another password", change: expects(func(h *hook) { h.basicAuth = subscription.BasicAuth{Username: username, Password: otherValue} }), err: "`url` " + refusal},
+		{name: "another user", change: expects(func(h *hook) { h.basicAuth = subscription.BasicAuth{Username: otherValue, Password: password} }), err: "`url` " + refusal},
+		{name: "no basic auth", only: "chatbot", change: func(s *side) { s.Want.BasicAuth = subscription.BasicAuth{} }, err: "`url` " + refusal},
+		{name: "a token that is not presented", only: "chatbot", change: func(s *side) { s.Present = func(*http.Request) {} }, err: "`url` " + refusal},
+		{name: "a token in another parameter", only: "chatbot", change: func(s *side) { s.Present = inQuery("key", &s.Want) }, err: "`url` " + refusal},
 		{name: "two headers of one name", only: "chatbot", change: func(s *side) {
 			both := []subscription.Header{{Name: "X-Proof", Value: headerValue}, {Name: "x-proof", Value: otherValue}}
 			s.Want.Headers = both
@@ -175,7 +175,7 @@ func TestTry(t *testing.T) {
 		{name: "401 by a page", change: toPost(func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(401)
 			_, _ = w.Write([]byte("<html>no</html>"))
-		}), err: "the URL " + refusal},
+		}), err: "`url` " + refusal},
 		{name: "400 with a broken body", change: toPost(broken(400))}, // its status says it
 		{name: "200", change: toPost(status(200)), note: answers(200)},
 		{name: "204", change: toPost(status(204)), note: answers(204)},
@@ -198,7 +198,7 @@ func TestTry(t *testing.T) {
 		{name: "an empty one is refused", change: func(s *side) {
 			s.TakesEmpty = true
 			s.hook.set(func(h *hook) { h.takesEmpty, h.token = true, otherToken })
-		}, err: "the URL " + refusal},
+		}, err: "`url` " + refusal},
 		{name: "no URL", change: func(s *side) { s.Want.URL = "http://[::1/in?token=" + tokenInURL }, note: unknown + "cannot be called"},
 		{name: "a header that cannot be sent", change: func(s *side) {
 			s.Want.Headers = []subscription.Header{{Name: "X-Proof", Value: headerValue + "\n"}}
@@ -317,7 +317,7 @@ func TestTryPresents(t *testing.T) {
 	}
 	s.Want.Token = otherToken
 	_, err := s.Try(context.Background())
-	checkError(t, err, "the URL "+refusal)
+	checkError(t, err, "`url` "+refusal)
 	if n := len(s.hook.called()); n != 2 {
 		t.Errorf("%d calls", n)
 	}
@@ -333,7 +333,7 @@ func TestTryPresents(t *testing.T) {
 	}
 	s.hook.expect(otherToken)
 	_, err = s.Try(context.Background())
-	checkError(t, err, "the URL "+refusal)
+	checkError(t, err, "`url` "+refusal)
 }
 
 // TestTryTimeout shows that a URL which does not answer is no failure.
@@ -406,7 +406,7 @@ func TestChallengeFromElsewhere(t *testing.T) {
 		t.Fatal(err)
 	}
 	err = s.Do(context.Background(), plan.Changes[0])
-	const middle = " does not accept it (400: the url does not answer); it tries the URL first, which " + reach + "dial tcp "
+	const middle = " rejected it (400: the url does not answer); the provider calls `url` first, which " + reach + "dial tcp "
 	if got := textOfError(err); !strings.HasPrefix(got, "cannot create a subscription: "+s.API.URL+middle) || !strings.HasSuffix(got, mend) {
 		t.Errorf("got %v", err)
 	}
@@ -419,9 +419,9 @@ func TestChallengeOfRotation(t *testing.T) {
 	s.mustApply(t)
 	s.Want.Token = otherToken
 	_, err := s.Try(context.Background())
-	checkError(t, err, "the URL "+refusal)
+	checkError(t, err, "`url` "+refusal)
 	_, err = s.apply()
-	checkError(t, err, "cannot update subscription 58ee2e085d033800059a0001: "+s.API.URL+" does not accept it (400: the url does not answer the challenge); it tries the URL first, which "+refusal)
+	checkError(t, err, "cannot update subscription 58ee2e085d033800059a0001: "+s.API.URL+" rejected it (400: the url does not answer the challenge); the provider calls `url` first, which "+refusal)
 	if got := s.only(t)["token"]; got != token {
 		t.Errorf("the token is %v", got)
 	}
@@ -443,7 +443,7 @@ func TestNoChallengeOfOthers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	checkError(t, s.Do(ctx, plan.Changes[0]), "cannot create a subscription: "+s.API.URL+" does not accept it (422: a header is too short or too long)")
+	checkError(t, s.Do(ctx, plan.Changes[0]), "cannot create a subscription: "+s.API.URL+" rejected it (422: a header is too short or too long)")
 
 	s = newNdoto(t)
 	s.Want.Events = nil
@@ -451,5 +451,5 @@ func TestNoChallengeOfOthers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	checkError(t, s.Do(ctx, plan.Changes[0]), "cannot create a subscription: "+s.API.URL+" does not accept it (422: url and subscriptions are required)")
+	checkError(t, s.Do(ctx, plan.Changes[0]), "cannot create a subscription: "+s.API.URL+" rejected it (422: url and subscriptions are required)")
 }

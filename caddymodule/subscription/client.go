@@ -14,39 +14,38 @@ import (
 	"time"
 )
 
-// DefaultTimeout is how long each call of an API may take when nothing else is
-// said.
+// DefaultTimeout is how long each call of an API may take by default.
 const DefaultTimeout = 30 * time.Second
 
-// maxAnswer is the longest answer that is read, in bytes.
+// maxAnswer is the maximum length of an answer, in bytes.
 const maxAnswer = 1 << 20
 
-// Client calls the API of one account at one provider. Each method makes one
-// call. Its errors are a sentence each, which says what to do and holds no
-// credential.
+// Client calls the API of one account at one provider. List, Get, Create, Update
+// and Delete make one call each. Their errors are one line with a remedy, and
+// hold no credential.
 type Client struct {
-	// API describes it.
+	// API describes the API. Required.
 	API *API
 
-	// URL is where it is.
+	// URL is the URL of the API, without the path. Required.
 	URL string
 
-	// Account is the account, for an API that has them.
+	// Account is the account, if API.HasAccounts.
 	Account string
 
 	// Key is the API token.
 	Key string
 
-	// Hidden are credentials that must not be shown when the provider repeats
-	// them, in addition to Key.
+	// Hidden lists credentials, in addition to Key, that must not be shown when the
+	// provider repeats them.
 	Hidden []string
 
 	// HTTP makes the calls; see NewHTTPClient. Required.
 	HTTP *http.Client
 }
 
-// NewHTTPClient returns what calls an API. It follows no redirect: the API token
-// would go to wherever that leads.
+// NewHTTPClient returns a client for an API, of which each call takes at most
+// timeout. It does not follow redirects: they would get the API token.
 func NewHTTPClient(timeout time.Duration) *http.Client {
 	return &http.Client{
 		Timeout:       timeout,
@@ -55,7 +54,7 @@ func NewHTTPClient(timeout time.Duration) *http.Client {
 }
 
 // List returns all subscriptions of the account. For an API with Get, they lack
-// what only that shows.
+// the fields that only Get returns.
 func (c *Client) List(ctx context.Context) ([]Subscription, error) {
 	answer, err := c.call(ctx, request{"list subscriptions", http.MethodGet, "", nil})
 	if err != nil {
@@ -63,7 +62,7 @@ func (c *Client) List(ctx context.Context) ([]Subscription, error) {
 	}
 	list, err := c.API.readList(answer)
 	if err != nil {
-		return nil, fmt.Errorf("cannot list subscriptions: %s answers with %w; check `api`", c.URL, err)
+		return nil, fmt.Errorf("cannot list subscriptions: %s returned %w; check `api`", c.URL, err)
 	}
 	return list, nil
 }
@@ -74,13 +73,13 @@ func (a *API) readList(answer []byte) ([]Subscription, error) {
 	if a.List != ListIsAnswer {
 		var members map[string]json.RawMessage
 		if err := json.Unmarshal(answer, &members); err != nil {
-			return nil, fmt.Errorf("something else than an object with %s", a.List)
+			return nil, fmt.Errorf("something other than an object with %s", a.List)
 		}
 		array = members[a.List]
 	}
 	var items []json.RawMessage
 	if err := json.Unmarshal(array, &items); err != nil || items == nil {
-		return nil, errors.New("something else than a list")
+		return nil, errors.New("something other than a list")
 	}
 	list := make([]Subscription, 0, len(items))
 	ids := make(map[string]bool, len(items))
@@ -89,7 +88,7 @@ func (a *API) readList(answer []byte) ([]Subscription, error) {
 		if err != nil {
 			return nil, err
 		}
-		if !ids[s.ID] { // one that is moved meanwhile can be there twice
+		if !ids[s.ID] { // a provider may list one twice that has just moved
 			list = append(list, s)
 		}
 		ids[s.ID] = true
@@ -98,22 +97,22 @@ func (a *API) readList(answer []byte) ([]Subscription, error) {
 	return list, nil
 }
 
-// fillReported takes a field that only some of a list have as empty in the others:
-// the provider reports it where there is one.
+// fillReported marks a field that some of a list have as reported, and empty, in
+// those that lack it: the provider leaves it out where it has no value.
 func fillReported(list []Subscription) {
 	for _, f := range fields {
 		if f.differences == nil || !slices.ContainsFunc(list, func(s Subscription) bool { return s.reported[f.word] }) {
 			continue
 		}
 		for _, s := range list {
-			if _, isThere := s.reported[f.word]; !isThere {
+			if _, ok := s.reported[f.word]; !ok {
 				s.reported[f.word] = true
 			}
 		}
 	}
 }
 
-// Get returns one subscription, with all that the API reports.
+// Get returns the subscription with an id, with all fields.
 func (c *Client) Get(ctx context.Context, id string) (Subscription, error) {
 	does := "read subscription " + id
 	answer, err := c.call(ctx, request{does, http.MethodGet, id, nil})
@@ -125,19 +124,19 @@ func (c *Client) Get(ctx context.Context, id string) (Subscription, error) {
 		err = errors.New("another subscription")
 	}
 	if err != nil {
-		return s, fmt.Errorf("cannot %s: %s answers with %w; check `api`", does, c.URL, err)
+		return s, fmt.Errorf("cannot %s: %s returned %w; check `api`", does, c.URL, err)
 	}
 	return s, nil
 }
 
-// Create makes a subscription.
+// Create creates a subscription.
 func (c *Client) Create(ctx context.Context, s *Subscription) error {
 	_, err := c.call(ctx, request{"create a subscription", http.MethodPost, "", c.API.writeAll(s)})
 	return err
 }
 
-// Update changes a subscription: with PATCH the fields of words, with PUT all of
-// them.
+// Update changes the subscription with an id. With Patch it sends the fields in
+// words, with Put all.
 func (c *Client) Update(ctx context.Context, id string, s *Subscription, words []string) error {
 	method, body := http.MethodPatch, c.API.write(s, words)
 	if c.API.Update == Put {
@@ -147,29 +146,29 @@ func (c *Client) Update(ctx context.Context, id string, s *Subscription, words [
 	return err
 }
 
-// Delete removes a subscription. One that is not there is removed.
+// Delete removes the subscription with an id. It is not an error if there is
+// none.
 func (c *Client) Delete(ctx context.Context, id string) error {
 	_, err := c.call(ctx, request{"delete subscription " + id, http.MethodDelete, id, nil})
-	if errors.Is(err, errNotThere) {
+	if errors.Is(err, errNotFound) {
 		return nil
 	}
 	return err
 }
 
-// request is one call, and what it is to do, in words.
+// request is one call.
 type request struct {
-	does   string
+	does   string // for errors: cannot <does>
 	method string
-	id     string // "" for all
-	body   any    // nil for none
+	id     string // "": of the path for all
+	body   any    // nil: none
 }
 
-// isWrite reports whether the call may have changed something when nothing is
-// known of its outcome.
+// isWrite reports whether a call with an unknown outcome may have changed
+// something.
 func (r request) isWrite() bool { return r.method != http.MethodGet }
 
-// call makes a call and returns the answer, which is JSON, or empty where a
-// change needs none.
+// call makes a call and returns the answer: JSON, or nothing for a change.
 func (c *Client) call(ctx context.Context, r request) ([]byte, error) {
 	answer, err := c.exchange(ctx, r)
 	if err != nil {
@@ -191,15 +190,15 @@ func (c *Client) exchange(ctx context.Context, r request) ([]byte, error) {
 	content, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
 	switch {
 	case response.StatusCode < 200 || response.StatusCode > 299:
-		return nil, c.refused(r, response, content)
+		return nil, c.rejected(r, response, content)
 	case err != nil:
 		return nil, c.broken(r, err)
 	case len(content) > maxAnswer:
-		return nil, c.notAsked(r, fmt.Sprintf("more than %d MiB", maxAnswer>>20))
+		return nil, c.invalid(r, fmt.Sprintf("more than %d MiB", maxAnswer>>20))
 	case len(bytes.TrimSpace(content)) == 0 && r.isWrite():
 		return nil, nil
 	case !json.Valid(content):
-		return nil, c.notAsked(r, kind(content))
+		return nil, c.invalid(r, kind(content))
 	}
 	return content, nil
 }
@@ -216,7 +215,7 @@ func (c *Client) request(ctx context.Context, r request) (*http.Request, error) 
 	}
 	call, err := http.NewRequestWithContext(ctx, r.method, c.base()+c.path(r.id), body)
 	if err != nil {
-		return nil, errors.New("the URL of the API cannot be called; check `api` and `account`")
+		return nil, errors.New("the URL of the API is invalid; check `api` and `account`")
 	}
 	call.Header.Set("Accept", "application/json")
 	call.Header.Set("User-Agent", "caddy-webhooks")
@@ -226,15 +225,15 @@ func (c *Client) request(ctx context.Context, r request) (*http.Request, error) 
 	if c.API.Key.Bearer {
 		call.Header.Set("Authorization", "Bearer "+c.Key)
 	} else {
-		call.Header[c.API.Key.Header] = []string{c.Key} // as the provider writes it
+		call.Header[c.API.Key.Header] = []string{c.Key} // keep the provider's spelling
 	}
 	return call, nil
 }
 
-// base is the URL before the path.
+// base returns the URL without the path.
 func (c *Client) base() string { return strings.TrimSuffix(c.URL, "/") }
 
-// path returns the path of one subscription, or of all.
+// path returns the path of the subscription with an id, or of all for "".
 func (c *Client) path(id string) string {
 	path := strings.ReplaceAll(c.API.Path, accountVariable, url.PathEscape(c.Account))
 	if id != "" {

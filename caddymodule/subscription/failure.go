@@ -11,32 +11,34 @@ import (
 	"strings"
 )
 
-// errNotThere says that a subscription is not there.
-var errNotThere = errors.New("it is not there (404); run the command again, it looks first")
+// errNotFound is the error for an id that the provider does not know.
+var errNotFound = errors.New("it does not exist (404); run the command again, it checks first")
 
-// refusedError says that the provider does not accept what it was sent.
-type refusedError struct{ sentence string }
+// rejectedError is the error for a request that the provider rejects for its
+// content.
+type rejectedError struct{ sentence string }
 
-func (e *refusedError) Error() string { return e.sentence }
+func (e *rejectedError) Error() string { return e.sentence }
 
-// again is what to do when nothing is known of the outcome of a call.
+// again returns what to do when the outcome of a call is unknown.
 func (r request) again() string {
 	if r.isWrite() {
-		return "whether it was done is not known: run the command again, it looks first"
+		return "the outcome is unknown; run the command again, it checks first"
 	}
 	return "check `api`, or try again"
 }
 
-// broken says why there is no answer.
+// broken returns the error for a call without an answer.
 func (c *Client) broken(r request, err error) error {
 	var netErr net.Error
 	if errors.As(err, &netErr) && netErr.Timeout() {
 		return fmt.Errorf("%s did not answer within %s; %s", c.URL, c.HTTP.Timeout, r.again())
 	}
-	return fmt.Errorf("%s cannot be reached, or broke off (%s); %s", c.URL, c.Hide(cause(err)), r.again())
+	return fmt.Errorf("the connection to %s failed (%s); %s", c.URL, c.Hide(cause(err)), r.again())
 }
 
-// cause is an error of net/http without the URL, which may hold a credential.
+// cause returns an error of net/http without the URL, which may hold a
+// credential.
 func cause(err error) string {
 	var urlErr *url.Error
 	if errors.As(err, &urlErr) {
@@ -45,7 +47,7 @@ func cause(err error) string {
 	return err.Error()
 }
 
-// kind says what stands where JSON was expected.
+// kind describes an answer that is not JSON.
 func kind(content []byte) string {
 	if isPage(content) {
 		return "a web page instead of JSON"
@@ -55,42 +57,42 @@ func kind(content []byte) string {
 
 func isPage(content []byte) bool { return bytes.HasPrefix(bytes.TrimSpace(content), []byte("<")) }
 
-// notAsked says that an answer is not one of an API.
-func (c *Client) notAsked(r request, what string) error {
-	advice := "check `api`, which is not the address of the dashboard"
+// invalid returns the error for an answer that an API would not give.
+func (c *Client) invalid(r request, what string) error {
+	advice := "set `api` to the URL of the API, not of the dashboard"
 	if r.isWrite() {
 		advice += "; " + r.again()
 	}
-	return fmt.Errorf("%s answers with %s; %s", c.URL, what, advice)
+	return fmt.Errorf("%s returned %s; %s", c.URL, what, advice)
 }
 
-// refused says what an answer that is no 2xx means.
-func (c *Client) refused(r request, response *http.Response, content []byte) error {
+// rejected returns the error for an answer that is not 2xx.
+func (c *Client) rejected(r request, response *http.Response, content []byte) error {
 	status := response.StatusCode
 	switch {
 	case status == http.StatusUnauthorized:
-		return fmt.Errorf("%s does not accept the API token (401); check `key`", c.URL)
+		return fmt.Errorf("%s rejected the API token (401); check `key`", c.URL)
 	case status == http.StatusForbidden:
-		return fmt.Errorf("%s does not let this API token do it (403); check `key`%s", c.URL, c.orAccount())
+		return fmt.Errorf("%s does not allow this with this API token (403); check `key`%s", c.URL, c.orAccount())
 	case status == http.StatusNotFound && r.id != "":
-		return errNotThere
+		return errNotFound
 	case status == http.StatusNotFound:
-		return fmt.Errorf("%s has nothing at %s (404); check `api`%s", c.URL, c.path(""), c.orAccount())
+		return fmt.Errorf("%s has no %s (404); check `api`%s", c.URL, c.path(""), c.orAccount())
 	case status == http.StatusTooManyRequests:
-		return fmt.Errorf("%s asks for a pause (429); try again %s", c.URL, retryWhen(response.Header.Get("Retry-After")))
+		return fmt.Errorf("%s got too many requests (429); try again %s", c.URL, retryWhen(response.Header.Get("Retry-After")))
 	case status >= 500:
 		advice := "try again later"
 		if r.isWrite() {
 			advice = r.again()
 		}
-		return fmt.Errorf("%s has a fault of its own (%d%s); %s", c.URL, status, c.reason(content), advice)
+		return fmt.Errorf("%s failed (%d%s); %s", c.URL, status, c.reason(content), advice)
 	case status >= 300 && status <= 399:
-		return fmt.Errorf("%s answers with a redirect (%d), which is not followed; set `api` to where the API is", c.URL, status)
+		return fmt.Errorf("%s redirects (%d), which is not followed; set `api` to the URL of the API", c.URL, status)
 	}
-	return &refusedError{fmt.Sprintf("%s does not accept it (%d%s)", c.URL, status, c.reason(content))}
+	return &rejectedError{fmt.Sprintf("%s rejected it (%d%s)", c.URL, status, c.reason(content))}
 }
 
-// orAccount names the account among what to check.
+// orAccount adds the account to what to check, if the API has accounts.
 func (c *Client) orAccount() string {
 	if c.API.HasAccounts() {
 		return " and `account`"
@@ -98,7 +100,7 @@ func (c *Client) orAccount() string {
 	return ""
 }
 
-// retryWhen says when a Retry-After header lets one try again; see RFC 9110,
+// retryWhen returns when to try again by a Retry-After header; see RFC 9110,
 // section 10.2.3.
 func retryWhen(header string) string {
 	header = strings.TrimSpace(header)
@@ -111,8 +113,8 @@ func retryWhen(header string) string {
 	return "later"
 }
 
-// reason returns what the provider says about a refusal, with a colon before it;
-// "" for nothing.
+// reason returns the provider's message in an answer that is not 2xx, after a
+// colon; "" if there is none.
 func (c *Client) reason(content []byte) string {
 	var answer any
 	text := string(content)
@@ -127,10 +129,10 @@ func (c *Client) reason(content []byte) string {
 	return ": " + text
 }
 
-// reasonMembers are where APIs say what is wrong.
+// reasonMembers are the members in which APIs return messages.
 var reasonMembers = []string{"message", "error", "errors", "detail", "details", "description", "status"}
 
-// reasons collects the texts in an answer that say what is wrong.
+// reasons collects the messages in an answer.
 func reasons(answer any) []string {
 	switch value := answer.(type) {
 	case string:

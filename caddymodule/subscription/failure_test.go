@@ -58,8 +58,8 @@ type asked struct {
 
 // Sentences of several calls.
 const (
-	gone     = "it is not there (404); run the command again, it looks first"
-	notShown = "the provider says that it was done, but does not show it; look with `plan`"
+	gone     = "it does not exist (404); run the command again, it checks first"
+	notShown = "the provider reported success, but its list does not have the change; see `plan`"
 )
 
 // silent is for an answer to a change that says nothing: it is taken for done
@@ -74,59 +74,59 @@ func silent(of map[string]string) map[string]string {
 func failures(elsewhere string) []asked {
 	reason := func(text string) string { return `{"message":"` + text + `"}` }
 	return []asked{
-		{"401", apitest.Failure{Status: 401, Body: reason("the token is wrong")}, "{api} does not accept the API token (401); check `key`", nil},
-		{"403", apitest.Failure{Status: 403}, "{api} does not let this API token do it (403); check `key`{account}", nil},
+		{"401", apitest.Failure{Status: 401, Body: reason("the token is wrong")}, "{api} rejected the API token (401); check `key`", nil},
+		{"403", apitest.Failure{Status: 403}, "{api} does not allow this with this API token (403); check `key`{account}", nil},
 		{
-			"404", apitest.Failure{Status: 404, Body: "<html>Not found</html>"}, "{api} has nothing at {path} (404); check `api`{account}",
+			"404", apitest.Failure{Status: 404, Body: "<html>Not found</html>"}, "{api} has no {path} (404); check `api`{account}",
 			map[string]string{"get": gone, "update": gone, "delete": notShown},
 		},
-		{"422", apitest.Failure{Status: 422, Body: reason("url is taken")}, "{api} does not accept it (422: url is taken)", nil},
-		{"422 without a reason", apitest.Failure{Status: 422}, "{api} does not accept it (422)", nil},
-		{"422 with several", apitest.Failure{Status: 422, Body: `{"errors":{"message":"not\nthat"},"error":["url","is\ttaken"],"code":7}`}, "{api} does not accept it (422: url, is taken, not that)", nil},
-		{"422 with a credential", apitest.Failure{Status: 422, Body: reason("not " + strings.Join(secrets, ", not "))}, "{api} does not accept it (422: " + notShownText + ")", nil},
-		{"422 with an escaped credential", apitest.Failure{Status: 422, Body: reason(url.QueryEscape(token) + " or " + url.PathEscape(password))}, "{api} does not accept it (422: " + notShownText + ")", nil},
-		{"422 with a part of a credential", apitest.Failure{Status: 422, Body: reason("not " + apiKey[:12] + "..., not that")}, "{api} does not accept it (422: " + notShownText + ")", nil},
-		{"422 with the end of a credential", apitest.Failure{Status: 422, Body: reason("not ..." + headerValue[len(headerValue)-12:])}, "{api} does not accept it (422: " + notShownText + ")", nil},
-		{"422 with a URL", apitest.Failure{Status: 422, Body: reason("GET https://hooks.example.com/in?token=" + token[:7] + "&tenant=a answers 500")}, "{api} does not accept it (422: GET https://hooks.example.com/in?… answers 500)", nil},
-		{"422 with a credential in a query", apitest.Failure{Status: 422, Body: reason("GET https://hooks.example.com/in?token=" + tokenInURL + " answers 500")}, "{api} does not accept it (422: GET https://hooks.example.com/in?… answers 500)", nil},
-		{"422 with a credential in a path", apitest.Failure{Status: 422, Body: reason("GET https://hooks.example.com/" + tokenInURL + "?a=b answers 500")}, "{api} does not accept it (422: " + notShownText + ")", nil},
-		{"422 with a text", apitest.Failure{Status: 422, Body: "url is\r\ntaken\n"}, "{api} does not accept it (422: url is taken)", nil},
-		{"422 with a credential in a text", apitest.Failure{Status: 422, Body: "not " + apiKey}, "{api} does not accept it (422: " + notShownText + ")", nil},
-		{"422 with a page", apitest.Failure{Status: 422, Body: " <html><h1>url is taken</h1></html>"}, "{api} does not accept it (422)", nil},
-		{"422 with a type", apitest.Failure{Status: 422, Body: `{"status":{"code":422,"type":"error"}}`}, "{api} does not accept it (422: error)", nil},
-		{"429 with seconds", apitest.Failure{Status: 429, Header: map[string]string{"Retry-After": "30"}}, "{api} asks for a pause (429); try again in 30 s", nil},
-		{"429 with a date", apitest.Failure{Status: 429, Header: map[string]string{"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}}, "{api} asks for a pause (429); try again after 2026-10-21 07:28:00 UTC", nil},
-		{"429 with neither", apitest.Failure{Status: 429, Body: reason("slowly")}, "{api} asks for a pause (429); try again later", nil},
-		{"429 with garbage", apitest.Failure{Status: 429, Header: map[string]string{"Retry-After": "soon, " + apiKey}}, "{api} asks for a pause (429); try again later", nil},
-		{"500", apitest.Failure{Status: 500, Body: reason("the database is away")}, "{api} has a fault of its own (500: the database is away); {later}", nil},
-		{"503 with a page", apitest.Failure{Status: 503, Body: "<html><h1>" + apiKey + "</h1></html>"}, "{api} has a fault of its own (503); {later}", nil},
+		{"422", apitest.Failure{Status: 422, Body: reason("url is taken")}, "{api} rejected it (422: url is taken)", nil},
+		{"422 without a reason", apitest.Failure{Status: 422}, "{api} rejected it (422)", nil},
+		{"422 with several", apitest.Failure{Status: 422, Body: `{"errors":{"message":"not\nthat"},"error":["url","is\ttaken"],"code":7}`}, "{api} rejected it (422: url, is taken, not that)", nil},
+		{"422 with a credential", apitest.Failure{Status: 422, Body: reason("not " + strings.Join(secrets, ", not "))}, "{api} rejected it (422: " + notShownText + ")", nil},
+		{"422 with an escaped credential", apitest.Failure{Status: 422, Body: reason(url.QueryEscape(token) + " or " + url.PathEscape(password))}, "{api} rejected it (422: " + notShownText + ")", nil},
+		{"422 with a part of a credential", apitest.Failure{Status: 422, Body: reason("not " + apiKey[:12] + "..., not that")}, "{api} rejected it (422: " + notShownText + ")", nil},
+		{"422 with the end of a credential", apitest.Failure{Status: 422, Body: reason("not ..." + headerValue[len(headerValue)-12:])}, "{api} rejected it (422: " + notShownText + ")", nil},
+		{"422 with a URL", apitest.Failure{Status: 422, Body: reason("GET https://hooks.example.com/in?token=" + token[:7] + "&tenant=a answers 500")}, "{api} rejected it (422: GET https://hooks.example.com/in?… answers 500)", nil},
+		{"422 with a credential in a query", apitest.Failure{Status: 422, Body: reason("GET https://hooks.example.com/in?token=" + tokenInURL + " answers 500")}, "{api} rejected it (422: GET https://hooks.example.com/in?… answers 500)", nil},
+		{"422 with a credential in a path", apitest.Failure{Status: 422, Body: reason("GET https://hooks.example.com/" + tokenInURL + "?a=b answers 500")}, "{api} rejected it (422: " + notShownText + ")", nil},
+		{"422 with a text", apitest.Failure{Status: 422, Body: "url is\r\ntaken\n"}, "{api} rejected it (422: url is taken)", nil},
+		{"422 with a credential in a text", apitest.Failure{Status: 422, Body: "not " + apiKey}, "{api} rejected it (422: " + notShownText + ")", nil},
+		{"422 with a page", apitest.Failure{Status: 422, Body: " <html><h1>url is taken</h1></html>"}, "{api} rejected it (422)", nil},
+		{"422 with a type", apitest.Failure{Status: 422, Body: `{"status":{"code":422,"type":"error"}}`}, "{api} rejected it (422: error)", nil},
+		{"429 with seconds", apitest.Failure{Status: 429, Header: map[string]string{"Retry-After": "30"}}, "{api} got too many requests (429); try again in 30 s", nil},
+		{"429 with a date", apitest.Failure{Status: 429, Header: map[string]string{"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}}, "{api} got too many requests (429); try again after 2026-10-21 07:28:00 UTC", nil},
+		{"429 with neither", apitest.Failure{Status: 429, Body: reason("slowly")}, "{api} got too many requests (429); try again later", nil},
+		{"429 with garbage", apitest.Failure{Status: 429, Header: map[string]string{"Retry-After": "soon, " + apiKey}}, "{api} got too many requests (429); try again later", nil},
+		{"500", apitest.Failure{Status: 500, Body: reason("the database is away")}, "{api} failed (500: the database is away); {later}", nil},
+		{"503 with a page", apitest.Failure{Status: 503, Body: "<html><h1>" + apiKey + "</h1></html>"}, "{api} failed (503); {later}", nil},
 		{"a time-out", apitest.Failure{}, "{api} did not answer within {timeout}; {again}", nil},
-		{"a broken connection", apitest.Failure{Break: true}, "{api} cannot be reached, or broke off (EOF); {again}", nil},
-		{"a broken answer", apitest.Failure{Status: 200, Header: map[string]string{"Content-Length": "9"}, Body: "[]"}, "{api} cannot be reached, or broke off (unexpected EOF); {again}", nil},
-		{"a page", apitest.Failure{Status: 200, Body: "\n<!DOCTYPE html><title>Sign in</title>"}, "{api} answers with a web page instead of JSON; check `api`, which is not the address of the dashboard{; again}", nil},
-		{"a text", apitest.Failure{Status: 200, Body: "OK " + apiKey}, "{api} answers with something that is not JSON; check `api`, which is not the address of the dashboard{; again}", nil},
+		{"a broken connection", apitest.Failure{Break: true}, "the connection to {api} failed (EOF); {again}", nil},
+		{"a broken answer", apitest.Failure{Status: 200, Header: map[string]string{"Content-Length": "9"}, Body: "[]"}, "the connection to {api} failed (unexpected EOF); {again}", nil},
+		{"a page", apitest.Failure{Status: 200, Body: "\n<!DOCTYPE html><title>Sign in</title>"}, "{api} returned a web page instead of JSON; set `api` to the URL of the API, not of the dashboard{; again}", nil},
+		{"a text", apitest.Failure{Status: 200, Body: "OK " + apiKey}, "{api} returned something that is not JSON; set `api` to the URL of the API, not of the dashboard{; again}", nil},
 		{
-			"nothing", apitest.Failure{Status: 200, Body: "\n"}, "{api} answers with something that is not JSON; check `api`, which is not the address of the dashboard",
+			"nothing", apitest.Failure{Status: 200, Body: "\n"}, "{api} returned something that is not JSON; set `api` to the URL of the API, not of the dashboard",
 			silent(map[string]string{}),
 		},
 		{
-			"204", apitest.Failure{Status: 204}, "{api} answers with something that is not JSON; check `api`, which is not the address of the dashboard",
+			"204", apitest.Failure{Status: 204}, "{api} returned something that is not JSON; set `api` to the URL of the API, not of the dashboard",
 			silent(map[string]string{}),
 		},
 		{
-			"an object of another shape", apitest.Failure{Status: 200, Body: `{"result":[{"key":7}]}`}, "{api} answers with something else than a list; check `api`",
-			silent(map[string]string{"get": "{api} answers with a subscription without an id; check `api`"}),
+			"an object of another shape", apitest.Failure{Status: 200, Body: `{"result":[{"key":7}]}`}, "{api} returned something other than a list; check `api`",
+			silent(map[string]string{"get": "{api} returned a subscription without an id; check `api`"}),
 		},
 		{
-			"a list of another shape", apitest.Failure{Status: 200, Body: `["` + apiKey + `"]`}, "{api} answers with a subscription that is not an object; check `api`",
+			"a list of another shape", apitest.Failure{Status: 200, Body: `["` + apiKey + `"]`}, "{api} returned a subscription that is not an object; check `api`",
 			silent(map[string]string{
-				"ndoto list": "{api} answers with something else than an object with payload; check `api`",
-				"get":        "{api} answers with a subscription that is not an object; check `api`",
+				"ndoto list": "{api} returned something other than an object with payload; check `api`",
+				"get":        "{api} returned a subscription that is not an object; check `api`",
 			}),
 		},
-		{"a redirect of a GET", apitest.Failure{Status: 302, Header: map[string]string{"Location": elsewhere}}, "{api} answers with a redirect (302), which is not followed; set `api` to where the API is", nil},
-		{"a redirect of any method", apitest.Failure{Status: 307, Header: map[string]string{"Location": elsewhere}}, "{api} answers with a redirect (307), which is not followed; set `api` to where the API is", nil},
-		{"a long answer", apitest.Failure{Status: 200, Body: "[" + strings.Repeat(" ", longest-1) + "]"}, "{api} answers with more than 1 MiB; check `api`, which is not the address of the dashboard{; again}", nil},
+		{"a redirect of a GET", apitest.Failure{Status: 302, Header: map[string]string{"Location": elsewhere}}, "{api} redirects (302), which is not followed; set `api` to the URL of the API", nil},
+		{"a redirect of any method", apitest.Failure{Status: 307, Header: map[string]string{"Location": elsewhere}}, "{api} redirects (307), which is not followed; set `api` to the URL of the API", nil},
+		{"a long answer", apitest.Failure{Status: 200, Body: "[" + strings.Repeat(" ", longest-1) + "]"}, "{api} returned more than 1 MiB; set `api` to the URL of the API, not of the dashboard{; again}", nil},
 	}
 }
 
@@ -266,7 +266,7 @@ func (s *side) expectation(test asked, call apiCall) string {
 	}
 	again, later, also := "check `api`, or try again", "try again later", ""
 	if call.changes() {
-		again = "whether it was done is not known: run the command again, it looks first"
+		again = "the outcome is unknown; run the command again, it checks first"
 		later, also = again, "; "+again
 	}
 	account := ""
@@ -299,7 +299,7 @@ func TestFailureOfDelete(t *testing.T) {
 				}
 				return err
 			}
-			checkError(t, remove(), "cannot delete subscription 7: "+s.API.URL+" has a fault of its own (503); whether it was done is not known: run the command again, it looks first")
+			checkError(t, remove(), "cannot delete subscription 7: "+s.API.URL+" failed (503); the outcome is unknown; run the command again, it checks first")
 			if err := remove(); err != nil {
 				t.Errorf("%s: again: %v", name, err)
 			}
@@ -322,7 +322,7 @@ func TestFailureOfUpdate(t *testing.T) {
 			method := map[string]string{subscription.Patch: http.MethodPatch, subscription.Put: http.MethodPut}[s.Client.API.Update]
 			s.Fail(apitest.Failure{Method: method, Path: s.path("one"), Status: 503})
 			_, err := s.apply()
-			checkError(t, err, "cannot update subscription one: "+s.API.URL+" has a fault of its own (503); whether it was done is not known: run the command again, it looks first")
+			checkError(t, err, "cannot update subscription one: "+s.API.URL+" failed (503); the outcome is unknown; run the command again, it checks first")
 			if after := inJSON(t, s.Webhooks()); after != before {
 				t.Errorf("there is %s, and was %s", after, before)
 			}
@@ -416,7 +416,7 @@ func TestFailureOfCheck(t *testing.T) {
 				t.Fatal(err)
 			}
 			s.Fail(apitest.Failure{Method: http.MethodGet, Path: s.path(""), Status: 500})
-			checkError(t, s.carryOut(plan), "done, but it is not known what came of it: cannot list subscriptions: "+s.API.URL+" has a fault of its own (500); try again later")
+			checkError(t, s.carryOut(plan), "all changes were made, but reading the result failed: cannot list subscriptions: "+s.API.URL+" failed (500); try again later")
 			if plan := s.mustApply(t); len(plan.Changes) > 0 {
 				t.Errorf("it does it again: %s", inJSON(t, plan))
 			}
@@ -456,7 +456,7 @@ func TestNotReached(t *testing.T) {
 	if err == nil {
 		t.Fatal("no error")
 	}
-	begin, end := "cannot list subscriptions: "+at+" cannot be reached, or broke off (dial tcp ", "; check `api`, or try again"
+	begin, end := "cannot list subscriptions: the connection to "+at+" failed (dial tcp ", "; check `api`, or try again"
 	if got := err.Error(); !strings.HasPrefix(got, begin) || !strings.HasSuffix(got, end) || strings.ContainsFunc(got, unicode.IsControl) {
 		t.Errorf("got %q, want %s … %s", got, begin, end)
 	}
@@ -464,7 +464,7 @@ func TestNotReached(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	err = client.Delete(ctx, "7")
-	checkError(t, err, "cannot delete subscription 7: "+at+" cannot be reached, or broke off (context canceled); whether it was done is not known: run the command again, it looks first")
+	checkError(t, err, "cannot delete subscription 7: the connection to "+at+" failed (context canceled); the outcome is unknown; run the command again, it checks first")
 }
 
 // TestOddURL pins what is said of an API whose URL cannot be called; JSON can say
@@ -472,7 +472,7 @@ func TestNotReached(t *testing.T) {
 func TestOddURL(t *testing.T) {
 	client := &subscription.Client{API: description(t, "chatbot"), URL: "http://[::1/" + apiKey, Key: apiKey, HTTP: subscription.NewHTTPClient(timeout)}
 	_, err := client.List(context.Background())
-	checkError(t, err, "cannot list subscriptions: the URL of the API cannot be called; check `api` and `account`")
+	checkError(t, err, "cannot list subscriptions: the URL of the API is invalid; check `api` and `account`")
 }
 
 // TestLongestAnswer shows that an answer of just that length is read.
@@ -489,7 +489,7 @@ func TestFailureOfLook(t *testing.T) {
 	ctx := context.Background()
 	s := newNdoto(t)
 	s.Client.Key = otherToken
-	want := "cannot list subscriptions: " + s.API.URL + " does not accept the API token (401); check `key`"
+	want := "cannot list subscriptions: " + s.API.URL + " rejected the API token (401); check `key`"
 	_, err := s.Create(ctx)
 	checkError(t, err, want)
 	_, err = s.Update(ctx, "7")

@@ -7,7 +7,7 @@ import (
 	"slices"
 )
 
-// What an API may know of a subscription: the keys of API.Fields.
+// Keys of API.Fields.
 const (
 	FieldID        = "id"
 	FieldName      = "name"
@@ -21,12 +21,12 @@ const (
 	FieldError     = "error"
 )
 
-// required are the fields without which nobody can say what is what.
+// required are the fields that every API must have: they identify a subscription.
 var required = []string{FieldID, FieldName, FieldURL}
 
-// field is one thing that an API may know of a subscription: how it is read from
-// the provider's answer, how it is sent, and how it is compared. What the
-// provider alone sets is neither sent nor compared.
+// field describes a field that an API may have: how it is read from an answer,
+// written to a request, and compared. One that only the provider sets is neither
+// written nor compared.
 type field struct {
 	word        string
 	read        func(s *Subscription, member json.RawMessage) error
@@ -34,7 +34,7 @@ type field struct {
 	differences func(have, want *Subscription) []Difference
 }
 
-// fields are all of them, in the order in which they are shown.
+// fields lists all fields, in the order in which they are shown.
 var fields = []field{
 	{
 		word: FieldID,
@@ -83,7 +83,7 @@ var fields = []field{
 	{
 		word:  FieldHeader,
 		read:  func(s *Subscription, member json.RawMessage) error { return json.Unmarshal(member, &s.Headers) },
-		write: func(s *Subscription) any { return append([]Header{}, s.Headers...) }, // [] for none
+		write: func(s *Subscription) any { return append([]Header{}, s.Headers...) }, // [] if there are none
 		differences: func(have, want *Subscription) []Difference {
 			return headerDifferences(have.Headers, want.Headers)
 		},
@@ -91,7 +91,7 @@ var fields = []field{
 	{
 		word:  FieldBasicAuth,
 		read:  func(s *Subscription, member json.RawMessage) error { return json.Unmarshal(member, &s.BasicAuth) },
-		write: func(s *Subscription) any { return s.BasicAuth }, // {} for none
+		write: func(s *Subscription) any { return s.BasicAuth }, // {} if there is none
 		differences: func(have, want *Subscription) []Difference {
 			var none BasicAuth
 			return hiddenDifferences(FieldBasicAuth, have.BasicAuth == want.BasicAuth, have.BasicAuth != none, want.BasicAuth != none)
@@ -107,7 +107,7 @@ var fields = []field{
 	},
 }
 
-// writeInbox returns the number, null for none.
+// writeInbox returns the number, or null if there is none.
 func writeInbox(s *Subscription) any {
 	if s.Inbox == "" {
 		return nil
@@ -115,11 +115,11 @@ func writeInbox(s *Subscription) any {
 	return json.Number(s.Inbox)
 }
 
-// idPattern is what an id can be, which becomes a part of a path.
+// idPattern matches valid ids. An id becomes a segment of a path.
 var idPattern = regexp.MustCompile(`^[0-9A-Za-z_-][0-9A-Za-z_.:~-]{0,199}$`)
 
-// read reads a subscription from the provider's answer. A field that is not as
-// it should be is one that the provider does not report, unless it is required.
+// read reads a subscription from an answer. A malformed field counts as not
+// reported; it is an error if the field is required.
 func (a *API) read(answer json.RawMessage) (Subscription, error) {
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(answer, &members); err != nil || members == nil {
@@ -133,7 +133,7 @@ func (a *API) read(answer json.RawMessage) (Subscription, error) {
 		}
 		err := f.read(&s, member)
 		if err != nil && slices.Contains(required, f.word) {
-			return s, errors.New("a subscription whose " + f.word + " is something else")
+			return s, errors.New("a subscription with a malformed " + f.word)
 		}
 		s.reported[f.word] = err == nil
 	}
@@ -143,7 +143,7 @@ func (a *API) read(answer json.RawMessage) (Subscription, error) {
 	return s, nil
 }
 
-// write returns the members of some fields; null for what there is not.
+// write returns the members of the fields in words; null for one without a value.
 func (a *API) write(s *Subscription, words []string) map[string]any {
 	members := make(map[string]any)
 	for _, f := range fields {
@@ -154,8 +154,9 @@ func (a *API) write(s *Subscription, words []string) map[string]any {
 	return members
 }
 
-// writeAll returns the members of all fields. It leaves out what there is not:
-// in what is whole that means the same as null, which not every API takes.
+// writeAll returns the members of all fields that have a value. In a whole
+// subscription, a missing member means the same as null, which not every API
+// accepts.
 func (a *API) writeAll(s *Subscription) map[string]any {
 	members := make(map[string]any)
 	for _, f := range fields {
@@ -179,7 +180,8 @@ func readText(member json.RawMessage, to *string) error {
 	return json.Unmarshal(member, to)
 }
 
-// readActive reads whether something is sent; null does not say.
+// readActive reads whether events are sent. Null is an error: it does not report
+// it.
 func readActive(s *Subscription, member json.RawMessage) error {
 	var active *bool
 	if err := json.Unmarshal(member, &active); err != nil || active == nil {
@@ -189,7 +191,7 @@ func readActive(s *Subscription, member json.RawMessage) error {
 	return nil
 }
 
-// readError reads an error: a text, or an object with its date and message.
+// readError reads an error: a text, or an object with date and message.
 func readError(s *Subscription, member json.RawMessage) error {
 	if json.Unmarshal(member, &s.Error) == nil {
 		return nil

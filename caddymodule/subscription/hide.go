@@ -11,8 +11,19 @@ import (
 // notShown replaces a text that may repeat a credential.
 const notShown = "message not shown: it may contain a credential"
 
-// Hide returns a provider's text as it may be shown: on one line, cut to
-// maxShown, and without the queries of URLs, which may hold a token. A text that
+// maxShown is how much of a provider's text is shown, in characters.
+const maxShown = 300
+
+// short cuts a text to maxShown.
+func short(s string) string {
+	if runes := []rune(s); len(runes) > maxShown {
+		return string(runes[:maxShown-1]) + "…"
+	}
+	return s
+}
+
+// Hide returns a provider's text as it may be shown: on one line, at most
+// 300 characters, and without the queries of URLs, which may hold a token. A text that
 // repeats a credential or a part of one, or that is escaped, so that this cannot
 // be seen, is replaced. more are credentials in addition to the client's.
 func (c *Client) Hide(text string, more ...string) string {

@@ -2,16 +2,14 @@ package subscription
 
 import (
 	"fmt"
-	"net"
-	"net/url"
 	"slices"
 )
 
-// maxNotes is how many notes there are about a provider's subscriptions: more
-// than that nobody reads, and a provider may list thousands.
+// maxNotes is the maximum number of notes in a plan: a provider may have
+// thousands of subscriptions.
 const maxNotes = 20
 
-// notes says what no change mends.
+// notes returns warnings about what no change affects.
 func (t *Target) notes(f found) []string {
 	notes := t.plainNotes()
 	for i := range f.ours {
@@ -23,45 +21,36 @@ func (t *Target) notes(f found) []string {
 		}
 	}
 	if n := len(notes) - maxNotes; n > 0 {
-		notes = append(notes[:maxNotes], fmt.Sprintf("and %d more of this kind; see `list`", n))
+		notes = append(notes[:maxNotes], fmt.Sprintf("and %d more notes; see `list`", n))
 	}
 	return notes
 }
 
-// plainNotes says what others can read on the way.
+// plainNotes warns of URLs that are called without TLS.
 func (t *Target) plainNotes() []string {
 	var notes []string
 	if isPlain(t.Client.URL) {
-		notes = append(notes, "`api` is plain HTTP: others can read the API token on the way; use https")
+		notes = append(notes, "`api` is plain HTTP, which exposes the API token to the network; use https")
 	}
 	if isPlain(t.Want.URL) {
-		notes = append(notes, "`url` is plain HTTP: others can read on the way what is sent there, and what proves it; use https")
+		notes = append(notes, "`url` is plain HTTP, which exposes events and credentials to the network; use https")
 	}
 	return notes
-}
-
-// isPlain reports whether a URL is called without TLS, over a network.
-func isPlain(s string) bool {
-	u, err := url.Parse(s)
-	if err != nil || u.Scheme != "http" {
-		return false
-	}
-	ip := net.ParseIP(u.Hostname())
-	return u.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback())
 }
 
 func (t *Target) notesOnOurs(s *Subscription) []string {
 	var notes []string
 	if s.isInactive() {
-		notes = append(notes, s.ID+" is not active: nothing is sent until it is enabled at the provider")
+		notes = append(notes, s.ID+" is inactive: enable it at the provider to get events")
 	}
 	if s.Error != "" {
-		notes = append(notes, fmt.Sprintf("%s: the last error that the provider has noted: %s", s.ID, t.ErrorOf(s)))
+		notes = append(notes, fmt.Sprintf("%s: the last error at the provider: %s", s.ID, t.ErrorOf(s)))
 	}
 	return notes
 }
 
-// noteOnOther says what looks as if it were ours and is not, "" for the rest.
+// noteOnOther returns a warning about a subscription that has the URL or the name
+// of the block's, but is not the block's; "" for any other.
 func (t *Target) noteOnOther(s *Subscription, hasOurs bool) string {
 	if slices.ContainsFunc(t.Others, func(want Subscription) bool { return s.IsSame(&want) }) {
 		return "" // another block's
@@ -69,16 +58,17 @@ func (t *Target) noteOnOther(s *Subscription, hasOurs bool) string {
 	isHere := IsSamePlace(s.URL, t.Want.URL)
 	switch {
 	case isHere && !hasOurs:
-		return fmt.Sprintf("%s sends here too, and has another name, %q: it is left alone; `update %s %s` takes it over", s.ID, short(s.Name), t.Provider, s.ID)
+		return fmt.Sprintf("%s, named %q, sends to this URL too; take it over with `update %s %s`", s.ID, short(s.Name), t.Provider, s.ID)
 	case isHere:
-		return fmt.Sprintf("%s sends here too, and has another name, %q: it is left alone; `delete %s %s` removes it", s.ID, short(s.Name), t.Provider, s.ID)
+		return fmt.Sprintf("%s, named %q, sends to this URL too; remove it with `delete %s %s`", s.ID, short(s.Name), t.Provider, s.ID)
 	case s.Name == t.Want.Name && !t.OthersUnknown:
-		return fmt.Sprintf("%s has this name too, and another URL, %s: it is left alone, as it may be another gateway's; if not, `delete %s %s` removes it", s.ID, ShownURL(s.URL), t.Provider, s.ID)
+		return fmt.Sprintf("%s has this name, but sends to %s; if that is not another gateway, remove it with `delete %s %s`", s.ID, ShownURL(s.URL), t.Provider, s.ID)
 	}
 	return ""
 }
 
-// unreported lists the fields that the provider does not report.
+// unreported lists the fields of s that the block sets and the API does not
+// return.
 func (t *Target) unreported(s *Subscription) []string {
 	var words []string
 	for _, f := range fields {
@@ -89,5 +79,6 @@ func (t *Target) unreported(s *Subscription) []string {
 	return words
 }
 
-// ErrorOf returns the last error that the provider has noted, as it may be shown.
+// ErrorOf returns the last error that the provider has recorded, as it may be
+// shown.
 func (t *Target) ErrorOf(s *Subscription) string { return t.Client.Hide(s.Error, s.Credentials()...) }

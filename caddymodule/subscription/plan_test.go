@@ -327,7 +327,7 @@ func TestSurplus(t *testing.T) {
 		})
 	}
 
-	const inactive = " is not active: nothing is sent until it is enabled at the provider"
+	const inactive = " is inactive: enable it at the provider to get events"
 	asleep := func(members map[string]any) map[string]any {
 		members = maps.Clone(members)
 		members["active"] = false
@@ -374,15 +374,15 @@ func TestForeign(t *testing.T) {
 					auth := url.UserPassword("user", password)
 					return s.Want.Name, "https://" + auth.String() + "@else.example.com/in?token=" + otherToken
 				},
-				[]string{foreignID + " has this name too, and another URL, https://…@else.example.com/in?token=…&…: it is left alone, as it may be another gateway's; if not, `delete " + api + " " + foreignID + "` removes it"},
+				[]string{foreignID + " has this name, but sends to https://…@else.example.com/in?token=…&…; if that is not another gateway, remove it with `delete " + api + " " + foreignID + "`"},
 			},
 			{
 				"our URL", func(s *side) (string, string) { return "Zap\x1b[2J", s.Want.URL },
-				[]string{foreignID + " sends here too, and has another name, \"Zap\\x1b[2J\": it is left alone; `update " + api + " " + foreignID + "` takes it over"},
+				[]string{foreignID + ", named \"Zap\\x1b[2J\", sends to this URL too; take it over with `update " + api + " " + foreignID + "`"},
 			},
 			{
 				"our name in other letters", func(s *side) (string, string) { return "Caddy-Webhooks", s.Want.URL },
-				[]string{foreignID + " sends here too, and has another name, \"Caddy-Webhooks\": it is left alone; `update " + api + " " + foreignID + "` takes it over"},
+				[]string{foreignID + ", named \"Caddy-Webhooks\", sends to this URL too; take it over with `update " + api + " " + foreignID + "`"},
 			},
 			{"no name and no URL", func(*side) (string, string) { return "", "" }, nil},
 		} {
@@ -443,8 +443,8 @@ func TestForeignBesideOurs(t *testing.T) {
 			s.Others = []subscription.Subscription{{Name: s.Want.Name, URL: "https://third.example.com/?token=b"}}
 			before := s.Webhooks()
 			checkPlan(t, s.mustApply(t), nil, []string{
-				"8 sends here too, and has another name, \"Zap\": it is left alone; `delete " + api + " 8` removes it",
-				"9 has this name too, and another URL, https://else.example.com/: it is left alone, as it may be another gateway's; if not, `delete " + api + " 9` removes it",
+				"8, named \"Zap\", sends to this URL too; remove it with `delete " + api + " 8`",
+				"9 has this name, but sends to https://else.example.com/; if that is not another gateway, remove it with `delete " + api + " 9`",
 			})
 			if after := s.Webhooks(); !reflect.DeepEqual(after, before) {
 				t.Errorf("there is %v, and was %v", after, before)
@@ -461,7 +461,7 @@ func TestManyNotes(t *testing.T) {
 		s.Add(map[string]any{"id": 100 + i, "name": strings.Repeat("x", 1000), "url": s.Want.URL})
 	}
 	plan := s.mustApply(t)
-	if n := len(plan.Notes); n != 21 || plan.Notes[20] != "and 10 more of this kind; see `list`" || len(plan.Notes[0]) > 500 {
+	if n := len(plan.Notes); n != 21 || plan.Notes[20] != "and 10 more notes; see `list`" || len(plan.Notes[0]) > 500 {
 		t.Errorf("%d notes, with %q", n, plan.Notes[n-1])
 	}
 
@@ -470,7 +470,7 @@ func TestManyNotes(t *testing.T) {
 		s.add(i+1, s.words)
 	}
 	_, err := s.Plan(context.Background())
-	checkError(t, err, s.API.URL+" lists 200 subscriptions of this name and URL; `delete` removes them")
+	checkError(t, err, s.API.URL+" has 200 subscriptions with this name and URL; remove them with `delete`")
 	if changes := s.Changes(); len(changes) > 0 {
 		t.Errorf("it calls %v", changes)
 	}
@@ -479,8 +479,8 @@ func TestManyNotes(t *testing.T) {
 // TestPlainHTTP shows that a plan warns of an API or a URL without TLS.
 func TestPlainHTTP(t *testing.T) {
 	const (
-		plainAPI = "`api` is plain HTTP: others can read the API token on the way; use https"
-		plainURL = "`url` is plain HTTP: others can read on the way what is sent there, and what proves it; use https"
+		plainAPI = "`api` is plain HTTP, which exposes the API token to the network; use https"
+		plainURL = "`url` is plain HTTP, which exposes events and credentials to the network; use https"
 	)
 	for _, test := range []struct {
 		api, url string
@@ -514,9 +514,9 @@ func TestPlainHTTP(t *testing.T) {
 // one than the list does.
 func TestShownAnother(t *testing.T) {
 	for name, test := range map[string]struct{ body, want string }{
-		"another id":   {`{"id":"8","name":"caddy-webhooks","url":"{url}"}`, "cannot read subscription 7: {api} answers with another subscription; check `api`"},
-		"another name": {`{"id":"7","name":"Zap","url":"{url}"}`, "{api} lists subscription 7 with another name or URL than it shows it with; run the command again"},
-		"another URL":  {`{"id":"7","name":"caddy-webhooks","url":"https://else.example.com/"}`, "{api} lists subscription 7 with another name or URL than it shows it with; run the command again"},
+		"another id":   {`{"id":"8","name":"caddy-webhooks","url":"{url}"}`, "cannot read subscription 7: {api} returned another subscription; check `api`"},
+		"another name": {`{"id":"7","name":"Zap","url":"{url}"}`, "{api} returned subscription 7 with another name or URL than in its list; run the command again"},
+		"another URL":  {`{"id":"7","name":"caddy-webhooks","url":"https://else.example.com/"}`, "{api} returned subscription 7 with another name or URL than in its list; run the command again"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newChatBot(t)
@@ -564,7 +564,7 @@ func TestNotes(t *testing.T) {
 		s := newNdoto(t)
 		s.add(7, s.words)
 		s.Set("active", false)
-		checkPlan(t, s.mustApply(t), nil, []string{"7 is not active: nothing is sent until it is enabled at the provider"})
+		checkPlan(t, s.mustApply(t), nil, []string{"7 is inactive: enable it at the provider to get events"})
 	})
 	for name, test := range map[string]struct {
 		noted any
@@ -572,17 +572,17 @@ func TestNotes(t *testing.T) {
 	}{
 		"none":      {map[string]any{}, nil},
 		"null":      {nil, nil},
-		"a text":    {"timeout of 10000ms exceeded", []string{"7: the last error that the provider has noted: timeout of 10000ms exceeded"}},
+		"a text":    {"timeout of 10000ms exceeded", []string{"7: the last error at the provider: timeout of 10000ms exceeded"}},
 		"no text":   {"", nil},
-		"an object": {map[string]any{"date": "2017-12-04T15:06:12.053Z", "message": "timeout of 10000ms exceeded"}, []string{"7: the last error that the provider has noted: timeout of 10000ms exceeded (2017-12-04T15:06:12.053Z)"}},
-		"no date":   {map[string]any{"message": "refused"}, []string{"7: the last error that the provider has noted: refused"}},
+		"an object": {map[string]any{"date": "2017-12-04T15:06:12.053Z", "message": "timeout of 10000ms exceeded"}, []string{"7: the last error at the provider: timeout of 10000ms exceeded (2017-12-04T15:06:12.053Z)"}},
+		"no date":   {map[string]any{"message": "refused"}, []string{"7: the last error at the provider: refused"}},
 		"a token": {
 			map[string]any{"message": "GET https://hooks.example.com/in failed\r\nAuthorization: " + password},
-			[]string{"7: the last error that the provider has noted: " + notShownText},
+			[]string{"7: the last error at the provider: " + notShownText},
 		},
 		"lines and a query": {
 			map[string]any{"message": "GET https://hooks.example.com/in?key=abc failed:\r\n\x1b[1mtimeout"},
-			[]string{"7: the last error that the provider has noted: GET https://hooks.example.com/in?… failed: [1mtimeout"},
+			[]string{"7: the last error at the provider: GET https://hooks.example.com/in?… failed: [1mtimeout"},
 		},
 	} {
 		t.Run("chatbot/"+name, func(t *testing.T) {
@@ -612,7 +612,7 @@ func TestOneByOne(t *testing.T) {
 			id := s.only(t)["id"]
 
 			_, err = s.Create(ctx)
-			checkError(t, err, "it is there already, as subscription "+textOf(t, id)+"; `update` changes it")
+			checkError(t, err, "this block has subscription "+textOf(t, id)+" already; change it with `update`")
 			if changes := s.Changes(); len(changes) > 0 {
 				t.Errorf("it calls %v", changes)
 			}
@@ -625,7 +625,7 @@ func TestOneByOne(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if len(plan.Notes) != 1 || !strings.HasPrefix(plan.Notes[0], `7 sends here too, and has another name, "Zap"`) {
+			if len(plan.Notes) != 1 || !strings.HasPrefix(plan.Notes[0], `7, named "Zap", sends to this URL too`) {
 				t.Errorf("notes: %q", plan.Notes)
 			}
 			if err := s.carryOut(plan); err != nil {
@@ -636,9 +636,9 @@ func TestOneByOne(t *testing.T) {
 		t.Run(name+"/update", func(t *testing.T) {
 			s := start(t)
 			_, err := s.Update(ctx, "")
-			checkError(t, err, "it is not there yet; `create` makes it, and an id after the provider names another one")
+			checkError(t, err, "this block has no subscription yet; create it with `create`, or give the id of another one after the provider")
 			_, err = s.Update(ctx, "7")
-			checkError(t, err, "no subscription has this id; `list` shows which there are")
+			checkError(t, err, "no subscription has this id; see `list`")
 
 			// It sends everything, whether or not that differs.
 			s.mustApply(t)
@@ -690,7 +690,7 @@ func TestOneByOne(t *testing.T) {
 			s.add("7", s.words)
 			s.Add(map[string]any{"id": "8", "name": "Zap", "url": s.Want.URL})
 			_, err := s.Update(ctx, "8")
-			checkError(t, err, "this block has subscription 7 already; delete that before it takes over another one")
+			checkError(t, err, "this block has subscription 7 already; delete it before taking over another one")
 
 			// Ours by its id is fine, also one of several.
 			s.add("9", s.otherWords)
@@ -706,7 +706,7 @@ func TestOneByOne(t *testing.T) {
 				t.Errorf("of none: %s, %v", inJSON(t, plan), err)
 			}
 			_, err = s.Delete(ctx, "7")
-			checkError(t, err, "no subscription has this id; `list` shows which there are")
+			checkError(t, err, "no subscription has this id; see `list`")
 
 			foreign := map[string]any{"id": "6", "name": "Zap", "url": "https://else.example.com/in?token=" + otherToken}
 			s.Add(foreign)
@@ -744,7 +744,7 @@ func TestOneByOne(t *testing.T) {
 		t.Run(name+"/get and list", func(t *testing.T) {
 			s := start(t)
 			_, err := s.Get(ctx, "")
-			checkError(t, err, "it is not there yet; `create` makes it, and an id after the provider names another one")
+			checkError(t, err, "this block has no subscription yet; create it with `create`, or give the id of another one after the provider")
 
 			s.add("8", s.otherWords)
 			s.Set("name", "Zap")
@@ -931,10 +931,10 @@ func TestRespelled(t *testing.T) {
 			return s, respell(s.Want.URL), shown
 		}
 		says := func(id, shown string) string {
-			return "the provider keeps the URL of subscription " + id + " as " + shown + "; write `url` so, or each run makes another one"
+			return "the provider stored the URL of subscription " + id + " as " + shown + "; set `url` to that, or each run creates another subscription"
 		}
 		note := func(id, shown string) string {
-			return id + " has this name too, and another URL, " + shown + ": it is left alone, as it may be another gateway's; if not, `delete " + name + " " + id + "` removes it"
+			return id + " has this name, but sends to " + shown + "; if that is not another gateway, remove it with `delete " + name + " " + id + "`"
 		}
 		t.Run(name+"/create", func(t *testing.T) {
 			s, kept, shown := newSide(t)
@@ -1046,7 +1046,7 @@ func TestPathOfAccount(t *testing.T) {
 		})},
 	}
 	_, err := client.List(context.Background())
-	checkError(t, err, "cannot list subscriptions: https://api.example.com/base cannot be reached, or broke off (enough); check `api`, or try again")
+	checkError(t, err, "cannot list subscriptions: the connection to https://api.example.com/base failed (enough); check `api`, or try again")
 	if want := "https://api.example.com/base/api/v1/accounts/a%2Fb%3Fc%23d%20e/webhooks"; got != want {
 		t.Errorf("it calls %s, want %s", got, want)
 	}
