@@ -1,0 +1,82 @@
+package subscription_test
+
+import (
+	"maps"
+	"slices"
+	"testing"
+
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/subscription"
+)
+
+// TestValidate pins what is wrong with a description; those of the built-in
+// providers are right.
+func TestValidate(t *testing.T) {
+	for name := range both {
+		if err := description(t, name).Validate(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	const path = ": it begins with a slash, and $account is all that may vary"
+	for _, test := range []struct {
+		name   string
+		change func(*subscription.API)
+		want   string
+	}{
+		{"no API", func(a *subscription.API) { a.API = "" }, "api: it is not a URL: one begins with https:// or http://, and names a host"},
+		{"a query", func(a *subscription.API) { a.API += "?a" }, "api: it has a query, behind a ?; it is only where the API is, such as https://api.example.com"},
+		{"no path", func(a *subscription.API) { a.Path = "" }, `path ""` + path},
+		{"no slash", func(a *subscription.API) { a.Path = "webhooks" }, `path "webhooks"` + path},
+		{"an account at once", func(a *subscription.API) { a.Path = "$account/webhooks" }, ""},
+		{"nothing but an account", func(a *subscription.API) { a.Path = "$account" }, `path "$account"` + path},
+		{"another variable", func(a *subscription.API) { a.Path = "/$tenant" }, `path "/$tenant"` + path},
+		{"a query in the path", func(a *subscription.API) { a.Path = "/webhooks?a=b" }, `path "/webhooks?a=b"` + path},
+		{"a fragment in the path", func(a *subscription.API) { a.Path = "/webhooks#a" }, `path "/webhooks#a"` + path},
+		{"a space in the path", func(a *subscription.API) { a.Path = "/web hooks" }, `path "/web hooks"` + path},
+		{"no key", func(a *subscription.API) { a.Key = subscription.Key{} }, "it needs a `key`: bearer, or header <name>"},
+		{"two keys", func(a *subscription.API) { a.Key = subscription.Key{Bearer: true, Header: "X-Key"} }, "it needs a `key`: bearer, or header <name>"},
+		{"an odd header", func(a *subscription.API) { a.Key = subscription.Key{Header: "X Key"} }, `key: header "X Key" is not the name of one`},
+		{"an injected header", func(a *subscription.API) { a.Key = subscription.Key{Header: "X-Key\n"} }, `key: header "X-Key\n" is not the name of one`},
+		{"a header with _", func(a *subscription.API) { a.Key = subscription.Key{Header: "x_key"} }, ""},
+		{"no list", func(a *subscription.API) { a.List = "" }, "it needs a `list`: the member that holds the array, or . for the answer itself"},
+		{"no update", func(a *subscription.API) { a.Update = "" }, "it needs an `update`: patch or put"},
+		{"another update", func(a *subscription.API) { a.Update = "PATCH" }, "it needs an `update`: patch or put"},
+		{"no id", func(a *subscription.API) { delete(a.Fields, "id") }, "it needs a `field id`: what the provider calls it"},
+		{"no name", func(a *subscription.API) { a.Fields["name"] = "" }, "it needs a `field name`: what the provider calls it"},
+		{"no URL", func(a *subscription.API) { delete(a.Fields, "url") }, "it needs a `field url`: what the provider calls it"},
+		{"no fields", func(a *subscription.API) { a.Fields = nil }, "it needs a `field id`: what the provider calls it"},
+		{"two fields in one", func(a *subscription.API) { a.Fields["url"] = a.Fields["name"] }, `field url: its member "name" is that of field name already`},
+		{"only these fields", func(a *subscription.API) { a.Fields = map[string]string{"id": "a", "name": "b", "url": "c"} }, ""},
+		{"an empty field", func(a *subscription.API) { a.Fields["token"] = "" }, "field token: what does the provider call it?"},
+		{"an unknown field", func(a *subscription.API) { a.Fields["colour"] = "colour" }, `unknown field "colour": use id, name, url, events, inbox, token, header, basic_auth, active or error`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			api := *description(t, "chatbot")
+			api.Fields = maps.Clone(api.Fields)
+			test.change(&api)
+			if got := textOfError(api.Validate()); got != test.want {
+				t.Errorf("got:\n%s\nwant:\n%s", got, test.want)
+			}
+		})
+	}
+}
+
+// TestDescribes shows what of an API can be asked.
+func TestDescribes(t *testing.T) {
+	for name, want := range map[string]struct {
+		accounts bool
+		has      []string
+	}{
+		"ndoto":   {true, []string{"id", "name", "url", "events", "inbox", "active"}},
+		"chatbot": {false, []string{"id", "name", "url", "token", "header", "basic_auth", "error"}},
+	} {
+		api := description(t, name)
+		if api.HasAccounts() != want.accounts {
+			t.Errorf("%s: accounts %v", name, api.HasAccounts())
+		}
+		for _, word := range []string{"id", "name", "url", "events", "inbox", "token", "header", "basic_auth", "active", "error", "colour", ""} {
+			if api.Has(word) != slices.Contains(want.has, word) {
+				t.Errorf("%s: %s %v", name, word, api.Has(word))
+			}
+		}
+	}
+}
