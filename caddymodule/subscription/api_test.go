@@ -8,8 +8,8 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/subscription"
 )
 
-// TestValidate pins what is wrong with a description; those of the built-in
-// providers are right.
+// TestValidate pins the error for each invalid description. The built-in
+// providers' are valid.
 func TestValidate(t *testing.T) {
 	for name := range both {
 		if err := description(t, name).Validate(); err != nil {
@@ -60,7 +60,7 @@ func TestValidate(t *testing.T) {
 	}
 }
 
-// TestDescribes shows what of an API can be asked.
+// TestDescribes shows what Has and HasAccounts report of each API.
 func TestDescribes(t *testing.T) {
 	for name, want := range map[string]struct {
 		accounts bool

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// What is said of a URL that was tried.
+// Parts of what is reported of a URL that was tried.
 const (
 	refusal = "rejects the credentials of this block (401); load this configuration into the gateway first, or check that `url` leads to this block"
 	unknown = "could not check that the gateway accepts these credentials: `url` "
@@ -21,7 +21,7 @@ func status(code int) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) }
 }
 
-// redirect leads elsewhere, where nothing is said.
+// redirect leads to another path, which answers 200.
 func redirect(code int) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/else" {
@@ -39,9 +39,10 @@ func broken(code int) http.HandlerFunc {
 	}
 }
 
-// TestChallenge shows that ChatBot.com's challenge is tried as it does, before it
-// is asked to and after it refused the URL, and pins what is said of a URL that
-// answers otherwise: only one that refuses the token is an error.
+// TestChallenge shows that ChatBot.com's challenge is tried before a subscription
+// is registered, and after the provider rejected the URL. It pins what is
+// reported of a URL that answers otherwise: only one that rejects the token is an
+// error.
 func TestChallenge(t *testing.T) {
 	ctx := context.Background()
 	const other = "does not return the challenge" + advice
@@ -103,7 +104,7 @@ func TestChallenge(t *testing.T) {
 				t.Errorf("there is %v", left)
 			}
 
-			// Mended, it is accepted, done and said.
+			// Once the URL answers, the subscription is created.
 			s.hook.say(nil)
 			if note, err := s.Try(ctx); note != "" || err != nil {
 				t.Errorf("got %q, %v", note, err)
@@ -193,8 +194,8 @@ func TestChallengeOfRotation(t *testing.T) {
 	s.mustApply(t)
 }
 
-// TestNoChallengeOfOthers shows that a refusal which says why is not explained
-// by a challenge where the URL answers it, nor at a provider without one.
+// TestNoChallengeOfOthers shows that the URL is not tried after failures other
+// than a rejection.
 func TestNoChallengeOfOthers(t *testing.T) {
 	ctx := context.Background()
 	s := newChatBot(t)

@@ -12,8 +12,9 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/subscription"
 )
 
-// TestFromNothing makes the webhook at a provider that has none, as the
-// provider's page says: one POST with all members, and nothing to do then.
+// TestFromNothing creates the subscription at a provider that has none, as the
+// provider's page describes: one POST with all members. After that there is
+// nothing to do.
 func TestFromNothing(t *testing.T) {
 	for _, test := range []struct {
 		name  string
@@ -73,9 +74,9 @@ func TestFromNothing(t *testing.T) {
 	}
 }
 
-// TestChanges changes what is wanted of a webhook that is there: the plan says
-// what differs, without a value that is a credential, and one call makes it so.
-// Ndoto's PATCH has exactly the member that changes.
+// TestChanges changes the wanted subscription. The plan lists the differences
+// without credentials, and one call makes them. Ndoto's PATCH has only the member
+// that changes.
 func TestChanges(t *testing.T) {
 	words := func(events ...any) map[string]any { return map[string]any{"subscriptions": events} }
 	for _, test := range []struct {
@@ -140,7 +141,7 @@ func TestChanges(t *testing.T) {
 		name   string
 		change func(*side)
 		plan   string
-		body   map[string]any // what is different in the PUT
+		body   map[string]any // the members that differ in the PUT
 	}{
 		{"nothing", func(*side) {}, "", nil},
 		{
@@ -245,9 +246,8 @@ func checkUnreported(t *testing.T, plan subscription.Plan, want ...string) {
 	}
 }
 
-// TestInbox shows that an inbox is given up as it was taken, and that where the
-// provider does not report it, a plan says so instead of comparing it, and an
-// update sends it and says so.
+// TestInbox shows that an inbox is removed as it was set. Where the provider does
+// not report it, a plan lists it as unreported, and an update sends it.
 func TestInbox(t *testing.T) {
 	t.Run("reported", func(t *testing.T) {
 		s := newNdoto(t)
@@ -290,9 +290,9 @@ func TestInbox(t *testing.T) {
 	})
 }
 
-// TestInboxGivenUp shows that an inbox which the provider does not report, and the
-// block no longer wants, is named as unreported, and is not sent as null, which an
-// API might refuse: it is given up by `delete` and `apply`.
+// TestInboxGivenUp shows that an inbox that the provider does not report, and the
+// block does not want any more, is listed as unreported, and not sent as null,
+// which an API might refuse. `delete` and `apply` remove it.
 func TestInboxGivenUp(t *testing.T) {
 	ctx := context.Background()
 	s := newNdotoThat(t, false)
@@ -332,8 +332,8 @@ func TestInboxGivenUp(t *testing.T) {
 	}
 }
 
-// TestMalformed shows that a field which is not as it should be is not compared,
-// also where the list has another one that is; and that an update replaces it.
+// TestMalformed shows that a malformed field is not compared, even if another
+// subscription of the list has a valid one, and that an update replaces it.
 func TestMalformed(t *testing.T) {
 	s := newNdoto(t)
 	s.Want.Inbox = "4"

@@ -52,13 +52,13 @@ func differencesText(differences []subscription.Difference) string {
 	return " [" + strings.Join(texts, ", ") + "]"
 }
 
-// checkSafe checks that a text holds no credential, however it is written, and no
-// part of one that tells something.
+// checkSafe checks that a text holds no credential in any spelling, and no part
+// of one.
 func checkSafe(t *testing.T, text string) {
 	t.Helper()
 	for _, secret := range secrets {
 		if part := repeated(text, secret); part != "" {
-			t.Errorf("%q is a part of %q and stands in: %s", part, secret, text)
+			t.Errorf("%q is a part of %q, in: %s", part, secret, text)
 		}
 	}
 }

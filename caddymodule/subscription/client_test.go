@@ -14,8 +14,8 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/subscription"
 )
 
-// TestRequest pins what each request carries: the API token where the provider
-// wants it, spelled as it does, and nowhere else.
+// TestRequest pins the headers of each request: the API token where the provider
+// wants it, in its spelling, and nowhere else.
 func TestRequest(t *testing.T) {
 	for name, start := range both {
 		t.Run(name, func(t *testing.T) {
@@ -86,8 +86,8 @@ type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// TestNotReached pins what is said when there is no server, and when the caller
-// gives up.
+// TestNotReached pins the errors without a server, and after the caller has given
+// up.
 func TestNotReached(t *testing.T) {
 	server := httptest.NewServer(nil)
 	at := server.URL
@@ -108,15 +108,15 @@ func TestNotReached(t *testing.T) {
 	checkError(t, err, "cannot delete subscription 7: the connection to "+at+" failed (context canceled); the outcome is unknown; run the command again, it checks first")
 }
 
-// TestOddURL pins what is said of an API whose URL cannot be called; JSON can say
-// such things.
+// TestOddURL pins the error for a URL of an API that cannot be called. JSON can
+// hold one.
 func TestOddURL(t *testing.T) {
 	client := &subscription.Client{API: description(t, "chatbot"), URL: "http://[::1/" + apiKey, Key: apiKey, HTTP: subscription.NewHTTPClient(timeout)}
 	_, err := client.List(context.Background())
 	checkError(t, err, "cannot list subscriptions: the URL of the API is invalid; check `api` and `account`")
 }
 
-// TestLongestAnswer shows that an answer of just that length is read.
+// TestLongestAnswer shows that an answer of the maximum length is read.
 func TestLongestAnswer(t *testing.T) {
 	s := newChatBot(t)
 	s.Fail(apitest.Failure{Method: http.MethodGet, Status: 200, Body: "[" + strings.Repeat(" ", longest-2) + "]"})
@@ -125,7 +125,8 @@ func TestLongestAnswer(t *testing.T) {
 	}
 }
 
-// TestFailureOfLook shows that nothing is done one by one without looking first.
+// TestFailureOfLook shows that no single change is made if the list cannot be
+// read.
 func TestFailureOfLook(t *testing.T) {
 	ctx := context.Background()
 	s := newNdoto(t)

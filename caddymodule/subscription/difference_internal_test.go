@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestDifferences pins in which order and how the differences of each kind of
-// value are said; some must not be shown.
+// TestDifferences pins the order and the form of the differences of each kind of
+// value. Some values must not be shown.
 func TestDifferences(t *testing.T) {
 	api := everyField()
 	want := Subscription{

@@ -11,8 +11,8 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/subscription"
 )
 
-// TestFailureOfDelete makes the calls of a `delete` fail; doing it again ends
-// with none of ours, and with what is somebody else's.
+// TestFailureOfDelete makes the calls of a delete fail. A second delete removes
+// what is left of ours, and nothing else.
 func TestFailureOfDelete(t *testing.T) {
 	ctx := context.Background()
 	for name, start := range both {
@@ -42,8 +42,8 @@ func TestFailureOfDelete(t *testing.T) {
 	}
 }
 
-// TestFailureOfUpdate shows that what is surplus is still there when the update
-// of what is kept fails: something works until that is mended.
+// TestFailureOfUpdate shows that surplus subscriptions remain when the update of
+// the one to keep fails: events still arrive.
 func TestFailureOfUpdate(t *testing.T) {
 	for name, start := range both {
 		t.Run(name, func(t *testing.T) {
@@ -88,8 +88,8 @@ func (s *side) mustApplyCalls(t *testing.T, want ...string) {
 	s.checkDone(t)
 }
 
-// TestDeleteWithoutGet shows that a `delete` needs nothing but the list: neither
-// an answer to a GET of one, nor that there are as few as there should be.
+// TestDeleteWithoutGet shows that a delete needs the list only: no GET of one
+// subscription, and no limit on how many there are.
 func TestDeleteWithoutGet(t *testing.T) {
 	ctx := context.Background()
 	const n = 30 // more than are looked at
@@ -137,8 +137,8 @@ func TestDeleteWithoutGet(t *testing.T) {
 	}
 }
 
-// TestFailureOfCheck shows what is said when everything was done, and looking
-// fails.
+// TestFailureOfCheck pins the error if all changes were made, and reading the
+// result fails.
 func TestFailureOfCheck(t *testing.T) {
 	for name, start := range both {
 		t.Run(name, func(t *testing.T) {
@@ -156,8 +156,8 @@ func TestFailureOfCheck(t *testing.T) {
 	}
 }
 
-// TestGoneMeanwhile shows what happens when what a plan is about is gone before
-// it is done.
+// TestGoneMeanwhile pins the error for a subscription that is deleted between
+// plan and change.
 func TestGoneMeanwhile(t *testing.T) {
 	ctx := context.Background()
 	for name, start := range both {

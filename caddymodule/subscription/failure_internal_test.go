@@ -2,7 +2,7 @@ package subscription
 
 import "testing"
 
-// TestRetryWhen shows what a Retry-After header says.
+// TestRetryWhen shows how a Retry-After header is read.
 func TestRetryWhen(t *testing.T) {
 	for header, want := range map[string]string{
 		"":                                  "later",
@@ -29,7 +29,7 @@ func TestRetryWhen(t *testing.T) {
 	}
 }
 
-// TestReason shows where an answer says why.
+// TestReason shows where an answer holds the provider's message.
 func TestReason(t *testing.T) {
 	for answer, want := range map[string]string{
 		``:                                    "",

@@ -40,17 +40,17 @@ var apiCalls = []apiCall{
 	{"delete", "chatbot", http.MethodDelete, "8", "delete subscription 8", func(s *side) { s.add("7", s.words); s.add("8", s.otherWords) }},
 }
 
-// asked is the failure of a call, and what is said of it.
+// asked is the failure of a call, and the error that it leads to.
 type asked struct {
 	name    string
 	failure apitest.Failure
 
-	// want is what follows "cannot <does>: ". In it {api}, {path} and {timeout}
-	// stand for what they are called, {again} for what to do when nothing is known
-	// of the outcome, {account} for what is said of the account if the API has one.
+	// want is the error after "cannot <does>: ". {api}, {path} and {timeout} are
+	// replaced by their values, {again} by the advice for an unknown outcome, {account}
+	// by the advice on the account if the API has accounts.
 	want string
 
-	// of has what is said instead of some calls, by their names; "" is no error.
+	// of has the errors for some calls instead, by their names; "" is success.
 	of map[string]string
 }
 
@@ -60,8 +60,8 @@ const (
 	notShown = "the provider reported success, but its list does not have the change; see `plan`"
 )
 
-// silent is for an answer to a change that says nothing: it is taken for done
-// until the provider shows that it is not.
+// silent completes of for an answer without content: a change counts as made
+// until the provider's list lacks it.
 func silent(of map[string]string) map[string]string {
 	for _, name := range []string{"create", "update", "delete"} {
 		of[name] = notShown
@@ -129,9 +129,9 @@ func failures(elsewhere string) []asked {
 }
 
 // TestFailures makes each call of each API fail in each way, before its effect
-// and after it. What is said is one sentence without a credential; nobody else
-// gets a request; and doing the same again ends with exactly one webhook, as it
-// is wanted.
+// and after it. The error is one line without a credential, no other host gets a
+// request, and the same command again ends with exactly one subscription, as
+// wanted.
 func TestFailures(t *testing.T) {
 	var requests atomic.Int32
 	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { requests.Add(1) }))
@@ -174,7 +174,7 @@ func testFailure(t *testing.T, test asked, call apiCall) {
 	select {
 	case <-reached: // a call that times out may have its effect later
 	case <-time.After(30 * time.Second):
-		t.Fatal("no call has come as far as its failure")
+		t.Fatal("no call has reached its failure")
 	}
 	s.Mend()
 	hadEffect := slices.ContainsFunc(s.Calls(), func(c apitest.Call) bool {
@@ -251,7 +251,7 @@ const longest = 1 << 20
 
 const shortTimeout = 150 * time.Millisecond
 
-// expectation is what is said of a failure.
+// expectation returns the error that a failure leads to.
 func (s *side) expectation(test asked, call apiCall) string {
 	want := test.want
 	for _, name := range []string{call.name, call.api + " " + call.name} {

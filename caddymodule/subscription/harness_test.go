@@ -26,7 +26,7 @@ const (
 	password    = "Cp2/pYs+sWo=rHd&oLf%bSi"
 )
 
-// The tokens as they stand in a URL.
+// The tokens as they are in a URL.
 const (
 	tokenInURL      = "Tz3%2FtOk%2BeNo%3DfGt%26hEw%25ebh"
 	otherTokenInURL = "Uw9%2FoVh%2BeRt%3DkMe%26nBo%25fUr"
@@ -34,17 +34,17 @@ const (
 
 var secrets = []string{apiKey, token, otherToken, headerValue, otherValue, username, password}
 
-// timeout is that of a call which does not time out.
+// timeout is the timeout of a call that does not time out.
 const timeout = 30 * time.Second
 
-// side is an API, and what a block wants there.
+// side is a provider's API, and the subscription that a block wants there.
 type side struct {
 	*apitest.API
 	*subscription.Target
 
 	hook *hook // what ChatBot.com sends to; nil for Ndoto, see sendTo
 
-	words, otherWords map[string]any // members of what is wanted, and of what is not
+	words, otherWords map[string]any // members of the wanted webhook, and of another one
 }
 
 // description returns the description of a built-in provider's API.
@@ -60,7 +60,7 @@ func description(t testing.TB, name string) *subscription.API {
 // newNdoto starts Ndoto's API, without a webhook.
 func newNdoto(t testing.TB) *side { return newNdotoThat(t, true) }
 
-// newNdotoThat does that for an API whose list has the inbox or not.
+// newNdotoThat starts Ndoto's API, whose list has the inbox or not.
 func newNdotoThat(t testing.TB, listsInbox bool) *side {
 	api := apitest.Ndoto(t, apiKey, "17", listsInbox)
 	s := &side{API: api, Target: &subscription.Target{
@@ -79,13 +79,13 @@ func newNdotoThat(t testing.TB, listsInbox bool) *side {
 	return s
 }
 
-// present makes Ndoto's URL carry a token, as the gateway does.
+// present sets the token, in the URL too, as the gateway does.
 func (s *side) present(token string) {
 	s.Want.Token = token
 	s.Want.URL = "https://hooks.example.com/ndoto?token=" + url.QueryEscape(token)
 }
 
-// sendTo makes Ndoto send to a hook, which there is asked for the token alone.
+// sendTo makes Ndoto send to a hook that checks the token only.
 func (s *side) sendTo(h *hook) {
 	h.set(func(h *hook) { h.headers, h.basicAuth = nil, subscription.BasicAuth{} })
 	s.hook = h
@@ -131,7 +131,7 @@ func inQuery(name string, want *subscription.Subscription) func(*http.Request) {
 
 func newClient(t testing.TB, api *apitest.API, name string) *subscription.Client {
 	client := subscription.NewHTTPClient(timeout)
-	// Its own: the end of another test's server closes those of the default.
+	// The end of another server closes connections of the default transport.
 	transport := new(http.Transport)
 	t.Cleanup(transport.CloseIdleConnections)
 	client.Transport = transport
@@ -141,11 +141,10 @@ func newClient(t testing.TB, api *apitest.API, name string) *subscription.Client
 	}
 }
 
-// both are the two APIs, for what holds for each.
+// both are the two APIs.
 var both = map[string]func(testing.TB) *side{"ndoto": newNdoto, "chatbot": newChatBot}
 
-// add adds a webhook to what the provider has: ours, with the members that are
-// wanted or others.
+// add adds a webhook with our name and URL to what the provider has.
 func (s *side) add(id any, members map[string]any) {
 	webhook := map[string]any{"id": id, "name": s.Want.Name, "url": s.Want.URL, "active": true, "error": map[string]any{}}
 	for name, value := range members {
@@ -154,8 +153,8 @@ func (s *side) add(id any, members map[string]any) {
 	s.Add(webhook)
 }
 
-// apply does what `apply` does at the provider: it looks, makes each change, and
-// looks again.
+// apply does what the command apply does: it reads, makes each change, and reads
+// again.
 func (s *side) apply() (subscription.Plan, error) {
 	plan, err := s.Plan(context.Background())
 	if err != nil {
@@ -177,7 +176,7 @@ func (s *side) carryOut(plan subscription.Plan) error {
 	return err
 }
 
-// mustApply does that, and checks that nothing is left to do.
+// mustApply applies, and checks that nothing is left to do.
 func (s *side) mustApply(t *testing.T) subscription.Plan {
 	t.Helper()
 	plan, err := s.apply()
@@ -189,8 +188,8 @@ func (s *side) mustApply(t *testing.T) subscription.Plan {
 	return plan
 }
 
-// checkDone checks that the provider has exactly one webhook of ours, with all
-// that is wanted, and that a plan finds nothing to do and calls nothing but GET.
+// checkDone checks that the provider has exactly one webhook of ours, as wanted,
+// and that a plan finds nothing to do and makes no call but GET.
 func (s *side) checkDone(t *testing.T) {
 	t.Helper()
 	var ours []map[string]any
@@ -226,7 +225,7 @@ func (s *side) checkDone(t *testing.T) {
 	}
 }
 
-// members returns the only webhook that there is.
+// only returns the only webhook that the provider has.
 func (s *side) only(t *testing.T) map[string]any {
 	t.Helper()
 	webhooks := s.Webhooks()
@@ -236,7 +235,7 @@ func (s *side) only(t *testing.T) map[string]any {
 	return webhooks[0]
 }
 
-// path is that of all webhooks, or of one.
+// path returns the path of all webhooks, or of one.
 func (s *side) path(id string) string {
 	path := strings.ReplaceAll(s.Client.API.Path, "$account", s.Client.Account)
 	if id != "" {

@@ -16,7 +16,7 @@ import (
 // notShownText replaces a text that may repeat a credential.
 const notShownText = "message not shown: it may contain a credential"
 
-// TestHide shows what becomes of a provider's text.
+// TestHide shows how a provider's text is shown.
 func TestHide(t *testing.T) {
 	for _, test := range []struct{ name, text, want string }{
 		{"nothing", "", ""},

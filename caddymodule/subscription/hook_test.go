@@ -12,8 +12,8 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/subscription"
 )
 
-// hook answers as the gateway does: a GET with the challenge, if its token is
-// right; and a POST without an event with 400, if all that proves it is right.
+// hook answers as the gateway does: a GET with the challenge, if the token is
+// right, and a POST without an event with 400, if all credentials are right.
 type hook struct {
 	*httptest.Server
 	t testing.TB
@@ -34,7 +34,7 @@ type visit struct {
 	header       http.Header
 }
 
-// newHook starts one for the proof of newChatBot.
+// newHook starts a hook for the credentials of newChatBot.
 func newHook(t testing.TB) *hook {
 	h := &hook{
 		t: t, token: token,
@@ -85,7 +85,7 @@ func (h *hook) isProved(r *http.Request) bool {
 // expect makes the hook take another token.
 func (h *hook) expect(token string) { h.set(func(h *hook) { h.token = token }) }
 
-// say makes the hook answer something else.
+// say sets another answer; nil for the gateway's.
 func (h *hook) say(answer http.HandlerFunc) { h.set(func(h *hook) { h.answer = answer }) }
 
 // set changes what the hook expects and does.

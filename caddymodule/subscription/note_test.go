@@ -14,8 +14,8 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/subscription"
 )
 
-// TestForeign shows that a webhook of somebody else's is never touched, and that
-// one which is close to ours is mentioned.
+// TestForeign shows that a subscription of others is never changed, and that a
+// note mentions one that has our name or our URL.
 func TestForeign(t *testing.T) {
 	const foreignID = "5a21a9e21ec94a0007f9ac19"
 	for api, start := range both {
@@ -87,8 +87,9 @@ func TestForeign(t *testing.T) {
 	}
 }
 
-// TestForeignBesideOurs pins what is said of what is close to ours when ours is
-// there: it cannot be taken over. What another block wants is not mentioned.
+// TestForeignBesideOurs pins the notes on subscriptions with our name or our URL
+// if ours exists: they cannot be taken over. There is no note on what another
+// block wants.
 func TestForeignBesideOurs(t *testing.T) {
 	for api, start := range both {
 		t.Run(api, func(t *testing.T) {
@@ -110,7 +111,7 @@ func TestForeignBesideOurs(t *testing.T) {
 	}
 }
 
-// TestManyNotes shows that notes do not run on, nor do webhooks of ours.
+// TestManyNotes shows that notes are limited, and so are subscriptions of ours.
 func TestManyNotes(t *testing.T) {
 	s := newNdoto(t)
 	s.add(7, s.words)
@@ -167,7 +168,7 @@ func TestPlainHTTP(t *testing.T) {
 	}
 }
 
-// TestNotes pins what a plan says of a webhook of ours that no change mends.
+// TestNotes pins the notes on a subscription of ours that no change affects.
 func TestNotes(t *testing.T) {
 	t.Run("ndoto", func(t *testing.T) {
 		s := newNdoto(t)

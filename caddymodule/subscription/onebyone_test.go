@@ -10,8 +10,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/subscription"
 )
 
-// TestOneByOne makes the calls for which there is no plan, and pins what refuses
-// them.
+// TestOneByOne makes single changes without a plan of all, and pins the errors.
 func TestOneByOne(t *testing.T) {
 	ctx := context.Background()
 	for name, start := range both {
@@ -96,7 +95,7 @@ func TestOneByOne(t *testing.T) {
 				t.Fatal(err)
 			}
 			if id := s.only(t)["id"]; id != "7" || plan.ID != "7" {
-				t.Errorf("it is %v, and the plan says %s", id, plan.ID)
+				t.Errorf("it is %v, and the plan has %s", id, plan.ID)
 			}
 			checkSafe(t, inJSON(t, plan))
 			s.checkDone(t)
@@ -142,7 +141,7 @@ func TestOneByOne(t *testing.T) {
 				t.Errorf("there is %v", s.only(t))
 			}
 
-			// By its id, whosever it is.
+			// By its id, whoever created it.
 			plan, err = s.Delete(ctx, "6")
 			if err != nil {
 				t.Fatal(err)

@@ -27,8 +27,8 @@ func reportedOf(s Subscription) string {
 	return strings.Join(words, " ")
 }
 
-// TestRead shows what is read from a provider's answer, also from an odd one:
-// what is not as it should be is not reported, unless nobody could say what is what.
+// TestRead shows how answers are read, odd ones included: a malformed field is
+// not reported, unless it is required.
 func TestRead(t *testing.T) {
 	const rest = `,"its_name":"a","its_url":"https://hooks.example.com/"}`
 	plain := Subscription{ID: "7", Name: "a", URL: "https://hooks.example.com/"}
@@ -111,7 +111,7 @@ func TestRead(t *testing.T) {
 	}
 }
 
-// TestReadUnknown shows that what an API is not said to have is not read.
+// TestReadUnknown shows that fields that an API does not have are not read.
 func TestReadUnknown(t *testing.T) {
 	api := &API{Fields: map[string]string{"id": "id", "name": "name", "url": "url"}}
 	s, err := api.read(json.RawMessage(`{"id":7,"":"a","token":"b"}`))
@@ -120,7 +120,7 @@ func TestReadUnknown(t *testing.T) {
 	}
 }
 
-// TestReadList shows what a list is, and pins what is said of anything else.
+// TestReadList shows how a list is read, and pins the errors for anything else.
 func TestReadList(t *testing.T) {
 	member, answer := &API{List: "data", Fields: everyField().Fields}, &API{List: ListIsAnswer, Fields: everyField().Fields}
 	for _, test := range []struct {
@@ -155,9 +155,9 @@ func TestReadList(t *testing.T) {
 	}
 }
 
-// TestFillReported shows that a field which only some of a list have is empty in
-// the others, unless it is there and is not as it should be; and that none is
-// reported which none has.
+// TestFillReported shows that a field that only some of a list have counts as
+// reported, and empty, in the others, unless it is malformed there; and that a
+// field that none has is not reported.
 func TestFillReported(t *testing.T) {
 	list, err := everyField().readList([]byte(`{"data":[{"its_id":7,"its_inbox":4},{"its_id":8,"its_name":"a","its_active":true}]}`))
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/subscription"
 )
 
-// TestSpelledDifferently shows that a provider may write our URL in another way.
+// TestSpelledDifferently shows that a provider may spell our URL in another way.
 func TestSpelledDifferently(t *testing.T) {
 	for _, test := range []struct{ has, want string }{
 		{"https://hooks.example.com:443/in?token=a%20b", "https://hooks.example.com/in?token=a+b"},
@@ -37,9 +37,9 @@ func TestSpelledDifferently(t *testing.T) {
 	}
 }
 
-// TestRespelled shows what is said of a provider that keeps the URL in a spelling
-// of its own: what was made is not ours then, and each run would make another
-// one, which the notes name; until `url` is spelled so.
+// TestRespelled pins the error for a provider that stores the URL in another
+// spelling. The subscription is not ours then, and each run creates another one,
+// which the notes name, until `url` has that spelling.
 func TestRespelled(t *testing.T) {
 	ctx := context.Background()
 	respell := func(s string) string {
@@ -83,7 +83,7 @@ func TestRespelled(t *testing.T) {
 				t.Errorf("notes: %q, %v, want %q", plan.Notes, err, notes)
 			}
 
-			// Spelled so, what was made is ours, and one of them is surplus.
+			// With that spelling, what was created is ours, and one of them is surplus.
 			s.Respell(nil)
 			s.Want.URL = kept
 			s.mustApplyCalls(t, "DELETE "+s.path(ids[name][1]))
@@ -114,8 +114,8 @@ func TestRespelled(t *testing.T) {
 	}
 }
 
-// TestUserInURL shows that a URL with user and password, which the wanted one
-// cannot have, does not pass for it.
+// TestUserInURL shows that a URL with user and password differs from the wanted
+// one.
 func TestUserInURL(t *testing.T) {
 	s := newNdoto(t)
 	s.add(7, s.words)

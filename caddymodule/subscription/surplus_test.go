@@ -12,8 +12,8 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/subscription"
 )
 
-// TestSurplus shows that of several webhooks of ours an active one is kept, and of
-// these the one with least to change; the others are deleted.
+// TestSurplus shows which of several subscriptions of ours is kept: an active
+// one, and of these the one with the fewest differences. The others are deleted.
 func TestSurplus(t *testing.T) {
 	for name, start := range both {
 		t.Run(name, func(t *testing.T) {
@@ -75,8 +75,8 @@ func TestSurplus(t *testing.T) {
 	})
 }
 
-// TestListedTwice shows that a webhook which the provider lists twice, as one that
-// moves between pages, is not deleted as its own surplus.
+// TestListedTwice shows that a subscription that the provider lists twice, as one
+// that moves between pages, is not deleted as surplus.
 func TestListedTwice(t *testing.T) {
 	s := newNdoto(t)
 	s.add(7, s.words)

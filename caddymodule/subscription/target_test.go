@@ -11,8 +11,8 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/subscription"
 )
 
-// TestShownAnother shows that nothing is done when a GET of one shows another
-// one than the list does.
+// TestShownAnother shows that nothing is changed if a GET of one subscription
+// returns another one than the list does.
 func TestShownAnother(t *testing.T) {
 	for name, test := range map[string]struct{ body, want string }{
 		"another id":   {`{"id":"8","name":"caddy-webhooks","url":"{url}"}`, "cannot read subscription 7: {api} returned another subscription; check `api`"},
@@ -33,8 +33,8 @@ func TestShownAnother(t *testing.T) {
 	}
 }
 
-// TestReports shows which fields the calls report: ChatBot.com's list lacks what its GET of
-// one has.
+// TestReports shows which fields the calls report: ChatBot.com's list lacks some
+// that its GET of one has.
 func TestReports(t *testing.T) {
 	s := newChatBot(t)
 	s.add("7", s.words)
@@ -93,9 +93,8 @@ func TestOverlaps(t *testing.T) {
 	}
 }
 
-// TestBeside shows which blocks are in one account, and that only their wishes
-// are made known to one another: where no account is in the path, the API token
-// says which it is.
+// TestBeside shows which blocks are in one account, and that only those learn of
+// each other. If no account is in the path, the API token identifies it.
 func TestBeside(t *testing.T) {
 	target := func(api, key, account, name string) *subscription.Target {
 		return &subscription.Target{
@@ -137,7 +136,7 @@ func TestBeside(t *testing.T) {
 	}
 }
 
-// TestHas shows which ids there are and are ours, by the list alone.
+// TestHas shows which ids exist and are ours, by the list alone.
 func TestHas(t *testing.T) {
 	for name, start := range both {
 		t.Run(name, func(t *testing.T) {

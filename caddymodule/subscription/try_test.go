@@ -12,8 +12,8 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/subscription"
 )
 
-// TestTry shows what is said of a URL that is sent what will prove the provider:
-// it is accepted, or refused, or that is not known.
+// TestTry shows what is reported of a URL that is sent the credentials: it
+// accepts them, rejects them, or that is unknown.
 func TestTry(t *testing.T) {
 	ctx := context.Background()
 	answers := func(code int) string {
@@ -67,7 +67,7 @@ func TestTry(t *testing.T) {
 			w.WriteHeader(401)
 			_, _ = w.Write([]byte("<html>no</html>"))
 		}), err: "`url` " + refusal},
-		{name: "400 with a broken body", change: toPost(broken(400))}, // its status says it
+		{name: "400 with a broken body", change: toPost(broken(400))}, // the status is enough
 		{name: "200", change: toPost(status(200)), note: answers(200)},
 		{name: "204", change: toPost(status(204)), note: answers(204)},
 		{name: "403", change: toPost(status(403)), note: answers(403)},
@@ -123,9 +123,9 @@ func TestTry(t *testing.T) {
 	}
 }
 
-// TestTryCalls pins what is sent to the URL: the challenge, if the provider has
-// one, and then nothing with all that proves the provider. A challenge that is
-// refused is all; the API token goes nowhere.
+// TestTryCalls pins the requests to the URL: the challenge, if the provider has
+// one, then an empty request with all credentials. After a rejected challenge
+// there is no other request, and the API token is in none.
 func TestTryCalls(t *testing.T) {
 	chatbot := newChatBot(t)
 	chatbot.Want.URL += "?tenant=a+b"
@@ -190,8 +190,8 @@ func TestTryCalls(t *testing.T) {
 	}
 }
 
-// TestTryPresents shows that a token is presented as the provider does, in
-// addition to the rest; and that nothing is sent where that cannot be done.
+// TestTryPresents shows that the token is presented as the provider does, beside
+// the other credentials, and that no request is sent if that cannot be done.
 func TestTryPresents(t *testing.T) {
 	s := newChatBot(t)
 	s.Challenge = nil
@@ -227,7 +227,7 @@ func TestTryPresents(t *testing.T) {
 	checkError(t, err, "`url` "+refusal)
 }
 
-// TestTryTimeout shows that a URL which does not answer is no failure.
+// TestTryTimeout shows that a URL that does not answer is not an error.
 func TestTryTimeout(t *testing.T) {
 	done := make(chan struct{})
 	defer close(done)

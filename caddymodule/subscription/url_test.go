@@ -9,7 +9,8 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/subscription"
 )
 
-// TestShownURL shows what of a URL may be seen: no value in its query, no user.
+// TestShownURL shows which parts of a URL are shown: no value in its query, and
+// no user.
 func TestShownURL(t *testing.T) {
 	for s, want := range map[string]string{
 		"https://hooks.example.com/in":                           "https://hooks.example.com/in",
@@ -64,7 +65,7 @@ func TestWithParameter(t *testing.T) {
 	}
 }
 
-// TestCredentials lists what of a subscription must not be shown.
+// TestCredentials lists which values of a subscription must not be shown.
 func TestCredentials(t *testing.T) {
 	s := subscription.Subscription{
 		Name: "a", URL: "b", Token: token,
@@ -123,7 +124,7 @@ func TestIsSamePlace(t *testing.T) {
 	}
 }
 
-// TestIsSame shows what is ours: its name and its place.
+// TestIsSame shows that name and place identify a subscription.
 func TestIsSame(t *testing.T) {
 	const url = "https://hooks.example.com/in?token=a"
 	want := &subscription.Subscription{Name: "a", URL: url}
@@ -146,7 +147,7 @@ func TestIsSame(t *testing.T) {
 	}
 }
 
-// TestCheckURL pins which URLs are refused, and why: no error repeats the URL.
+// TestCheckURL pins which URLs are refused, and why. No error repeats the URL.
 func TestCheckURL(t *testing.T) {
 	const (
 		none  = "it is not a URL: one begins with https:// or http://, and names a host"

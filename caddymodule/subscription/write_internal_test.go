@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestWrite pins what is sent: all there is, or some fields, and what there is
-// not in the form that says so.
+// TestWrite pins which members are sent: all that have a value, or those of some
+// fields, with null or an empty value for one without.
 func TestWrite(t *testing.T) {
 	full := &Subscription{
 		ID: "7", Name: "a", URL: "b", Events: []string{"c"}, Inbox: "4", Token: "d", Headers: []Header{{"e", "f"}},

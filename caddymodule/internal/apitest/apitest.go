@@ -1,6 +1,6 @@
-// Package apitest has servers for tests that answer as the APIs of Ndoto and
-// ChatBot.com do, by the providers' own pages: paths, methods, headers, bodies
-// and answers. They are strict: what the pages do not mention is refused.
+// Package apitest has servers for tests that implement the APIs of Ndoto and
+// ChatBot.com by the providers' own pages: paths, methods, headers, bodies and
+// answers. They are strict: they refuse what the pages do not mention.
 package apitest
 
 import (
@@ -39,13 +39,13 @@ type Call struct {
 	Body         map[string]any // nil for none
 }
 
-// Failure is what a server does instead of answering as it should.
+// Failure is what a server does instead of its normal answer.
 type Failure struct {
-	// Method and Path are those of the call that fails; Path "" is any.
+	// Method and Path select the call that fails. Path "": any path.
 	Method, Path string
 
-	// Status, Header and Body are the answer. With Status 0 there is none until
-	// the client gives up.
+	// Status, Header and Body are the answer. Status 0: no answer until the client
+	// gives up.
 	Status int
 	Header map[string]string
 	Body   string
@@ -53,14 +53,14 @@ type Failure struct {
 	// Break breaks the connection instead.
 	Break bool
 
-	// AfterEffect makes the call do what it should before it fails.
+	// AfterEffect makes the call take effect before it fails.
 	AfterEffect bool
 
-	// Times is how often it fails, 0 for once.
+	// Times is how many calls fail. Default: 1.
 	Times int
 
-	// Reached is told, if it has room, when a call has come as far as its failure:
-	// after its effect, if it has one.
+	// Reached receives a value, if it has room, when a call fails: after its effect,
+	// with AfterEffect.
 	Reached chan<- struct{}
 }
 
@@ -95,23 +95,23 @@ func (a *API) Fail(f Failure) {
 	a.failures = append(a.failures, &f)
 }
 
-// Mend makes no call fail any more.
+// Mend removes all failures.
 func (a *API) Mend() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.failures = nil
 }
 
-// Respell makes the server keep each URL that it is sent from now on in another
-// spelling; nil in the one that it is sent.
+// Respell makes the server store each URL that it gets from now on in another
+// spelling; nil for the one that it gets.
 func (a *API) Respell(respell func(url string) string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.respell = respell
 }
 
-// Calls returns the calls since the last time, without those that failed
-// before they had an effect.
+// Calls returns the calls since the last time, without those that failed before
+// they had an effect.
 func (a *API) Calls() []Call {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -120,7 +120,7 @@ func (a *API) Calls() []Call {
 	return calls
 }
 
-// Changes returns the calls since the last time that are no GET.
+// Changes returns the calls since the last time that are not a GET.
 func (a *API) Changes() []Call {
 	var changes []Call
 	for _, call := range a.Calls() {
@@ -131,7 +131,7 @@ func (a *API) Changes() []Call {
 	return changes
 }
 
-// Webhooks returns what there is.
+// Webhooks returns all webhooks.
 func (a *API) Webhooks() []map[string]any {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -142,7 +142,7 @@ func (a *API) Webhooks() []map[string]any {
 	return webhooks
 }
 
-// Add adds a webhook that somebody else has made.
+// Add adds a webhook that was not created through the API.
 func (a *API) Add(webhook map[string]any) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -214,7 +214,7 @@ func (f *Failure) answer(w http.ResponseWriter, r *http.Request, done chan struc
 	_, _ = io.WriteString(w, f.Body)
 }
 
-// problem is an answer that says what is wrong. The pages show none.
+// problem is an answer with an error message. The providers' pages show none.
 func problem(text string) map[string]any { return map[string]any{"message": text} }
 
 func (a *API) serve(r *http.Request, content []byte) (status int, answer any) {
@@ -293,7 +293,7 @@ func (a *API) keepURL(webhook, body map[string]any, answer any) {
 	}
 }
 
-// text is an id as it stands in a path.
+// text returns an id as it is in a path.
 func text(id any) string {
 	content, _ := json.Marshal(id)
 	return strings.Trim(string(content), `"`)

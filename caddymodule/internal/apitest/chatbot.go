@@ -14,8 +14,8 @@ import (
 // chatbot is the API of https://www.chatbot.com/docs/webhooks/.
 type chatbot struct{ client *http.Client }
 
-// ChatBot starts a server. When a webhook is saved, it calls its URL with a
-// challenge, and refuses one that does not answer.
+// ChatBot starts a server. When a webhook is saved, it sends its URL a challenge,
+// and refuses the webhook if the URL does not return it.
 func ChatBot(t testing.TB, key string) *API {
 	t.Helper()
 	return start(t, key, chatbot{&http.Client{
@@ -33,7 +33,7 @@ func (chatbot) isAuthorized(r *http.Request, key string) bool {
 
 func (chatbot) updateMethod() string { return http.MethodPut }
 
-// list leaves out what only get shows.
+// list leaves out the members that only get returns.
 func (chatbot) list(webhooks []map[string]any) any {
 	shown := make([]map[string]any, len(webhooks))
 	for i, webhook := range webhooks {
@@ -76,7 +76,7 @@ func (c chatbot) update(webhook, body map[string]any) (status int, answer any) {
 	return http.StatusOK, c.deleted(webhook)
 }
 
-// chatbotProblem says what is wrong with a body, "" for nothing.
+// chatbotProblem returns what is wrong with a body, "" for nothing.
 func chatbotProblem(body map[string]any) string {
 	var b struct {
 		Name, URL, Token *string
@@ -102,8 +102,8 @@ func chatbotProblem(body map[string]any) string {
 	return ""
 }
 
-// challenge calls the URL as ChatBot.com does, and says what is wrong with what
-// it answers.
+// challenge calls the URL as ChatBot.com does, and returns what is wrong with the
+// answer, "" for nothing.
 func (c chatbot) challenge(body map[string]any) string {
 	const challenge = "challenge-of-chatbot"
 	u, err := url.Parse(body["url"].(string))

@@ -70,7 +70,7 @@ func (n ndoto) update(webhook, body map[string]any) (status int, answer any) {
 	return http.StatusOK, n.shown(webhook)
 }
 
-// ndotoProblem says what is wrong with a member, "" for nothing.
+// ndotoProblem returns what is wrong with a member, "" for nothing.
 func ndotoProblem(member string, value any) string {
 	isRight := false
 	switch member {
