@@ -20,7 +20,7 @@ func ChatBot(t testing.TB, key string) *API {
 	t.Helper()
 	return start(t, key, chatbot{&http.Client{
 		Timeout: 10 * time.Second,
-		// Its own: the end of another server in a test closes those of the default.
+		// The end of another server closes connections of the default transport.
 		Transport: &http.Transport{DisableKeepAlives: true},
 	}})
 }
