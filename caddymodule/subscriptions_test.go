@@ -1435,7 +1435,7 @@ func TestSubscriptionsUnset(t *testing.T) {
 	s.ndoto.Add(ndotoWebhook(7, "subscriptions", []string{"message_created"}))
 	s.chatbot.Add(chatbotWebhook("a1", "token", ofBefore))
 	const (
-		advice  = "{env.WEBHOOKS_TEST_UNSET} is not set, or empty; set that variable in the environment of this process"
+		advice  = "{env.WEBHOOKS_TEST_UNSET} is not set, or empty; set that variable in the environment of Caddy"
 		ndoto   = "webhooks ndoto: subscribe: `key`: " + advice
 		chatbot = "webhooks chatbot: `basic_auth`: " + advice
 	)
