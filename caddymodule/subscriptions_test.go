@@ -1435,7 +1435,7 @@ func TestSubscriptionsUnset(t *testing.T) {
 	s.ndoto.Add(ndotoWebhook(7, "subscriptions", []string{"message_created"}))
 	s.chatbot.Add(chatbotWebhook("a1", "token", ofBefore))
 	const (
-		advice  = "{env.WEBHOOKS_TEST_UNSET} is not set, or empty; set that variable in the environment of Caddy"
+		advice  = "{env.WEBHOOKS_TEST_UNSET} is not set, or empty; set that variable in the environment of this process"
 		ndoto   = "webhooks ndoto: subscribe: `key`: " + advice
 		chatbot = "webhooks chatbot: `basic_auth`: " + advice
 	)
@@ -1642,7 +1642,7 @@ func TestSubscriptionsConfigurationErrors(t *testing.T) {
 		{"an unset token", edited(bothSides, "{env.CHATBOT_TOKEN}", "{env.WEBHOOKS_TEST_UNSET}"), []string{"plan", "chatbot"}, "webhooks chatbot: `token`: {env.WEBHOOKS_TEST_UNSET} is not set, or empty"},
 		{"an unset header", edited(bothSides, "{env.CHATBOT_HEADER}", "{env.WEBHOOKS_TEST_UNSET}"), []string{"plan", "chatbot"}, "webhooks chatbot: `header`: {env.WEBHOOKS_TEST_UNSET} is not set, or empty"},
 		{"a variable that is no URL", edited(bothSides, "{env.SITE}/ndoto", "{env.NO_URL}/ndoto"), []string{"plan", "ndoto"}, "webhooks ndoto: subscribe: `url`: it is not a URL"},
-		{"a variable that is no inbox", edited(bothSides, "account 1", "account 1\n\t\t\tinbox {env.NO_URL}"), []string{"plan", "ndoto"}, "webhooks ndoto: subscribe: `inbox`: it is not the number of an inbox"},
+		{"a variable that is no inbox", edited(bothSides, "account 1", "account 1\n\t\t\tinbox {env.NO_URL}"), []string{"plan", "ndoto"}, "webhooks ndoto: subscribe: `inbox`: the value is not the number of an inbox"},
 		{
 			"two that differ", bothSides + edited(bothSides, "/ndoto ndoto", "/2 ndoto", "{env.NDOTO_TOKEN}", "{env.NDOTO_TOKEN}\n\t\tsource /2", "/chatbot chatbot {", "/3 chatbot {\n\t\tsource /3", "message_created ", ""),
 			[]string{"plan"}, "two blocks of ndoto subscribe https://hooks.example.com/ndoto?token=… under the name \"caddy-webhooks\", and differ; give one another `name` or `url`",

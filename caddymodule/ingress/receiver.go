@@ -138,16 +138,5 @@ func (rc *Receiver) returnsToken() bool {
 	return rc.Provider.Spec().Reply == provider.ReplyToken
 }
 
-// takesEmpty reports whether the provider tries a URL with a request that holds no
-// event.
-func (rc *Receiver) takesEmpty() bool {
-	for _, h := range rc.Provider.Spec().Handshakes {
-		if h.Empty {
-			return true
-		}
-	}
-	return false
-}
-
 // Interface guard
 var _ caddyhttp.MiddlewareHandler = (*Receiver)(nil)

@@ -22,7 +22,7 @@ func (x *exchange) handshake() (answered bool, err error) {
 		return true, x.answer(outcomeHandshake, text, verify.TextPlain)
 	}
 	if err := envelope.Check(x.body); err != nil {
-		if x.rc.takesEmpty() && errors.Is(err, envelope.ErrNotJSON) && !looksLikeJSON(x.body) {
+		if x.rc.Provider.TakesEmpty() && errors.Is(err, envelope.ErrNotJSON) && !looksLikeJSON(x.body) {
 			return true, x.acknowledge(outcomeHandshake)
 		}
 		return false, err
@@ -39,7 +39,7 @@ func (x *exchange) handshake() (answered bool, err error) {
 // request by which a provider that sends empty ones tries the URL.
 func (x *exchange) split() (events []string, err error) {
 	events, err = x.rc.Provider.Split(asString(x.body))
-	if errors.Is(err, provider.ErrNoEvent) && x.rc.takesEmpty() {
+	if errors.Is(err, provider.ErrNoEvent) && x.rc.Provider.TakesEmpty() {
 		return nil, nil
 	}
 	return events, err

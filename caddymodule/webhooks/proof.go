@@ -1,7 +1,6 @@
 package webhooks
 
 import (
-	"slices"
 	"time"
 
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/ingress"
@@ -46,10 +45,7 @@ func (h *Handler) resolveCredentials() (c credentials, err error) {
 
 // provisionProof makes the verifiers.
 func (h *Handler) provisionProof(c credentials) error {
-	handshakes := h.provider.Spec().Handshakes
-	if i := slices.IndexFunc(handshakes, isChallenge); i >= 0 {
-		h.receiver.Challenge = &handshakes[i]
-	}
+	h.receiver.Challenge = h.provider.Challenge()
 	if h.Unverified {
 		h.receiver.Verifier, h.receiver.Challenger = verify.All{}, verify.All{}
 		return nil
@@ -91,9 +87,6 @@ func (h *Handler) provisionChallenger(tokens []string) error {
 	return err
 }
 
-// isChallenge reports whether a handshake is a GET with a challenge.
-func isChallenge(s verify.Handshake) bool { return s.Query != "" }
-
 // credentialPlaces returns every place of the provider's credentials, used or not.
 func (h *Handler) credentialPlaces() ingress.Credentials {
 	var c ingress.Credentials
@@ -113,8 +106,8 @@ func (h *Handler) credentialPlaces() ingress.Credentials {
 			}
 		}
 	}
-	if i := slices.IndexFunc(spec.Handshakes, isChallenge); i >= 0 {
-		c.AddQuery(spec.Handshakes[i].Token)
+	if challenge := h.provider.Challenge(); challenge != nil {
+		c.AddQuery(challenge.Token)
 	}
 	if h.BasicAuth != nil {
 		c.AddHeader("Authorization")

@@ -3,16 +3,14 @@ package webhooks
 import (
 	"cmp"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/provider"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/subscription"
-	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/verify"
 )
 
-// resolved returns the settings with their placeholders resolved and their
-// defaults filled in.
+// resolved returns the settings with their placeholders resolved and their defaults
+// set.
 func (s *Subscribe) resolved(p *provider.Provider) (*Subscribe, error) {
 	r := *s
 	for _, text := range subscribeTexts {
@@ -36,8 +34,8 @@ func (s *Subscribe) resolved(p *provider.Provider) (*Subscribe, error) {
 	return &r, checkNoToken(p, r.URL)
 }
 
-// Target returns what the handler wants at its provider. Each call of the
-// provider's API takes timeout at most.
+// Target returns the subscription that a handler wants at its provider, with the
+// client of the provider's API. Each call takes at most timeout.
 func (h *Handler) Target(p *provider.Provider, timeout time.Duration) (*subscription.Target, error) {
 	s, err := h.Subscribe.resolved(p)
 	if err != nil {
@@ -55,7 +53,7 @@ func (h *Handler) Target(p *provider.Provider, timeout time.Duration) (*subscrip
 	if len(tokens) > 0 {
 		want.Token = tokens[0]
 	}
-	if err := h.tellProof(&want); err != nil {
+	if err := h.addProof(&want); err != nil {
 		return nil, err
 	}
 	if !api.Has(subscription.FieldToken) && want.Token != "" {
@@ -69,18 +67,18 @@ func (h *Handler) Target(p *provider.Provider, timeout time.Duration) (*subscrip
 		},
 		Provider:   h.Provider,
 		Want:       want,
-		TakesEmpty: slices.ContainsFunc(p.Spec().Handshakes, func(s verify.Handshake) bool { return s.Empty }),
+		TakesEmpty: p.TakesEmpty(),
 	}
 	target.Present = h.presenter(p, want.Token)
-	handshakes := p.Spec().Handshakes
-	if i := slices.IndexFunc(handshakes, isChallenge); i >= 0 {
-		target.Challenge = &subscription.Challenge{Parameter: handshakes[i].Query, Token: handshakes[i].Token}
+	if challenge := p.Challenge(); challenge != nil {
+		target.Challenge = &subscription.Challenge{Parameter: challenge.Query, Token: challenge.Token}
 	}
 	return target, nil
 }
 
-// presenter returns what puts the token into a request as the provider does, nil
-// if a request without an event cannot be proved: a signature is over its body.
+// presenter returns a function that puts the token into a request as the provider
+// does. It is nil if a request without an event cannot be proved, because the
+// signature is over its body.
 func (h *Handler) presenter(p *provider.Provider, token string) func(r *http.Request) {
 	nothing := func(*http.Request) {}
 	v := p.Spec().Verify
@@ -95,8 +93,8 @@ func (h *Handler) presenter(p *provider.Provider, token string) func(r *http.Req
 	return func(r *http.Request) { v.Token.From[0].Present(r, token) }
 }
 
-// tellProof fills in what the handler checks beside a token.
-func (h *Handler) tellProof(to *subscription.Subscription) error {
+// addProof adds the proof that the handler requires beside a token.
+func (h *Handler) addProof(to *subscription.Subscription) error {
 	if h.BasicAuth != nil {
 		both, err := resolveAll("basic_auth", []string{h.BasicAuth.Username, h.BasicAuth.Password})
 		if err != nil {
