@@ -182,7 +182,7 @@ func TestBadQueue(t *testing.T) {
 		{"plain", "is a directory"},
 	} {
 		path := filepath.Join(dir, c.file)
-		bad := &gateway{t: t, logFile: g.logFile, level: g.level, site: queued, global: "webhooks {\n\tqueue sqlite " + path + "\n}"}
+		bad := &gateway{t: t, logFile: g.logFile, level: g.level, filter: g.filter, site: queued, global: "webhooks {\n\tqueue sqlite " + path + "\n}"}
 		status, text := loadConfig(t, bad.config("bad"))
 		if status == 200 || !strings.Contains(text, c.want) || !strings.Contains(text, dir) {
 			t.Errorf("%s: %d %s", c.file, status, text)

@@ -21,6 +21,7 @@ type gateway struct {
 	level   string
 	site    string
 	global  string
+	filter  string // of the default log
 }
 
 // start loads a configuration of one site; global goes into the global options.
@@ -32,6 +33,17 @@ func start(t testing.TB, site string, global ...string) *gateway {
 // startAt is start with a log level.
 func startAt(t testing.TB, level, site string, global ...string) *gateway {
 	t.Helper()
+	g := newGateway(t, level, site, global...)
+	// A source remembers across reloads: one without it forgets what the test
+	// before has sent.
+	loadNothing(t)
+	g.load("")
+	return g
+}
+
+// newGateway is startAt for a configuration that is yet to be loaded.
+func newGateway(t testing.TB, level, site string, global ...string) *gateway {
+	t.Helper()
 	name := strings.NewReplacer("/", "-", " ", "_").Replace(t.Name()) + "-" + hex.EncodeToString(randomBytes(3))
 	g := &gateway{
 		t:       t,
@@ -39,13 +51,10 @@ func startAt(t testing.TB, level, site string, global ...string) *gateway {
 		level:   level,
 		site:    site,
 		global:  strings.Join(global, "\n"),
+		filter:  documentedFilter,
 	}
 	t.Cleanup(func() { showLog(t, "Caddy", g.logFile) })
 	t.Setenv("WEBHOOKS_TEST_SIGN", signingKey)
-	// A source remembers across reloads: one without it forgets what the test
-	// before has sent.
-	loadNothing(t)
-	g.load("")
 	return g
 }
 
@@ -109,7 +118,7 @@ func (g *gateway) config(comment string) string {
 	vars comment "%s"
 	%s
 }
-`, adminAddress, g.level, g.logFile, documentedFilter, g.global, gatewayURL, comment, g.site)
+`, adminAddress, g.level, g.logFile, g.filter, g.global, gatewayURL, comment, g.site)
 }
 
 // documentedFilter is the log filter of README and Caddyfile.example.
