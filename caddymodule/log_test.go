@@ -2,6 +2,7 @@ package caddymodule_test
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 )
 
@@ -55,5 +56,40 @@ func TestRefusalsAreSampled(t *testing.T) {
 	})
 	if n := len(g.logLines(`"msg":"webhook refused"`)); n > 100 {
 		t.Errorf("%d lines for 200 refusals", n)
+	}
+}
+
+// TestRefusalsAreSampledByProvider shows that junk for one provider does not hide
+// the single line of another, and that what is left out is counted by provider.
+func TestRefusalsAreSampledByProvider(t *testing.T) {
+	secretIn(t, "SECRET")
+	g := start(t, `
+	webhooks /wotnot wotnot {
+		token {env.SECRET}
+	}
+	webhooks /notifly notifly {
+		secret {env.SECRET}
+	}
+	`)
+	const forged = 65
+	for range forged {
+		wantStatus(t, 401, "/wotnot", []byte("junk"), "token", "forged")
+	}
+	wantStatus(t, 401, "/notifly", []byte("junk"), "X-Notifly-Signature", strings.Repeat("ab", 32))
+	const reason = `"reason":"bad_credential"`
+	if n := len(g.logLines(`"msg":"webhook refused"`, reason, `"provider":"notifly"`)); n != 1 {
+		t.Errorf("%d lines for the one refusal of notifly", n)
+	}
+	waitFor(t, func() bool {
+		n := len(g.logLines(`"msg":"webhook refused"`, reason, `"provider":"wotnot"`))
+		for _, line := range g.logLines("more webhooks refused", reason) {
+			var more struct{ Count int }
+			_ = json.Unmarshal([]byte(line), &more)
+			n += more.Count
+		}
+		return n >= forged
+	})
+	if all, of := len(g.logLines("more webhooks refused", reason)), len(g.logLines("more webhooks refused", reason, `"provider":"wotnot"`)); all == 0 || of != all {
+		t.Errorf("%d lines count what was left out, %d of them name its provider", all, of)
 	}
 }
