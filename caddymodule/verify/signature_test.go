@@ -881,19 +881,17 @@ func TestSign(t *testing.T) {
 
 func TestSignErrors(t *testing.T) {
 	spec := verify.Signature{Algorithm: verify.HMACSHA256, Header: "X-Signature", Key: verify.Base64}
-	for _, test := range []struct{ name, header, secret, want string }{
-		{"scheme", "", "c2VjcmV0", "signature: the name of a header is missing"},
-		{"key", "X-Signature", "not+base64!", "not base64"},
-		{"empty key", "X-Signature", "", "empty"},
+	for _, test := range []struct{ name, header, secret string }{
+		{"scheme", "", "c2VjcmV0"},
+		{"key", "X-Signature", "not+base64!"},
+		{"empty key", "X-Signature", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := spec
 			s.Header = test.header
 			r := newRequest()
 			err := s.Sign(r, test.secret)
-			if err == nil || err.Error() != test.want {
-				t.Fatalf("Sign() = %v; want %q", err, test.want)
-			}
+			checkMessage(t, err)
 			checkQuiet(t, err, test.secret)
 			if len(r.Header) != len(newRequest().Header) {
 				t.Errorf("Sign() left %v behind", r.Header)

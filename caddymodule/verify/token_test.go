@@ -233,17 +233,17 @@ func TestNewTokenVerifierErrors(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		tokens []string
-		want   string
 	}{
-		{"no token", nil, "a token is required"},
-		{"empty token", []string{""}, "a token is empty"},
-		{"empty token in a rotation", []string{oldToken, ""}, "a token is empty"},
+		{"no token", nil},
+		{"empty token", []string{""}},
+		{"empty token in a rotation", []string{oldToken, ""}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			v, err := verify.NewTokenVerifier(verify.Token{From: []verify.Place{{Bearer: true}}}, test.tokens)
-			if v != nil || err == nil || err.Error() != test.want {
-				t.Fatalf("NewTokenVerifier() = %v, %v; want error %q", v, err, test.want)
+			if v != nil {
+				t.Fatal("NewTokenVerifier() returned a verifier")
 			}
+			checkMessage(t, err)
 			checkQuiet(t, err, oldToken)
 		})
 	}
