@@ -173,7 +173,7 @@ func (c credentials) prove(r *http.Request, p *provider.Provider, body []byte, a
 		r.SetBasicAuth(username, password)
 	}
 	if token := p.Spec().Verify.Token; token != nil && c.token != "" {
-		place := token.From[0]
+		place := token.Places[0]
 		if place.Body != "" {
 			return fmt.Errorf("%s presents its token in the body; put it into the payload yourself", p.Name())
 		}

@@ -54,7 +54,7 @@ func listProviders(w io.Writer, own map[string]*provider.Provider) error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(table, "%s\t%s\t%d\t%s\n", name, needsText(p), max(len(p.Spec().Type.Map), 1), p.Spec().Note)
+		fmt.Fprintf(table, "%s\t%s\t%d\t%s\n", name, needsText(p), max(len(p.Spec().Type.Mappings), 1), p.Spec().Note)
 	}
 	return table.Flush()
 }
@@ -82,13 +82,13 @@ func showProvider(w io.Writer, p *provider.Provider) error {
 	row("handshake", handshakeText(p))
 	row("answer", answerText(p))
 	row("identified by", identityText(p))
-	row("must not leave", strings.Join(spec.Redact, ", "))
+	row("must not leave", strings.Join(spec.Redactions, ", "))
 	fmt.Fprintln(table, "\t")
 	fmt.Fprintln(table, "ITS TYPE\tTYPE")
 	if spec.Type.Always != "" {
 		fmt.Fprintf(table, "(every event)\t%s\n", spec.Type.Always)
 	}
-	for _, pair := range spec.Type.Map {
+	for _, pair := range spec.Type.Mappings {
 		fmt.Fprintf(table, "%s\t%s\n", pair.From, pair.To)
 	}
 	fmt.Fprintf(table, "(any other)\t%s.<its type>\n", spec.Name)
@@ -123,7 +123,7 @@ func proofText(p *provider.Provider) string {
 		return fmt.Sprintf("%s in header %s", v.Signature.Algorithm, v.Signature.Header)
 	}
 	var places []string
-	for _, place := range v.Token.From {
+	for _, place := range v.Token.Places {
 		switch {
 		case place.Bearer:
 			places = append(places, "header Authorization")
@@ -170,7 +170,7 @@ func identityText(p *provider.Provider) string {
 	if p.KeyIsHash() {
 		return "the hash of its bytes"
 	}
-	key := p.Spec().Key
+	key := p.Spec().Keys
 	if key == nil {
 		key = []string{"id"}
 	}

@@ -123,11 +123,11 @@ func AppendString(dst []byte, s string) []byte {
 // an attribute also becomes a placeholder and a label.
 const MaxAttribute = 1024
 
-// Carries reports whether CloudEvents can carry s as the value of an attribute:
+// ValidAttribute reports whether CloudEvents can carry s as the value of an attribute:
 // not blank, no control characters, no surrogates or noncharacters, and not
 // longer than MaxAttribute. See "Type System" in
 // https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md.
-func Carries(s string) bool {
+func ValidAttribute(s string) bool {
 	if len(s) > MaxAttribute || strings.TrimSpace(s) == "" {
 		return false
 	}

@@ -193,7 +193,7 @@ func TestSize(t *testing.T) {
 	}
 }
 
-func TestCarries(t *testing.T) {
+func TestValidAttribute(t *testing.T) {
 	for _, test := range []struct {
 		name, value string
 		want        bool
@@ -230,8 +230,8 @@ func TestCarries(t *testing.T) {
 		{"last of all", "\U0010ffff", false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			if got := envelope.Carries(test.value); got != test.want {
-				t.Errorf("Carries(%q) = %v", test.value, got)
+			if got := envelope.ValidAttribute(test.value); got != test.want {
+				t.Errorf("ValidAttribute(%q) = %v", test.value, got)
 			}
 		})
 	}

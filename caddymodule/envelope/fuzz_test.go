@@ -32,12 +32,12 @@ func FuzzEnvelope(f *testing.F) {
 			return
 		}
 		for _, required := range []string{id, source, eventType} {
-			if !envelope.Carries(required) {
+			if !envelope.ValidAttribute(required) {
 				return
 			}
 		}
 		for _, optional := range []string{subject, partitionKey, providerType} {
-			if optional != "" && !envelope.Carries(optional) {
+			if optional != "" && !envelope.ValidAttribute(optional) {
 				return
 			}
 		}

@@ -35,7 +35,7 @@ func (x *exchange) readEvents(events []string) []provider.Event {
 	header := x.r.Header.Clone()
 	x.removeCredentials()
 	if x.rc.Queue.WholeBatch {
-		return []provider.Event{x.rc.Provider.Whole(asString(x.body), events, header)}
+		return []provider.Event{x.rc.Provider.ReadWhole(asString(x.body), events, header)}
 	}
 	read := make([]provider.Event, len(events))
 	for i, event := range events {

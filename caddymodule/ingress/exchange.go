@@ -124,7 +124,7 @@ func (x *exchange) count(e *provider.Event, result Outcome) {
 	}
 	name := x.rc.Provider.Name()
 	x.rc.Metrics.events.WithLabelValues(name, eventType, string(result)).Inc()
-	if e.LacksID {
+	if e.MissingID {
 		x.rc.Metrics.missingIDs.WithLabelValues(name).Inc()
 	}
 }

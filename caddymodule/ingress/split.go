@@ -49,7 +49,7 @@ func (x *exchange) split() (events []string, err error) {
 // the whole request.
 func (x *exchange) only(events []string) provider.Event {
 	if x.rc.Format == envelope.FormatOriginal {
-		return x.rc.Provider.Whole(asString(x.body), events, x.r.Header)
+		return x.rc.Provider.ReadWhole(asString(x.body), events, x.r.Header)
 	}
 	return x.rc.Provider.Read(events[0], x.r.Header)
 }

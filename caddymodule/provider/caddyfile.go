@@ -151,7 +151,7 @@ func parseSource(d *caddyfile.Dispenser, to *Source) error {
 	case args[0] == "header":
 		return parseHeaderSource(d, word, args, &to.Header)
 	}
-	to.Path = args
+	to.Paths = args
 	return checkPaths(d, word, args)
 }
 
@@ -185,20 +185,20 @@ func (s *Spec) parseEvents(d *caddyfile.Dispenser) error {
 }
 
 func (s *Spec) parseKey(d *caddyfile.Dispenser) error {
-	if err := parseSome(d, &s.Key); err != nil {
+	if err := parseSome(d, &s.Keys); err != nil {
 		return err
 	}
-	if err := checkKey(s.Key); err != nil {
+	if err := checkKey(s.Keys); err != nil {
 		return d.Errf("%v", err)
 	}
 	return nil
 }
 
 func (s *Spec) parseRedact(d *caddyfile.Dispenser) error {
-	if err := parseSome(d, &s.Redact); err != nil {
+	if err := parseSome(d, &s.Redactions); err != nil {
 		return err
 	}
-	for _, path := range s.Redact {
+	for _, path := range s.Redactions {
 		if err := make(redaction).add(path); err != nil {
 			return d.Errf("%v", err)
 		}
@@ -345,9 +345,9 @@ func (s *Spec) parseToken(d *caddyfile.Dispenser) error {
 		default:
 			return d.Errf("`from` takes bearer, header <name>, query <name> or body <name>, not %q", args)
 		}
-		token.From = append(token.From, place)
+		token.Places = append(token.Places, place)
 	}
-	if err := checkPlaces(token.From); err != nil {
+	if err := checkPlaces(token.Places); err != nil {
 		return d.Errf("%v", err)
 	}
 	return nil
@@ -392,21 +392,21 @@ func (s *Spec) parseType(d *caddyfile.Dispenser) error {
 			return err
 		}
 	default:
-		s.Type.Path = args
+		s.Type.Paths = args
 		if err := checkPaths(d, "type", args); err != nil {
 			return err
 		}
 	}
-	return parseMap(d, &s.Type.Map)
+	return parseMap(d, &s.Type.Mappings)
 }
 
 // parseMap parses a block of `<from> [<to>]`, if there is one.
-func parseMap(d *caddyfile.Dispenser, to *[]Pair) error {
+func parseMap(d *caddyfile.Dispenser, to *[]Mapping) error {
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		if d.Val() == "{" {
 			return d.Errf("a line of a map takes no block")
 		}
-		pair := Pair{From: d.Val(), To: d.Val()}
+		pair := Mapping{From: d.Val(), To: d.Val()}
 		if d.NextArg() {
 			pair.To = d.Val()
 		}
@@ -436,10 +436,10 @@ func cutAs(d *caddyfile.Dispenser, args []string) (rest []string, as string, err
 func (s *Spec) parseTime(d *caddyfile.Dispenser) error {
 	s.Time = new(Time)
 	var err error
-	if s.Time.Path, s.Time.As, err = cutAs(d, d.RemainingArgs()); err != nil {
+	if s.Time.Paths, s.Time.As, err = cutAs(d, d.RemainingArgs()); err != nil {
 		return err
 	}
-	if len(s.Time.Path) == 0 {
+	if len(s.Time.Paths) == 0 {
 		return d.Errf("`time` takes paths, and then as rfc3339, unix, unix_ms or a layout")
 	}
 	if s.Time.As != "" {
@@ -447,7 +447,7 @@ func (s *Spec) parseTime(d *caddyfile.Dispenser) error {
 			return d.Errf("time: unknown `as %s`: %v", s.Time.As, err)
 		}
 	}
-	return checkPaths(d, "time", s.Time.Path)
+	return checkPaths(d, "time", s.Time.Paths)
 }
 
 // parse parses one rule; false if the word at hand is none.
@@ -463,7 +463,7 @@ func (r *Rules) parse(d *caddyfile.Dispenser) (bool, error) {
 		return true, err
 	case "when":
 		w, err := parseWhen(d)
-		r.When = append(r.When, w)
+		r.Conditions = append(r.Conditions, w)
 		return true, err
 	}
 	return false, nil
@@ -480,7 +480,7 @@ func parseField(d *caddyfile.Dispenser, s *scope) (Field, error) {
 	var err error
 	switch {
 	case args[1] != "always":
-		if f.Path, f.As, err = cutAs(d, args[1:]); err != nil {
+		if f.Paths, f.As, err = cutAs(d, args[1:]); err != nil {
 			return f, err
 		}
 	case len(args) == 3:
@@ -488,7 +488,7 @@ func parseField(d *caddyfile.Dispenser, s *scope) (Field, error) {
 	default:
 		return f, d.Errf("`field %s always` takes one text; a member that is called always is written \\always", f.Name)
 	}
-	if err := parseMap(d, &f.Map); err != nil {
+	if err := parseMap(d, &f.Mappings); err != nil {
 		return f, err
 	}
 	if _, err := compileField(f, s); err != nil {
@@ -548,12 +548,12 @@ func (l *List) require(name string) bool {
 	return i >= 0
 }
 
-func parseWhen(d *caddyfile.Dispenser) (When, error) {
+func parseWhen(d *caddyfile.Dispenser) (Condition, error) {
 	args := d.RemainingArgs()
-	var w When
+	var w Condition
 	switch {
 	case len(args) >= 3 && args[1] == "is":
-		w.Path, w.Is = args[0], args[2:]
+		w.Path, w.Values = args[0], args[2:]
 	case len(args) >= 1 && !slices.Contains(args, "is"):
 		w.Types = args
 	default:
@@ -570,7 +570,7 @@ func parseWhen(d *caddyfile.Dispenser) (When, error) {
 	}
 	// Those inside have been checked, each for itself.
 	shallow := w
-	shallow.When = nil
+	shallow.Conditions = nil
 	check := builder{scope: newScope()}
 	if err := check.addWhen(shallow, nil, 0); err != nil {
 		return w, d.Errf("%v", err)

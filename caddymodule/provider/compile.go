@@ -130,7 +130,7 @@ func (p *Provider) checkVerify() error {
 		}
 	}
 	if v.Token != nil {
-		return checkPlaces(v.Token.From)
+		return checkPlaces(v.Token.Places)
 	}
 	return nil
 }
@@ -210,7 +210,7 @@ func (p *Provider) checkSubscriptions() error {
 	}
 	token := p.spec.Verify.Token
 	isInURL := func(place verify.Place) bool { return place.Query != "" }
-	if token != nil && !api.Has(subscription.FieldToken) && !slices.ContainsFunc(token.From, isInURL) {
+	if token != nil && !api.Has(subscription.FieldToken) && !slices.ContainsFunc(token.Places, isInURL) {
 		return errors.New("subscriptions: its API cannot be told the token: it needs a `field token`, or in verify token a `from query`, for the URL")
 	}
 	return nil
@@ -229,7 +229,7 @@ func (p *Provider) compileEvents() error {
 func (p *Provider) compileType() error {
 	t := p.spec.Type
 	if t.Always != "" {
-		if !t.isZero() || t.Map != nil {
+		if !t.isZero() || t.Mappings != nil {
 			return errors.New("type always: a constant has no path and no map")
 		}
 		return checkType(t.Always)
@@ -237,15 +237,15 @@ func (p *Provider) compileType() error {
 	if t.isZero() {
 		return errors.New("it needs a `type`: the path or the header that says which event it is, or always and a type")
 	}
-	if err := checkMap(t.Map); err != nil {
+	if err := checkMap(t.Mappings); err != nil {
 		return fmt.Errorf("type: %w", err)
 	}
-	for _, pair := range t.Map {
+	for _, pair := range t.Mappings {
 		if err := checkType(pair.To); err != nil {
 			return err
 		}
 	}
-	p.words = newWordMap(t.Map)
+	p.words = newWordMap(t.Mappings)
 	var err error
 	p.eventTyp, err = p.compileSource("type", t.Source)
 	return err
@@ -261,7 +261,7 @@ func checkType(t string) error {
 
 func (p *Provider) compileSource(word string, s Source) (source, error) {
 	if s.Header != "" {
-		if len(s.Path) > 0 {
+		if len(s.Paths) > 0 {
 			return source{}, fmt.Errorf("%s: either a header or paths", word)
 		}
 		if err := verify.CheckHeaderName(s.Header); err != nil {
@@ -270,7 +270,7 @@ func (p *Provider) compileSource(word string, s Source) (source, error) {
 		return source{header: http.CanonicalHeaderKey(s.Header)}, nil
 	}
 	var compiled source
-	for _, path := range s.Path {
+	for _, path := range s.Paths {
 		slot, err := p.scope.slot(path)
 		if err != nil {
 			return source{}, fmt.Errorf("%s: %w", word, err)
@@ -282,7 +282,7 @@ func (p *Provider) compileSource(word string, s Source) (source, error) {
 
 func (p *Provider) compileID() error {
 	id := p.spec.ID
-	p.key = p.spec.Key
+	p.key = p.spec.Keys
 	if len(p.key) == 0 {
 		p.key = []string{keyID}
 		if id.isZero() {
@@ -330,7 +330,7 @@ func (p *Provider) compileTime() error {
 	if t == nil {
 		return nil
 	}
-	if len(t.Path) == 0 {
+	if len(t.Paths) == 0 {
 		return errors.New("time: no path")
 	}
 	p.timeAs = verify.RFC3339
@@ -341,7 +341,7 @@ func (p *Provider) compileTime() error {
 		}
 	}
 	var err error
-	p.time, err = p.compileSource("time", Source{Path: t.Path})
+	p.time, err = p.compileSource("time", Source{Paths: t.Paths})
 	return err
 }
 
@@ -363,7 +363,7 @@ func (p *Provider) compilePrograms() error {
 
 // checkTypes refuses a `when` whose types no event can have.
 func (p *Provider) checkTypes(rules Rules) error {
-	for _, when := range rules.When {
+	for _, when := range rules.Conditions {
 		for _, pattern := range when.Types {
 			t, err := envelope.ParseTypePattern(pattern)
 			if err != nil {
@@ -383,7 +383,7 @@ func (p *Provider) checkTypes(rules Rules) error {
 // canBeUnknown reports whether a pattern can select a type that is not known
 // before an event comes.
 func (p *Provider) canBeUnknown(t envelope.TypePattern) bool {
-	typesAreKnown := p.spec.Type.Map != nil || p.spec.Type.Always != ""
+	typesAreKnown := p.spec.Type.Mappings != nil || p.spec.Type.Always != ""
 	return !typesAreKnown || t[0] == "*" || t[0] == p.spec.Name
 }
 
@@ -426,7 +426,7 @@ func (p *Provider) compileRedactions() error {
 	default:
 		prefix = p.spec.Events + "." + eachElement + "."
 	}
-	for _, path := range p.spec.Redact {
+	for _, path := range p.spec.Redactions {
 		if err := p.redactEvent.add(path); err != nil {
 			return err
 		}
@@ -437,7 +437,7 @@ func (p *Provider) compileRedactions() error {
 	if p.spec.Verify.Token == nil {
 		return nil
 	}
-	for _, place := range p.spec.Verify.Token.From {
+	for _, place := range p.spec.Verify.Token.Places {
 		if place.Body == "" {
 			continue
 		}
@@ -473,7 +473,7 @@ func (p *Provider) CanonicalTypes() []string {
 		return []string{p.spec.Type.Always}
 	}
 	var types []string
-	for _, pair := range p.spec.Type.Map {
+	for _, pair := range p.spec.Type.Mappings {
 		if !slices.Contains(types, pair.To) {
 			types = append(types, pair.To)
 		}

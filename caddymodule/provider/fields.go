@@ -112,7 +112,7 @@ func (b *builder) add(rules Rules, guards []guard, depth int) error {
 		compiled.guards = guards
 		m.lists = append(m.lists, compiled)
 	}
-	for _, when := range rules.When {
+	for _, when := range rules.Conditions {
 		if err := b.addWhen(when, guards, depth); err != nil {
 			return err
 		}
@@ -120,30 +120,30 @@ func (b *builder) add(rules Rules, guards []guard, depth int) error {
 	return nil
 }
 
-func (b *builder) addWhen(when When, guards []guard, depth int) error {
+func (b *builder) addWhen(when Condition, guards []guard, depth int) error {
 	if (len(when.Types) > 0) == (when.Path != "") {
 		return fmt.Errorf("when: either types of events, or a path and what it is")
 	}
 	if when.Path == "" {
 		return b.addWhenType(when, guards, depth)
 	}
-	if len(when.Is) == 0 {
+	if len(when.Values) == 0 {
 		return fmt.Errorf("when %s is: no word", when.Path)
 	}
 	slot, err := b.scope.slot(when.Path)
 	if err != nil {
 		return fmt.Errorf("when: %w", err)
 	}
-	pairs := make([]Pair, len(when.Is))
-	for i, word := range when.Is {
-		pairs[i] = Pair{From: word, To: word}
+	pairs := make([]Mapping, len(when.Values))
+	for i, word := range when.Values {
+		pairs[i] = Mapping{From: word, To: word}
 	}
 	guards = append(slices.Clip(guards), guard{slot: slot, words: newWordMap(pairs)})
 	return b.add(when.Rules, guards, depth+1)
 }
 
-func (b *builder) addWhenType(when When, guards []guard, depth int) error {
-	if len(when.Is) > 0 {
+func (b *builder) addWhenType(when Condition, guards []guard, depth int) error {
+	if len(when.Values) > 0 {
 		return fmt.Errorf("when %s: `is` is for a path", strings.Join(when.Types, " "))
 	}
 	var types []envelope.TypePattern
@@ -215,11 +215,11 @@ func isName(s string) bool {
 }
 
 func compileField(f Field, s *scope) (field, error) {
-	if (f.Always != "") == (len(f.Path) > 0) {
+	if (f.Always != "") == (len(f.Paths) > 0) {
 		return field{}, fmt.Errorf("field %s: either paths, or always and a text", f.Name)
 	}
-	compiled := field{always: f.Always, as: f.As, words: newWordMap(f.Map)}
-	if f.Always != "" && (f.As != "" || f.Map != nil) {
+	compiled := field{always: f.Always, as: f.As, words: newWordMap(f.Mappings)}
+	if f.Always != "" && (f.As != "" || f.Mappings != nil) {
 		return field{}, fmt.Errorf("field %s: a constant needs no as and no map", f.Name)
 	}
 	if compiled.as == "" {
@@ -233,13 +233,13 @@ func compileField(f Field, s *scope) (field, error) {
 			return field{}, fmt.Errorf("field %s: unknown `as %s`: use text, string, lower or value; for a time %w", f.Name, f.As, err)
 		}
 	}
-	if err := checkMap(f.Map); err != nil {
+	if err := checkMap(f.Mappings); err != nil {
 		return field{}, fmt.Errorf("field %s: %w", f.Name, err)
 	}
-	if (compiled.as == asValue || compiled.time != "") && f.Map != nil {
+	if (compiled.as == asValue || compiled.time != "") && f.Mappings != nil {
 		return field{}, fmt.Errorf("field %s: a map is for texts, not with `as %s`", f.Name, f.As)
 	}
-	for _, path := range f.Path {
+	for _, path := range f.Paths {
 		slot, err := s.slot(path)
 		if err != nil {
 			return field{}, fmt.Errorf("field %s: %w", f.Name, err)

@@ -54,7 +54,7 @@ func FuzzParse(f *testing.F) {
 			for _, raw := range events {
 				checkRead(t, p.Read(raw, nil))
 			}
-			checkJSON(t, p.Whole(body, events, nil).Original)
+			checkJSON(t, p.ReadWhole(body, events, nil).Original)
 		}
 	})
 }
@@ -87,7 +87,7 @@ func FuzzRead(f *testing.F) {
 					t.Errorf("%s: read again: %+v, want %+v", name, again, e)
 				}
 			}
-			checkJSON(t, p.Whole(body, events, nil).Original)
+			checkJSON(t, p.ReadWhole(body, events, nil).Original)
 		}
 	})
 }
@@ -109,7 +109,7 @@ func checkRead(t *testing.T, e provider.Event) {
 		t.Errorf("time %q is not RFC 3339 in UTC", e.Time)
 	}
 	for name, value := range map[string]string{"id": e.ID, "type": e.ProviderType, "partition key": e.PartitionKey} {
-		if value != "" && !envelope.Carries(value) {
+		if value != "" && !envelope.ValidAttribute(value) {
 			t.Errorf("%s %q cannot be carried", name, value)
 		}
 	}
@@ -221,7 +221,7 @@ func FuzzRedact(f *testing.F) {
 			t.Errorf("%s redacted twice is %s", got, again)
 		}
 		for _, space := range []string{"", "\n "} {
-			if whole := single.Whole(space+event, []string{space + event}, nil).Original; whole != space+got {
+			if whole := single.ReadWhole(space+event, []string{space + event}, nil).Original; whole != space+got {
 				t.Errorf("whole: %s, want %s", whole, space+got)
 			}
 		}
@@ -236,7 +236,7 @@ func FuzzRedact(f *testing.F) {
 		if one := batch.Read(events[2], nil).Original; one != got {
 			t.Errorf("in a batch: %s, want %s", one, got)
 		}
-		if whole := batch.Whole(body, events, nil).Original; whole != wantBody {
+		if whole := batch.ReadWhole(body, events, nil).Original; whole != wantBody {
 			t.Errorf("whole batch: %s, want %s", whole, wantBody)
 		}
 	})

@@ -139,8 +139,8 @@ func TestBuiltin(t *testing.T) {
 			if p.IsBatch() != want.batch || p.KeyIsHash() != want.keyHash {
 				t.Errorf("batch %v, key is hash %v", p.IsBatch(), p.KeyIsHash())
 			}
-			if (len(spec.Redact) > 0) != want.redacted {
-				t.Errorf("redact %q", spec.Redact)
+			if (len(spec.Redactions) > 0) != want.redacted {
+				t.Errorf("redact %q", spec.Redactions)
 			}
 			if got := p.CanonicalTypes(); !slices.Equal(got, types[name]) {
 				t.Errorf("types %q, want %q", got, types[name])

@@ -25,9 +25,9 @@ type Event struct {
 	// DedupKey is what identifies the event within its source.
 	DedupKey string
 
-	// LacksID says that the provider has ids, but this event has none, so that
+	// MissingID says that the provider has ids, but this event has none, so that
 	// its hash stands in.
-	LacksID bool
+	MissingID bool
 }
 
 // Split returns the events in a body that passed envelope.Check, each as its own
@@ -75,7 +75,7 @@ func (p *Provider) Read(raw string, header http.Header) Event {
 	e.Original = p.redactEvent.apply(strings.Trim(raw, jsonSpace))
 	p.scope.root.read(value(e.Original), *found)
 	e.Provider = p.spec.Name
-	if own := p.eventTyp.text(*found, header); envelope.Carries(own) {
+	if own := p.eventTyp.text(*found, header); envelope.ValidAttribute(own) {
 		e.ProviderType = own
 	}
 	e.Type = p.canonicalType(e.ProviderType)
@@ -98,7 +98,7 @@ func (p *Provider) Read(raw string, header http.Header) Event {
 // identify sets the event's id and dedup key.
 func (p *Provider) identify(e *Event, raw string, found values, header http.Header) {
 	id := p.id.text(found, header)
-	if !envelope.Carries(id) {
+	if !envelope.ValidAttribute(id) {
 		id = ""
 	}
 	hash := ""
@@ -108,7 +108,7 @@ func (p *Provider) identify(e *Event, raw string, found values, header http.Head
 	e.ID = id
 	if id == "" {
 		e.ID = hash
-		e.LacksID = !p.spec.ID.isZero()
+		e.MissingID = !p.spec.ID.isZero()
 	}
 	parts := make([]string, 0, 3)
 	for _, part := range p.key {
@@ -131,10 +131,10 @@ func (p *Provider) identify(e *Event, raw string, found values, header http.Head
 	e.DedupKey = strings.Join(parts, "/")
 }
 
-// Whole returns the event that a request is when it is forwarded as it came: the
+// ReadWhole returns the event that a request is when it is forwarded as it came: the
 // only event in it; or, for a provider that sends batches, the batch, identified
 // by the hash of the body. Its Original is the body, less what must not leave.
-func (p *Provider) Whole(body string, events []string, header http.Header) Event {
+func (p *Provider) ReadWhole(body string, events []string, header http.Header) Event {
 	var e Event
 	if len(events) == 1 {
 		e = p.Read(events[0], header)
@@ -144,7 +144,7 @@ func (p *Provider) Whole(body string, events []string, header http.Header) Event
 	if p.IsBatch() {
 		e.ID = envelope.Hash(body)
 		e.DedupKey = e.ID
-		e.LacksID = false
+		e.MissingID = false
 	}
 	e.Original = p.redactBody.apply(body)
 	return e
@@ -153,10 +153,10 @@ func (p *Provider) Whole(body string, events []string, header http.Header) Event
 // subject returns the event's subject and partition key: the conversation's id,
 // else the contact's.
 func (pr *program) subject(found values) (subject, partitionKey string) {
-	if id := pr.conversation.text(found); envelope.Carries(id) {
+	if id := pr.conversation.text(found); envelope.ValidAttribute(id) {
 		return "conversations/" + id, id
 	}
-	if id := pr.contact.text(found); envelope.Carries(id) {
+	if id := pr.contact.text(found); envelope.ValidAttribute(id) {
 		return "contacts/" + id, id
 	}
 	return "", ""

@@ -217,8 +217,8 @@ func TestID(t *testing.T) {
 			if e.ID != want || e.DedupKey != want {
 				t.Errorf("id %q, key %q, want %q", e.ID, e.DedupKey, want)
 			}
-			if e.LacksID != (test.id == "") {
-				t.Errorf("lacks an id: %v", e.LacksID)
+			if e.MissingID != (test.id == "") {
+				t.Errorf("lacks an id: %v", e.MissingID)
 			}
 		})
 	}
@@ -229,8 +229,8 @@ func TestNoIDByNature(t *testing.T) {
 	p := compile(t, acme(basics))
 	const event = `{"id":"not said to be one"}`
 	e := read(t, p, event, nil)
-	if hash := envelope.Hash(event); e.ID != hash || e.DedupKey != hash || e.LacksID {
-		t.Errorf("id %q, key %q, lacks %v; want the hash %q", e.ID, e.DedupKey, e.LacksID, hash)
+	if hash := envelope.Hash(event); e.ID != hash || e.DedupKey != hash || e.MissingID {
+		t.Errorf("id %q, key %q, lacks %v; want the hash %q", e.ID, e.DedupKey, e.MissingID, hash)
 	}
 	if !p.KeyIsHash() {
 		t.Error("the key is not the hash")
@@ -273,8 +273,8 @@ func TestKey(t *testing.T) {
 				id = hash
 			}
 			e := read(t, compile(t, acme(basics+test.lines)), test.event, nil)
-			if e.DedupKey != key || e.ID != id || e.LacksID != test.lacks {
-				t.Errorf("key %q, id %q, lacks %v; want %q, %q, %v", e.DedupKey, e.ID, e.LacksID, key, id, test.lacks)
+			if e.DedupKey != key || e.ID != id || e.MissingID != test.lacks {
+				t.Errorf("key %q, id %q, lacks %v; want %q, %q, %v", e.DedupKey, e.ID, e.MissingID, key, id, test.lacks)
 			}
 		})
 	}
@@ -303,8 +303,8 @@ func TestKeyOfNothing(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := json.Unmarshal([]byte(`{"keys":[]}`), spec); err != nil || spec.Key == nil {
-				t.Fatalf("key %#v, %v; want an empty list", spec.Key, err)
+			if err := json.Unmarshal([]byte(`{"keys":[]}`), spec); err != nil || spec.Keys == nil {
+				t.Fatalf("key %#v, %v; want an empty list", spec.Keys, err)
 			}
 			p, err := spec.Compile()
 			if err != nil {
@@ -334,23 +334,23 @@ func TestHeaderSources(t *testing.T) {
 			DedupKey: "push/d1",
 		}},
 		{"no id", http.Header{"X-Event": {"push"}}, provider.Event{
-			Event:    envelope.Event{ID: envelope.Hash(body), Type: "code.pushed", ProviderType: "push"},
-			DedupKey: envelope.Hash(body),
-			LacksID:  true,
+			Event:     envelope.Event{ID: envelope.Hash(body), Type: "code.pushed", ProviderType: "push"},
+			DedupKey:  envelope.Hash(body),
+			MissingID: true,
 		}},
 		{"no type", http.Header{"X-Delivery": {"d1"}}, provider.Event{
 			Event:    envelope.Event{ID: "d1", Type: "acme.unknown"},
 			DedupKey: envelope.Hash(body),
 		}},
 		{"ones that cannot be carried", http.Header{"X-Delivery": {"d\x7f"}, "X-Event": {"caf\xe9"}}, provider.Event{
-			Event:    envelope.Event{ID: envelope.Hash(body), Type: "acme.unknown"},
-			DedupKey: envelope.Hash(body),
-			LacksID:  true,
+			Event:     envelope.Event{ID: envelope.Hash(body), Type: "acme.unknown"},
+			DedupKey:  envelope.Hash(body),
+			MissingID: true,
 		}},
 		{"none", nil, provider.Event{
-			Event:    envelope.Event{ID: envelope.Hash(body), Type: "acme.unknown"},
-			DedupKey: envelope.Hash(body),
-			LacksID:  true,
+			Event:     envelope.Event{ID: envelope.Hash(body), Type: "acme.unknown"},
+			DedupKey:  envelope.Hash(body),
+			MissingID: true,
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -517,8 +517,8 @@ func TestWotNotKeys(t *testing.T) {
 		if other, ok := keys[e.DedupKey]; ok {
 			t.Errorf("%s has the same key as %s", f.Event, other)
 		}
-		if e.LacksID || e.ID != e.DedupKey {
-			t.Errorf("%s: id %s, lacks %v", f.Event, e.ID, e.LacksID)
+		if e.MissingID || e.ID != e.DedupKey {
+			t.Errorf("%s: id %s, lacks %v", f.Event, e.ID, e.MissingID)
 		}
 		keys[e.DedupKey] = f.Event
 		items = append(items, events[0])

@@ -77,11 +77,11 @@ func TestRedact(t *testing.T) {
 			if e.Original != test.want {
 				t.Errorf("got:\n%s\nwant:\n%s", e.Original, test.want)
 			}
-			if whole := p.Whole(test.event, []string{test.event}, nil); whole.Original != test.want {
+			if whole := p.ReadWhole(test.event, []string{test.event}, nil); whole.Original != test.want {
 				t.Errorf("of the whole body: got:\n%s\nwant:\n%s", whole.Original, test.want)
 			}
 			const before, after = "\r\n\t ", " \n"
-			if whole := p.Whole(before+test.event+after, []string{test.event}, nil); whole.Original != before+test.want+after {
+			if whole := p.ReadWhole(before+test.event+after, []string{test.event}, nil); whole.Original != before+test.want+after {
 				t.Errorf("of the whole body with space around: got:\n%s\nwant:\n%s", whole.Original, before+test.want+after)
 			}
 			if !json.Valid([]byte(e.Original)) {
@@ -106,7 +106,7 @@ func TestRedactBatch(t *testing.T) {
 			t.Errorf("got %s, want %s", e.Original, want)
 		}
 	}
-	if whole := p.Whole(body, events, nil); whole.Original != want {
+	if whole := p.ReadWhole(body, events, nil); whole.Original != want {
 		t.Errorf("got:\n%s\nwant:\n%s", whole.Original, want)
 	}
 
@@ -122,7 +122,7 @@ func TestRedactBatch(t *testing.T) {
 			t.Errorf("got %s, want %s", e.Original, want)
 		}
 	}
-	if whole := array.Whole(arrayBody, events, nil); whole.Original != arrayWant {
+	if whole := array.ReadWhole(arrayBody, events, nil); whole.Original != arrayWant {
 		t.Errorf("got:\n%s\nwant:\n%s", whole.Original, arrayWant)
 	}
 }
@@ -160,9 +160,9 @@ func TestRedactedIsNotRead(t *testing.T) {
 		p := compile(t, acme("verify basic\nredact s\nid s.id\nkey id type\ntype s.type\ntime s.at as unix\nfield conversation.id s.chat"))
 		hash := envelope.Hash(event)
 		checkEvent(t, read(t, p, event, nil), provider.Event{
-			Event:    envelope.Event{ID: hash, Type: "acme.unknown", Provider: "acme", Fields: []byte{}, Original: `{"n":1}`},
-			DedupKey: hash,
-			LacksID:  true,
+			Event:     envelope.Event{ID: hash, Type: "acme.unknown", Provider: "acme", Fields: []byte{}, Original: `{"n":1}`},
+			DedupKey:  hash,
+			MissingID: true,
 		})
 	})
 
@@ -185,10 +185,10 @@ func TestRedactToken(t *testing.T) {
 	if e := read(t, single, body, nil); e.Original != want {
 		t.Errorf("got %s, want %s", e.Original, want)
 	}
-	if e := single.Whole(body, []string{body}, nil); e.Original != want {
+	if e := single.ReadWhole(body, []string{body}, nil); e.Original != want {
 		t.Errorf("whole: got %s, want %s", e.Original, want)
 	}
-	if e := single.Whole(" "+body, []string{" " + body}, nil); e.Original != " "+want {
+	if e := single.ReadWhole(" "+body, []string{" " + body}, nil); e.Original != " "+want {
 		t.Errorf("whole with space before: got %s, want %s", e.Original, want)
 	}
 
@@ -199,7 +199,7 @@ func TestRedactToken(t *testing.T) {
 		t.Errorf("got %s", e.Original)
 	}
 	for _, space := range []string{"", "\n"} {
-		if e := batch.Whole(space+body, []string{`{"token":"of the event"}`}, nil); e.Original != space+want {
+		if e := batch.ReadWhole(space+body, []string{`{"token":"of the event"}`}, nil); e.Original != space+want {
 			t.Errorf("whole: got %s, want %s", e.Original, want)
 		}
 	}
@@ -221,7 +221,7 @@ func TestOneRouteCredentials(t *testing.T) {
 		if e := read(t, p, body, nil); strings.Contains(e.Original, secret) || strings.Contains(string(e.Fields), secret) {
 			t.Errorf("%s is in the event", secret)
 		}
-		if e := p.Whole(body, []string{body}, nil); strings.Contains(e.Original, secret) || !json.Valid([]byte(e.Original)) {
+		if e := p.ReadWhole(body, []string{body}, nil); strings.Contains(e.Original, secret) || !json.Valid([]byte(e.Original)) {
 			t.Errorf("%s is in the body", secret)
 		}
 	}

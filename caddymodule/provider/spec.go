@@ -42,11 +42,11 @@ type Spec struct {
 	// ID is where the event's own id stands.
 	ID Source `json:"id,omitzero"`
 
-	// Key lists what identifies an event when it comes again: `id`, `type` (the
+	// Keys lists what identifies an event when it comes again: `id`, `type` (the
 	// provider's own) and `hash` (of the event's bytes). An event that lacks one
 	// of them is identified by its hash. Default: id, or hash for a provider
 	// without one.
-	Key []string `json:"keys,omitempty"`
+	Keys []string `json:"keys,omitempty"`
 
 	// Type is where the event's type stands, and what it is called here.
 	Type Type `json:"type"`
@@ -58,8 +58,8 @@ type Spec struct {
 	// one.
 	Subscriptions *subscription.API `json:"subscriptions,omitempty"`
 
-	// Redact lists paths in an event that must not leave the gateway.
-	Redact []string `json:"redactions,omitempty"`
+	// Redactions lists paths in an event that must not leave the gateway.
+	Redactions []string `json:"redactions,omitempty"`
 
 	Rules
 }
@@ -83,12 +83,12 @@ type Source struct {
 	// Header is the name of a header.
 	Header string `json:"header,omitempty"`
 
-	// Path lists gjson paths in the event; the first that exists and is not null
+	// Paths lists gjson paths in the event; the first that exists and is not null
 	// wins.
-	Path []string `json:"paths,omitempty"`
+	Paths []string `json:"paths,omitempty"`
 }
 
-func (s Source) isZero() bool { return s.Header == "" && len(s.Path) == 0 }
+func (s Source) isZero() bool { return s.Header == "" && len(s.Paths) == 0 }
 
 // Type is where the type of an event stands and what it is called.
 type Type struct {
@@ -97,14 +97,14 @@ type Type struct {
 	// Always is the canonical type of every event, for providers that have one.
 	Always string `json:"always,omitempty"`
 
-	// Map turns the provider's types into canonical ones. A type that is not in
+	// Mappings turns the provider's types into canonical ones. A type that is not in
 	// it becomes `<provider>.<its own type>`. Without a map, the provider's own
 	// words are the canonical ones.
-	Map []Pair `json:"mappings,omitempty"`
+	Mappings []Mapping `json:"mappings,omitempty"`
 }
 
-// Pair is one line of a map.
-type Pair struct {
+// Mapping is one line of a map.
+type Mapping struct {
 	// From is the provider's word; `*` in it stands for any characters.
 	From string `json:"from"`
 
@@ -114,9 +114,9 @@ type Pair struct {
 
 // Time is where a time stands.
 type Time struct {
-	// Path lists gjson paths in the event; the first that exists and is not null
+	// Paths lists gjson paths in the event; the first that exists and is not null
 	// wins.
-	Path []string `json:"paths"`
+	Paths []string `json:"paths"`
 
 	// As is how it is written: rfc3339, unix, unix_ms, or a layout of Go's time
 	// package, read as UTC unless it has a zone. Default: rfc3339.
@@ -131,8 +131,8 @@ type Rules struct {
 	// Lists are arrays.
 	Lists []List `json:"lists,omitempty"`
 
-	// When holds rules for some events only. They go before those outside.
-	When []When `json:"conditions,omitempty"`
+	// Conditions holds rules for some events only. They go before those outside.
+	Conditions []Condition `json:"conditions,omitempty"`
 }
 
 // Field fills one canonical field. Of several for the same field, the first
@@ -142,9 +142,9 @@ type Field struct {
 	// Name is the canonical field, such as `contact.name`.
 	Name string `json:"name"`
 
-	// Path lists gjson paths in the event; the first that exists and is not null
+	// Paths lists gjson paths in the event; the first that exists and is not null
 	// wins. In a list, `.` is the item itself, and `.key` its name in an object.
-	Path []string `json:"paths,omitempty"`
+	Paths []string `json:"paths,omitempty"`
 
 	// Always is a constant text, instead of a path.
 	Always string `json:"always,omitempty"`
@@ -154,9 +154,9 @@ type Field struct {
 	// (any JSON, as it is), or a time as in Time.As. Default: text.
 	As string `json:"as,omitempty"`
 
-	// Map turns the provider's words into canonical ones; a word that is not in
+	// Mappings turns the provider's words into canonical ones; a word that is not in
 	// it is left out.
-	Map []Pair `json:"mappings,omitempty"`
+	Mappings []Mapping `json:"mappings,omitempty"`
 
 	// Required leaves out the whole item of a list that lacks this field.
 	Required bool `json:"required,omitempty"`
@@ -179,8 +179,8 @@ type List struct {
 	Fields []Field `json:"fields"`
 }
 
-// When holds rules for some events. Exactly one of Types and Path is set.
-type When struct {
+// Condition holds rules for some events. Exactly one of Types and Path is set.
+type Condition struct {
 	// Types are patterns of canonical types: `*` is a whole segment, or at the
 	// end all that follow.
 	Types []string `json:"types,omitempty"`
@@ -188,8 +188,8 @@ type When struct {
 	// Path is a gjson path in the event, whose value must be one of Is.
 	Path string `json:"path,omitempty"`
 
-	// Is lists words; `*` in them stands for any characters.
-	Is []string `json:"values,omitempty"`
+	// Values lists words; `*` in them stands for any characters.
+	Values []string `json:"values,omitempty"`
 
 	Rules
 }

@@ -174,7 +174,7 @@ func TestJSONReads(t *testing.T) {
 						t.Errorf("%s: got %+v, want %+v", f.Event, got, want)
 					}
 				}
-				if got, want := fromJSON.Whole(body, events, nil), p.Whole(body, events, nil); !reflect.DeepEqual(got, want) {
+				if got, want := fromJSON.ReadWhole(body, events, nil), p.ReadWhole(body, events, nil); !reflect.DeepEqual(got, want) {
 					t.Errorf("%s: got %+v, want %+v", f.Event, got, want)
 				}
 			}

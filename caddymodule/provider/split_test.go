@@ -108,7 +108,7 @@ func TestSplitIsBounded(t *testing.T) {
 }
 
 // TestWhole shows what a request is when it passes on as it came.
-func TestWhole(t *testing.T) {
+func TestReadWhole(t *testing.T) {
 	const rules = "id id\ntype type\nfield conversation.id chat\n"
 	header := http.Header{"X-Any": {"thing"}}
 
@@ -119,7 +119,7 @@ func TestWhole(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got := p.Whole(body, events, header)
+		got := p.ReadWhole(body, events, header)
 		if want := `{"id":7,"type":"message.created","chat":"c"}` + "\n"; got.Original != want {
 			t.Errorf("got %q, want %q", got.Original, want)
 		}
@@ -136,8 +136,8 @@ func TestWhole(t *testing.T) {
 	t.Run("one event without an id", func(t *testing.T) {
 		p := compile(t, acme("verify basic\n"+rules))
 		const body = `{"type":"message.created"}`
-		got := p.Whole(body, []string{body}, header)
-		if hash := envelope.Hash(body); got.ID != hash || got.DedupKey != hash || !got.LacksID {
+		got := p.ReadWhole(body, []string{body}, header)
+		if hash := envelope.Hash(body); got.ID != hash || got.DedupKey != hash || !got.MissingID {
 			t.Errorf("got %+v", got)
 		}
 	})
@@ -150,7 +150,7 @@ func TestWhole(t *testing.T) {
 			t.Fatal(err)
 		}
 		hash := envelope.Hash(body)
-		checkEvent(t, p.Whole(body, events, header), provider.Event{
+		checkEvent(t, p.ReadWhole(body, events, header), provider.Event{
 			Event: envelope.Event{
 				ID:       hash,
 				Provider: "acme",
@@ -171,7 +171,7 @@ func TestWhole(t *testing.T) {
 			t.Errorf("got %+v", e)
 		}
 		hash := envelope.Hash(body)
-		checkEvent(t, p.Whole(body, events, header), provider.Event{
+		checkEvent(t, p.ReadWhole(body, events, header), provider.Event{
 			Event: envelope.Event{
 				ID:       hash,
 				Provider: "acme",
@@ -186,7 +186,7 @@ func TestWhole(t *testing.T) {
 		for _, event := range []string{`{"id":1,"type":"message.created","chat":"c"}`, `{"type":"message.created","chat":"c"}`} {
 			body := fmt.Sprintf(`{"events":[%s]}`, event)
 			hash := envelope.Hash(body)
-			got := p.Whole(body, []string{event}, header)
+			got := p.ReadWhole(body, []string{event}, header)
 			got.Fields = nil // which nobody asks for
 			checkEvent(t, got, provider.Event{
 				Event: envelope.Event{

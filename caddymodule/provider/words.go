@@ -8,10 +8,10 @@ import (
 // wordMap turns a provider's words into canonical ones.
 type wordMap struct {
 	exact    map[string]string
-	patterns []Pair
+	patterns []Mapping
 }
 
-func newWordMap(pairs []Pair) *wordMap {
+func newWordMap(pairs []Mapping) *wordMap {
 	if len(pairs) == 0 {
 		return nil
 	}
@@ -27,7 +27,7 @@ func newWordMap(pairs []Pair) *wordMap {
 }
 
 // checkMap refuses a map that has a word twice.
-func checkMap(pairs []Pair) error {
+func checkMap(pairs []Mapping) error {
 	seen := make(map[string]bool, len(pairs))
 	for _, pair := range pairs {
 		if seen[pair.From] {

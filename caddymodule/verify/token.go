@@ -9,9 +9,9 @@ import (
 
 // Token is how a provider presents a shared token.
 type Token struct {
-	// From lists the places where the token may stand. Each one that holds
+	// Places lists the places where the token may stand. Each one that holds
 	// something is tried.
-	From []Place `json:"places"`
+	Places []Place `json:"places"`
 }
 
 // Place is one place in a request where a token may stand: exactly one of its
@@ -48,7 +48,7 @@ func NewTokenVerifier(t Token, tokens []string) (*TokenVerifier, error) {
 			return nil, errors.New("a token is empty")
 		}
 	}
-	return &TokenVerifier{places: t.From, tokens: tokens}, nil
+	return &TokenVerifier{places: t.Places, tokens: tokens}, nil
 }
 
 // Verify implements Verifier.

@@ -18,7 +18,7 @@ const (
 
 func newTokenVerifier(t testing.TB, places ...verify.Place) *verify.TokenVerifier {
 	t.Helper()
-	v, err := verify.NewTokenVerifier(verify.Token{From: places}, []string{oldToken, newToken})
+	v, err := verify.NewTokenVerifier(verify.Token{Places: places}, []string{oldToken, newToken})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -239,7 +239,7 @@ func TestNewTokenVerifierErrors(t *testing.T) {
 		{"empty token in a rotation", []string{oldToken, ""}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			v, err := verify.NewTokenVerifier(verify.Token{From: []verify.Place{{Bearer: true}}}, test.tokens)
+			v, err := verify.NewTokenVerifier(verify.Token{Places: []verify.Place{{Bearer: true}}}, test.tokens)
 			if v != nil {
 				t.Fatal("NewTokenVerifier() returned a verifier")
 			}

@@ -161,7 +161,7 @@ func TestStaticHeaderWithoutValueProvesNothing(t *testing.T) {
 
 func TestAll(t *testing.T) {
 	token := func(place verify.Place, tokens ...string) verify.Verifier {
-		v, err := verify.NewTokenVerifier(verify.Token{From: []verify.Place{place}}, tokens)
+		v, err := verify.NewTokenVerifier(verify.Token{Places: []verify.Place{place}}, tokens)
 		if err != nil {
 			t.Fatal(err)
 		}

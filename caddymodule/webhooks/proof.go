@@ -82,7 +82,7 @@ func (h *Handler) provisionChallenger(tokens []string) error {
 	if h.receiver.Challenge == nil {
 		return nil
 	}
-	v, err := verify.NewTokenVerifier(verify.Token{From: []verify.Place{{Query: h.receiver.Challenge.Token}}}, tokens)
+	v, err := verify.NewTokenVerifier(verify.Token{Places: []verify.Place{{Query: h.receiver.Challenge.Token}}}, tokens)
 	h.receiver.Challenger = v
 	return err
 }
@@ -95,7 +95,7 @@ func (h *Handler) credentialPlaces() ingress.Credentials {
 		c.AddHeader(s.Header)
 	}
 	if t := spec.Verify.Token; t != nil {
-		for _, place := range t.From {
+		for _, place := range t.Places {
 			switch {
 			case place.Bearer:
 				c.AddHeader("Authorization")

@@ -200,7 +200,7 @@ func (h *Handler) checkEvents(p *provider.Provider) error {
 // name all.
 func knownEvents(p *provider.Provider) []string {
 	var known []string
-	for _, pair := range p.Spec().Type.Map {
+	for _, pair := range p.Spec().Type.Mappings {
 		if strings.Contains(pair.From, "*") {
 			return nil
 		}
@@ -225,7 +225,7 @@ func checkNoToken(p *provider.Provider, s string) error {
 // "" if the token is elsewhere.
 func tokenParameter(p *provider.Provider) string {
 	if token := p.Spec().Verify.Token; token != nil {
-		for _, place := range token.From {
+		for _, place := range token.Places {
 			if place.Query != "" {
 				return place.Query
 			}

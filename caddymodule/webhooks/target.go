@@ -85,12 +85,12 @@ func (h *Handler) presenter(p *provider.Provider, token string) func(r *http.Req
 	switch {
 	case h.Unverified || v.Basic:
 		return nothing
-	case v.Token == nil || v.Token.From[0].Body != "":
+	case v.Token == nil || v.Token.Places[0].Body != "":
 		return nil
 	case !p.Spec().Subscriptions.Has(subscription.FieldToken):
 		return nothing // it is in the URL
 	}
-	return func(r *http.Request) { v.Token.From[0].Present(r, token) }
+	return func(r *http.Request) { v.Token.Places[0].Present(r, token) }
 }
 
 // addProof adds the proof that the handler requires beside a token.

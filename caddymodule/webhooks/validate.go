@@ -132,7 +132,7 @@ func (h *Handler) validateInput(*provider.Provider) error {
 	if h.MaxBody < 0 {
 		return wrong("max_body", "`max_body` must be positive")
 	}
-	if _, err := url.Parse(h.Source); err != nil || !envelope.Carries(h.Source) || strings.ContainsAny(h.Source, " {}") {
+	if _, err := url.Parse(h.Source); err != nil || !envelope.ValidAttribute(h.Source) || strings.ContainsAny(h.Source, " {}") {
 		return wrong("source", "`source` %q is not a URI reference; use one such as /webhooks/%s or https://example.com/%s", h.Source, h.Provider, h.Provider)
 	}
 	return checkFormat(h.Format)
