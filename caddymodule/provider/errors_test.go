@@ -132,7 +132,7 @@ func TestNameErrors(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			spec := provider.Spec{Name: name, Verify: provider.Verify{Basic: true}, Type: provider.Type{Always: "a.b"}}
 			_, err := spec.Compile()
-			want := "provider " + name + ": a name is lower-case letters, digits and dashes, a letter first"
+			want := "provider " + name + ": the name must be lower-case letters, digits and dashes, and begin with a letter"
 			if ok && err != nil || !ok && (err == nil || err.Error() != want) {
 				t.Errorf("got %v, want ok %v", err, ok)
 			}

@@ -55,7 +55,7 @@ func (s *scope) slot(path string) (int, error) {
 		return slot, nil
 	}
 	if path == keyPath && !s.named {
-		return 0, errors.New(".key is for the fields of `members`, whose items have names")
+		return 0, errors.New(`.key works only in the fields of "members"`)
 	}
 	if path == keyPath {
 		s.slots++
@@ -103,7 +103,7 @@ const maxMembers = 63
 // check refuses what walk cannot count.
 func (n *node) check() error {
 	if len(n.members) > maxMembers {
-		return fmt.Errorf("more than %d members of one object are read", maxMembers)
+		return fmt.Errorf("more than %d members of one object are read; read fewer", maxMembers)
 	}
 	for _, m := range n.members {
 		if err := m.check(); err != nil {
@@ -159,7 +159,7 @@ func cutName(path string) (name, tail string, plain bool) {
 // checkPath refuses what gjson would re-encode or not find.
 func checkPath(path string) error {
 	if path == "" {
-		return errors.New("empty")
+		return errors.New("a path must not be empty")
 	}
 	depth := 0 // of parentheses: a query may hold anything
 	start := true
@@ -168,7 +168,7 @@ func checkPath(path string) error {
 		switch {
 		case c == '\\':
 			if i++; i == len(path) {
-				return errors.New("ends with a backslash")
+				return errors.New("nothing follows the backslash")
 			}
 		case c == '"' && depth > 0:
 			for i++; i < len(path) && path[i] != '"'; i++ {
@@ -183,17 +183,17 @@ func checkPath(path string) error {
 			depth++
 		case c == ')':
 			if depth--; depth < 0 {
-				return errors.New("a parenthesis is closed that was not opened")
+				return errors.New("unexpected closing parenthesis")
 			}
 		case depth > 0:
 		case start && (c == '@' || c == '!'):
-			return errors.New("modifiers and literals are not for paths that read: they re-encode; name the member with a backslash before its first character")
+			return errors.New("modifiers and literals do not work here; for a member whose name begins with @ or !, write a backslash before it")
 		case start && (c == '{' || c == '['):
-			return errors.New("several paths in one are not for paths that read: they re-encode; name each in a word of its own")
+			return errors.New("multipaths do not work here; write each path separately")
 		case c == '|':
 			return errors.New("use . between members, not |")
 		case c == '.' && (start || i == len(path)-1):
-			return errors.New("a name is missing beside a dot")
+			return errors.New("a name is missing before or after a dot")
 		}
 		start = c == '.' && depth == 0
 	}

@@ -30,13 +30,13 @@ func (r redaction) add(path string) error {
 		name, tail, plain := cutName(rest)
 		if !plain {
 			if name, tail, _ = strings.Cut(rest, "."); name != eachElement {
-				return fmt.Errorf("redact %q: only names of members, and # for each element of an array", path)
+				return fmt.Errorf("redact %q: use only names of members, and # for each element of an array", path)
 			}
 			name = ""
 		}
 		step := redactionStep{name: name, element: !plain}
 		if tail == "" && !plain {
-			return fmt.Errorf("redact %q: only members can be removed, not the elements of an array", path)
+			return fmt.Errorf("redact %q: elements of an array cannot be removed; name a member of theirs", path)
 		}
 		if tail == "" {
 			r[step] = nil

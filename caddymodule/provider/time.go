@@ -1,7 +1,7 @@
 package provider
 
 import (
-	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -21,7 +21,7 @@ func newTimeFormat(as string) (timeFormat, error) {
 		return timeFormat(as), nil
 	}
 	if !strings.Contains(as, "06") || strings.Contains(as, "MST") {
-		return "", errors.New("use rfc3339, unix, unix_ms, or a layout such as \"2006-01-02 15:04:05\", with -0700 for a zone")
+		return "", fmt.Errorf(`unknown "as %s"; use rfc3339, unix, unix_ms or a layout such as "2006-01-02 15:04:05", with -0700 for a zone`, as)
 	}
 	return timeFormat(as), nil
 }

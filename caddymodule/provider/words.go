@@ -26,12 +26,12 @@ func newWordMap(pairs []Mapping) *wordMap {
 	return m
 }
 
-// checkMap refuses a map that has a word twice.
-func checkMap(pairs []Mapping) error {
+// checkMappings refuses a duplicate word.
+func checkMappings(pairs []Mapping) error {
 	seen := make(map[string]bool, len(pairs))
 	for _, pair := range pairs {
 		if seen[pair.From] {
-			return fmt.Errorf("%q stands in the map twice; remove one", pair.From)
+			return fmt.Errorf("duplicate %q in the map; remove one", pair.From)
 		}
 		seen[pair.From] = true
 	}

@@ -1,0 +1,168 @@
+package provider
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/envelope"
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/subscription"
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/verify"
+)
+
+func (p *Provider) checkName() error {
+	if !namePattern.MatchString(p.spec.Name) {
+		return errors.New("the name must be lower-case letters, digits and dashes, and begin with a letter")
+	}
+	return nil
+}
+
+func (p *Provider) checkVerify() error {
+	v := p.spec.Verify
+	n := 0
+	for _, set := range []bool{v.Signature != nil, v.Token != nil, v.Basic} {
+		if set {
+			n++
+		}
+	}
+	if n != 1 {
+		return errors.New(`exactly one "verify" is required: hmac, ed25519, token or basic`)
+	}
+	if v.Signature != nil {
+		if err := v.Signature.Validate(); err != nil {
+			return fmt.Errorf("verify: %w", err)
+		}
+	}
+	if v.Token != nil {
+		return checkPlaces(v.Token.Places)
+	}
+	return nil
+}
+
+func checkPlaces(places []verify.Place) error {
+	if len(places) == 0 {
+		return errors.New(`verify token: "from" is required; use bearer, header, query or body`)
+	}
+	for _, place := range places {
+		if err := place.Validate(); err != nil {
+			return fmt.Errorf("verify token: %w", err)
+		}
+	}
+	return nil
+}
+
+func (p *Provider) checkHandshakes() error {
+	for i := range p.spec.Handshakes {
+		h := &p.spec.Handshakes[i]
+		n := 0
+		for _, set := range []bool{h.Query != "", h.Body != "", h.Reply != "", h.Empty} {
+			if set {
+				n++
+			}
+		}
+		switch {
+		case n != 1:
+			return errors.New("handshake: use exactly one of query, body, reply and empty")
+		case h.Query != "" && slices.ContainsFunc(p.spec.Handshakes[:i], func(h verify.Handshake) bool { return h.Query != "" }):
+			return errors.New(`duplicate "handshake query"; remove one`)
+		case h.Query != "" && h.Token == "":
+			return errors.New(`handshake query: "token <parameter>" is required; it proves the GET`)
+		case h.Query == "" && h.Token != "":
+			return errors.New(`handshake: "token" works only with query`)
+		case h.Reply != "" && h.When == nil:
+			return errors.New(`handshake reply: "when <path> <value>" is required; without it, the reply would answer every event`)
+		case h.When != nil && (h.When.Path == "" || h.When.Is == ""):
+			return errors.New(`handshake: "when" needs a path and a value`)
+		case h.When != nil && h.Body == "" && h.Reply == "":
+			return errors.New(`handshake: "when" works only with body and reply`)
+		case h.ContentType != "" && h.Reply == "":
+			return errors.New("handshake: a content type works only with reply")
+		}
+		for _, path := range h.Paths() {
+			if err := checkPath(path); err != nil {
+				return fmt.Errorf("handshake: path %q: %w", path, err)
+			}
+		}
+	}
+	return nil
+}
+
+func (p *Provider) checkReply() error {
+	switch p.spec.Reply {
+	case "":
+	case ReplyToken:
+		if p.spec.Verify.Token == nil {
+			return errors.New(`"reply token" works only with "verify token"`)
+		}
+	case ReplyAnswer:
+		if p.spec.Events != "" {
+			return errors.New(`"reply answer" does not work with "events": several events cannot share one answer; remove one of them`)
+		}
+	default:
+		return fmt.Errorf("unknown reply %q; use token or answer", p.spec.Reply)
+	}
+	return nil
+}
+
+func (p *Provider) checkSubscriptions() error {
+	api := p.spec.Subscriptions
+	if api == nil {
+		return nil
+	}
+	if err := api.Validate(); err != nil {
+		return fmt.Errorf("subscriptions: %w", err)
+	}
+	token := p.spec.Verify.Token
+	isInURL := func(place verify.Place) bool { return place.Query != "" }
+	if token != nil && !api.Has(subscription.FieldToken) && !slices.ContainsFunc(token.Places, isInURL) {
+		return errors.New(`subscriptions: the token cannot be registered; add "field token", or "from query" to "verify token"`)
+	}
+	return nil
+}
+
+// checkType checks a canonical type.
+func checkType(t string) error {
+	if !typePattern.MatchString(t) {
+		return fmt.Errorf("%q is not a canonical type; use lower-case words with dots between them, such as message.created", t)
+	}
+	return nil
+}
+
+// checkKeys checks the words that say what identifies an event.
+func checkKeys(parts []string) error {
+	for i, part := range parts {
+		if part != keyID && part != keyType && part != keyHash {
+			return fmt.Errorf("unknown key %q; use id, type or hash", part)
+		}
+		if slices.Contains(parts[:i], part) {
+			return fmt.Errorf("duplicate key %q; remove one", part)
+		}
+	}
+	return nil
+}
+
+// checkTypes refuses a `when` whose types no event can have.
+func (p *Provider) checkTypes(rules Rules) error {
+	for _, c := range rules.Conditions {
+		for _, pattern := range c.Types {
+			t, err := envelope.ParseTypePattern(pattern)
+			if err != nil {
+				return fmt.Errorf("when: %w", err)
+			}
+			if !p.canBeUnknown(t) && !slices.ContainsFunc(p.CanonicalTypes(), t.Match) {
+				return fmt.Errorf("when %s: no event has this type; use one from the map of \"type\", or %s.<own type> for others", pattern, p.spec.Name)
+			}
+		}
+		if err := p.checkTypes(c.Rules); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// canBeUnknown reports whether a pattern can select a type that is not known
+// before an event comes.
+func (p *Provider) canBeUnknown(t envelope.TypePattern) bool {
+	typesAreKnown := p.spec.Type.Mappings != nil || p.spec.Type.Always != ""
+	return !typesAreKnown || t[0] == "*" || t[0] == p.spec.Name
+}

@@ -1,0 +1,104 @@
+package provider
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// Kinds of Spec.Reply.
+const (
+	// ReplyToken answers with the token that the request presented.
+	ReplyToken = "token"
+
+	// ReplyAnswer answers with what the application answers.
+	ReplyAnswer = "answer"
+)
+
+// MaxEvents is how many events one request may hold.
+const MaxEvents = 1000
+
+// Why a body holds no events that can be taken.
+var (
+	// ErrNoEvent says that there is none.
+	ErrNoEvent = errors.New("no event")
+
+	// ErrNotArray says that something else stands where the events should be.
+	ErrNotArray = errors.New("the events are not an array")
+
+	// ErrTooMany says that there are more than MaxEvents.
+	ErrTooMany = fmt.Errorf("more than %d events", MaxEvents)
+)
+
+// Provider is a compiled Spec. It is safe for concurrent use.
+type Provider struct {
+	spec *Spec
+
+	scope    *scope
+	programs map[string]*program // by canonical type
+	unknown  *program            // for all other types
+	words    *wordMap            // nil when the provider's types are canonical
+	id       source
+	eventTyp source
+	time     source
+	timeAs   timeFormat
+	key      []string
+
+	redactEvent redaction
+	redactBody  redaction
+
+	found sync.Pool // of *values
+}
+
+// Spec returns the description that the provider was compiled from.
+func (p *Provider) Spec() *Spec { return p.spec }
+
+// Name returns the provider's name.
+func (p *Provider) Name() string { return p.spec.Name }
+
+// IsBatch reports whether a request can hold several events.
+func (p *Provider) IsBatch() bool { return p.spec.Events != "" }
+
+// KeyIsHash reports whether nothing but its content identifies an event.
+func (p *Provider) KeyIsHash() bool { return slices.Equal(p.key, []string{keyHash}) }
+
+// CanonicalTypes returns the canonical types that the provider is known to
+// send, in the order of its file.
+func (p *Provider) CanonicalTypes() []string {
+	if p.spec.Type.Always != "" {
+		return []string{p.spec.Type.Always}
+	}
+	var types []string
+	for _, pair := range p.spec.Type.Mappings {
+		if !slices.Contains(types, pair.To) {
+			types = append(types, pair.To)
+		}
+	}
+	return types
+}
+
+// KnowsType reports whether t is one of CanonicalTypes.
+func (p *Provider) KnowsType(t string) bool { return p.programs[t] != nil }
+
+func (p *Provider) unknownType() string { return p.spec.Name + ".unknown" }
+
+// canonicalType returns what the provider's own type is called here.
+func (p *Provider) canonicalType(own string) string {
+	switch {
+	case p.spec.Type.Always != "":
+		return p.spec.Type.Always
+	case own == "":
+		return p.unknownType()
+	case p.words == nil:
+		if typePattern.MatchString(own) {
+			return own
+		}
+	default:
+		if to, ok := p.words.lookup(own); ok {
+			return to
+		}
+	}
+	return strings.Join([]string{p.spec.Name, own}, ".")
+}
