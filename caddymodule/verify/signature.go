@@ -1,23 +1,15 @@
 package verify
 
 import (
-	"bytes"
-	"crypto/ed25519"
-	"crypto/hmac"
 	"crypto/sha1"
 	"crypto/sha256"
 	"crypto/sha512"
-	"crypto/subtle"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash"
-	"math"
-	"net/http"
-	"strconv"
 	"strings"
-	"sync"
 	"time"
 )
 
@@ -170,29 +162,32 @@ func (s Signature) withDefaults() Signature {
 func (s Signature) Validate() error {
 	s = s.withDefaults()
 	if hashes[s.Algorithm] == nil && s.Algorithm != Ed25519 {
-		return fmt.Errorf("unknown algorithm %q: use %s, %s, %s or %s", s.Algorithm, HMACSHA1, HMACSHA256, HMACSHA512, Ed25519)
+		return fmt.Errorf("unknown algorithm %q; use %s, %s, %s or %s", s.Algorithm, HMACSHA1, HMACSHA256, HMACSHA512, Ed25519)
 	}
 	if encodings[s.Encoding] == nil {
-		return fmt.Errorf("unknown encoding %q: use %s, %s or %s", s.Encoding, Hex, Base64, Base64URL)
+		return fmt.Errorf("unknown encoding %q; use %s, %s or %s", s.Encoding, Hex, Base64, Base64URL)
 	}
 	if s.Key != Raw && encodings[s.Key] == nil {
-		return fmt.Errorf("unknown key encoding %q: use %s, %s, %s or %s", s.Key, Raw, Hex, Base64, Base64URL)
+		return fmt.Errorf("unknown key encoding %q; use %s, %s, %s or %s", s.Key, Raw, Hex, Base64, Base64URL)
 	}
 	if err := CheckHeaderName(s.Header); err != nil {
 		return fmt.Errorf("signature: %w", err)
 	}
 	if s.Item < 0 || s.Item > MaxItems || (s.Item > 0 && s.Separator == "") {
-		return errors.New("an item of the signature's header needs a separator")
+		return fmt.Errorf(`signature: "item" needs a "separator", and a position from 1 to %d`, MaxItems)
 	}
 	content, err := parseTemplate(s.Content)
 	if err != nil {
 		return err
 	}
 	if !content.has(partBody) {
-		return errors.New("content must contain $body: a signature that does not cover the body proves nothing about it")
+		return errors.New("content must contain $body; without it, the signature proves nothing about the body")
 	}
-	if content.has(partTimestamp) != (s.Timestamp != nil) {
-		return errors.New("content and timestamp belong together: a timestamp that is not in the signed content can be forged, and $timestamp needs a place to be read from")
+	switch signed := content.has(partTimestamp); {
+	case signed && s.Timestamp == nil:
+		return errors.New(`content contains $timestamp; add "timestamp", with its header or item`)
+	case !signed && s.Timestamp != nil:
+		return errors.New("the timestamp is not signed and can be forged; add $timestamp to content, or remove the timestamp")
 	}
 	return s.Timestamp.validate(s)
 }
@@ -202,276 +197,25 @@ func (t *Timestamp) validate(s Signature) error {
 		return nil
 	}
 	if t.Format != Unix && t.Format != UnixMilli && t.Format != RFC3339 {
-		return fmt.Errorf("unknown timestamp format %q: use %s, %s or %s", t.Format, Unix, UnixMilli, RFC3339)
+		return fmt.Errorf("unknown timestamp format %q; use %s, %s or %s", t.Format, Unix, UnixMilli, RFC3339)
 	}
 	if t.Header != "" {
 		if t.Item != 0 || t.Prefix != "" {
-			return errors.New("a timestamp stands in a header of its own or in an item of the signature's header, not in both")
+			return errors.New("timestamp: use either a header or an item, not both")
 		}
 		if err := CheckHeaderName(t.Header); err != nil {
 			return fmt.Errorf("timestamp: %w", err)
 		}
 		if strings.EqualFold(t.Header, s.Header) {
-			return errors.New("the timestamp cannot be the whole header of the signature; name its item")
+			return errors.New("timestamp: its header is that of the signature; use its item")
 		}
 		return nil
 	}
 	if s.Separator == "" || t.Item < 0 || t.Item > MaxItems || (t.Item == 0) == (t.Prefix == "") {
-		return errors.New("a timestamp in the signature's header needs a separator, and either the item's number or its prefix")
+		return errors.New(`timestamp: an item needs a "separator", and either a position or a prefix`)
 	}
 	if t.Item == s.Item && t.Prefix == s.Prefix {
-		return errors.New("the timestamp and the signature cannot be the same item of the header")
+		return errors.New("timestamp: its item is that of the signature; use another one")
 	}
 	return nil
-}
-
-// CheckHeaderName refuses names that no request can carry to a Caddy handler:
-// Caddy drops headers with `_` or `.` in their name.
-func CheckHeaderName(name string) error {
-	if name == "" {
-		return errors.New("the name of a header is missing")
-	}
-	if strings.EqualFold(name, "Host") {
-		return errors.New("header Host is not among the headers of a request in Go, and proves nothing")
-	}
-	for _, c := range name {
-		if c <= ' ' || c >= 0x7f || strings.ContainsRune("\"(),/:;<=>?@[\\]{}", c) {
-			return fmt.Errorf("%q is not the name of a header", name)
-		}
-	}
-	if strings.ContainsAny(name, "_.") {
-		return fmt.Errorf("header %q does not arrive: by default Caddy drops headers with `_` or `.` in their name", name)
-	}
-	return nil
-}
-
-// SignatureVerifier proves that a request is signed with one of the secrets.
-type SignatureVerifier struct {
-	scheme    Signature
-	content   template
-	encoding  encoding
-	keys      []checker
-	tolerance time.Duration
-}
-
-// NewSignatureVerifier returns a verifier for the scheme s. Several secrets are
-// for rotation: any may match. tolerance is the age, past or future, up to which
-// a signed timestamp is accepted. No error ever holds a secret.
-func NewSignatureVerifier(s Signature, secrets []string, tolerance time.Duration) (*SignatureVerifier, error) {
-	if err := s.Validate(); err != nil {
-		return nil, err
-	}
-	if len(secrets) == 0 {
-		return nil, errors.New("a secret is required")
-	}
-	s = s.withDefaults()
-	content, err := parseTemplate(s.Content)
-	if err != nil {
-		return nil, err
-	}
-	s.Header = http.CanonicalHeaderKey(s.Header)
-	v := &SignatureVerifier{scheme: s, content: content, encoding: encodings[s.Encoding], tolerance: tolerance}
-	for i, secret := range secrets {
-		key, err := s.decodeKey(secret)
-		if err != nil {
-			return nil, fmt.Errorf("secret %d: %w", i+1, err)
-		}
-		check, err := newChecker(s.Algorithm, key)
-		if err != nil {
-			return nil, fmt.Errorf("secret %d: %w", i+1, err)
-		}
-		v.keys = append(v.keys, check)
-	}
-	return v, nil
-}
-
-func (s *Signature) decodeKey(secret string) ([]byte, error) {
-	secret = strings.TrimPrefix(secret, s.KeyPrefix)
-	key := []byte(secret)
-	if s.Key != Raw {
-		var err error
-		if key, err = encodings[s.Key].DecodeString(secret); err != nil {
-			return nil, fmt.Errorf("not %s", s.Key)
-		}
-	}
-	if len(key) == 0 {
-		return nil, errors.New("empty")
-	}
-	return key, nil
-}
-
-// Verify implements Verifier. The timestamp counts only after the signature was
-// found right, so that its error means what it says.
-func (v *SignatureVerifier) Verify(r *Request) (Proof, error) {
-	value, err := single(r.Header, v.scheme.Header)
-	if err != nil {
-		return Proof{}, err
-	}
-	if v.scheme.Separator != "" && strings.Count(value, v.scheme.Separator) >= MaxItems {
-		return Proof{}, ErrBad
-	}
-	timestamp, err := v.timestamp(value, r.Header)
-	if err != nil {
-		return Proof{}, err
-	}
-	content, ok := v.content.parts(r, timestamp)
-	if !ok {
-		return Proof{}, ErrBad
-	}
-	n := v.match(value, content)
-	if n == 0 {
-		return Proof{}, ErrBad
-	}
-	if v.scheme.Timestamp != nil {
-		if err := v.fresh(timestamp, r.Time); err != nil {
-			return Proof{}, err
-		}
-	}
-	return Proof{Ordinal: n}, nil
-}
-
-// match returns the position, from 1, of the first key under which one of the
-// signatures in value is right; 0 if there is none.
-func (v *SignatureVerifier) match(value string, content parts) int {
-	signatures := v.items(value, v.scheme.Item, v.scheme.Prefix)
-	for i, key := range v.keys {
-		if key.check(v.encoding, content, signatures) {
-			return i + 1
-		}
-	}
-	return 0
-}
-
-// items returns the items of a signature header that are at the position, or
-// begin with the prefix, less that prefix.
-func (v *SignatureVerifier) items(value string, position int, prefix string) []string {
-	if v.scheme.Separator == "" {
-		if item, ok := strings.CutPrefix(value, prefix); ok {
-			return []string{item}
-		}
-		return nil
-	}
-	var items []string
-	n := 0
-	for item := range strings.SplitSeq(value, v.scheme.Separator) {
-		n++
-		if position != 0 && position != n {
-			continue
-		}
-		if item, ok := strings.CutPrefix(strings.TrimSpace(item), prefix); ok {
-			items = append(items, item)
-		}
-	}
-	return items
-}
-
-// timestamp returns the timestamp as it was sent; "" when the scheme has none.
-func (v *SignatureVerifier) timestamp(value string, header http.Header) (string, error) {
-	t := v.scheme.Timestamp
-	if t == nil {
-		return "", nil
-	}
-	if t.Header != "" {
-		return single(header, t.Header)
-	}
-	return one(v.items(value, t.Item, t.Prefix))
-}
-
-// fresh reports whether a signed timestamp is within the tolerance of now.
-func (v *SignatureVerifier) fresh(timestamp string, now time.Time) error {
-	var t time.Time
-	switch v.scheme.Timestamp.Format {
-	case RFC3339:
-		parsed, err := time.Parse(time.RFC3339, timestamp)
-		if err != nil {
-			return ErrBad
-		}
-		t = parsed
-	default:
-		n, err := strconv.ParseInt(timestamp, 10, 64)
-		if err != nil {
-			return ErrBad
-		}
-		if v.scheme.Timestamp.Format == UnixMilli {
-			t = time.UnixMilli(n)
-		} else if n > math.MaxInt64/2 || n < math.MinInt64/2 {
-			return ErrStale // beyond what time.Time can subtract
-		} else {
-			t = time.Unix(n, 0)
-		}
-	}
-	// Sub saturates, so that no distance overflows into the tolerance; negating
-	// its minimum would.
-	if age := now.Sub(t); age > v.tolerance || age < -v.tolerance {
-		return ErrStale
-	}
-	return nil
-}
-
-// checker checks signatures made with one key.
-type checker interface {
-	// check reports whether one of the encoded signatures is right for content.
-	check(enc encoding, content parts, signatures []string) bool
-}
-
-func newChecker(algorithm string, key []byte) (checker, error) {
-	if algorithm != Ed25519 {
-		newHash := hashes[algorithm]
-		return &macKey{pool: sync.Pool{New: func() any { return &mac{Hash: hmac.New(newHash, key)} }}}, nil
-	}
-	if len(key) != ed25519.PublicKeySize {
-		return nil, fmt.Errorf("an ed25519 public key has %d bytes", ed25519.PublicKeySize)
-	}
-	return publicKey(key), nil
-}
-
-// macKey checks HMACs (RFC 2104). Its hashes are reused: hmac keeps the state
-// after the key, which saves half of the work for a short body.
-type macKey struct{ pool sync.Pool } // of *mac
-
-// mac is a keyed hash and room for what is compared.
-type mac struct {
-	hash.Hash
-	want, presented []byte
-}
-
-// check encodes the right signature and compares texts: there is one spelling of
-// it, and nothing that a sender wrote is decoded.
-func (k *macKey) check(enc encoding, content parts, signatures []string) bool {
-	m := k.pool.Get().(*mac)
-	defer k.pool.Put(m)
-	m.Reset()
-	for _, part := range content {
-		m.Write(part)
-	}
-	sum := m.Sum(m.want[:0])
-	m.want = enc.AppendEncode(sum, sum)
-	want := m.want[len(sum):]
-	for _, signature := range signatures {
-		if len(signature) != len(want) {
-			continue
-		}
-		m.presented = append(m.presented[:0], signature...)
-		if subtle.ConstantTimeCompare(m.presented, want) == 1 {
-			return true
-		}
-	}
-	return false
-}
-
-// publicKey checks Ed25519 signatures (RFC 8032).
-type publicKey ed25519.PublicKey
-
-func (k publicKey) check(enc encoding, content parts, signatures []string) bool {
-	message := bytes.Join(content, nil)
-	for _, signature := range signatures {
-		sig, err := enc.DecodeString(signature)
-		if err != nil || string(enc.AppendEncode(nil, sig)) != signature {
-			continue // another spelling of it
-		}
-		if ed25519.Verify(ed25519.PublicKey(k), message, sig) {
-			return true
-		}
-	}
-	return false
 }

@@ -41,7 +41,7 @@ func parseTemplate(s string) (template, error) {
 		}
 		part, tail, ok := cutPart(rest)
 		if !ok {
-			return nil, fmt.Errorf("unknown part in content at %q: use $body, $timestamp, $method, $uri or $header(<name>)", "$"+rest)
+			return nil, fmt.Errorf("content: unknown part at %q; use $body, $timestamp, $method, $uri or $header(<name>)", "$"+rest)
 		}
 		if part.part == partHeader {
 			if err := CheckHeaderName(part.text); err != nil {

@@ -128,7 +128,7 @@ func (p Place) Validate() error {
 		}
 	}
 	if n != 1 {
-		return errors.New("from: exactly one of bearer, header, query and body")
+		return errors.New("use exactly one of bearer, header, query and body")
 	}
 	if p.Header != "" {
 		return CheckHeaderName(p.Header)

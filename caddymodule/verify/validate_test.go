@@ -149,10 +149,26 @@ func TestNewSignatureVerifierErrors(t *testing.T) {
 				t.Fatal("NewSignatureVerifier() returned a verifier")
 			}
 			checkMessage(t, err)
+			if n := len(test.secrets); n > 0 && !strings.HasSuffix(err.Error(), message(test.spec.CheckSecret(test.secrets[n-1]))) {
+				t.Errorf("CheckSecret() = %v", test.spec.CheckSecret(test.secrets[n-1]))
+			}
 			for _, secret := range test.secrets {
 				checkQuiet(t, err, secret, strings.TrimPrefix(secret, test.spec.KeyPrefix))
 			}
 		})
+	}
+}
+
+func TestCheckSecret(t *testing.T) {
+	s := verify.Signature{Algorithm: verify.HMACSHA256, Header: "X-Signature"}
+	edwards := verify.Signature{Algorithm: verify.Ed25519, Header: "X-Signature"}
+	for _, err := range []error{s.CheckSecret("s3cret"), edwards.CheckSecret(publicHex[0])} {
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	if s.CheckSecret("") == nil || edwards.CheckSecret("s3cret") == nil {
+		t.Error("a secret passes that no verifier takes")
 	}
 }
 

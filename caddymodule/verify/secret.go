@@ -1,0 +1,49 @@
+package verify
+
+import (
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// secretForms say how to write a secret in each encoding of the key.
+var secretForms = map[string]string{
+	Hex:       "write two hexadecimal digits for each byte",
+	Base64:    "write base64 with its padding",
+	Base64URL: "write base64url without padding",
+}
+
+// CheckSecret reports what is wrong with the form of a secret. The error never
+// holds the secret.
+func (s Signature) CheckSecret(secret string) error {
+	_, err := s.withDefaults().decodeKey(secret)
+	return err
+}
+
+// decodeKey returns the key that a secret encodes. s must have its defaults.
+func (s Signature) decodeKey(secret string) ([]byte, error) {
+	secret = strings.TrimPrefix(secret, s.KeyPrefix)
+	key := []byte(secret)
+	if s.Key != Raw {
+		var err error
+		if key, err = encodings[s.Key].DecodeString(secret); err != nil {
+			return nil, fmt.Errorf("not %s; %s%s", s.Key, secretForms[s.Key], s.afterPrefix())
+		}
+	}
+	if len(key) == 0 {
+		return nil, errors.New("it is empty")
+	}
+	if s.Algorithm == Ed25519 && len(key) != ed25519.PublicKeySize {
+		return nil, fmt.Errorf("an ed25519 public key has %d bytes, and this one %d", ed25519.PublicKeySize, len(key))
+	}
+	return key, nil
+}
+
+// afterPrefix returns where in a secret the encoded key begins.
+func (s Signature) afterPrefix() string {
+	if s.KeyPrefix == "" {
+		return ""
+	}
+	return fmt.Sprintf(", after %q", s.KeyPrefix)
+}

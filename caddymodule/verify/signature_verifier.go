@@ -1,0 +1,155 @@
+package verify
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// SignatureVerifier proves that a request is signed with one of the secrets.
+type SignatureVerifier struct {
+	scheme    Signature
+	content   template
+	encoding  encoding
+	keys      []checker
+	tolerance time.Duration
+}
+
+// NewSignatureVerifier returns a verifier for the scheme s. Several secrets are
+// for rotation: any may match. tolerance is the age, past or future, up to which
+// a signed timestamp is accepted. No error ever holds a secret.
+func NewSignatureVerifier(s Signature, secrets []string, tolerance time.Duration) (*SignatureVerifier, error) {
+	if err := s.Validate(); err != nil {
+		return nil, err
+	}
+	if len(secrets) == 0 {
+		return nil, errors.New("a secret is required")
+	}
+	s = s.withDefaults()
+	content, err := parseTemplate(s.Content)
+	if err != nil {
+		return nil, err
+	}
+	s.Header = http.CanonicalHeaderKey(s.Header)
+	v := &SignatureVerifier{scheme: s, content: content, encoding: encodings[s.Encoding], tolerance: tolerance}
+	for i, secret := range secrets {
+		key, err := s.decodeKey(secret)
+		if err != nil {
+			return nil, fmt.Errorf("secret %d: %w", i+1, err)
+		}
+		v.keys = append(v.keys, newChecker(s.Algorithm, key))
+	}
+	return v, nil
+}
+
+// Verify implements Verifier. The timestamp counts only after the signature was
+// found right, so that its error means what it says.
+func (v *SignatureVerifier) Verify(r *Request) (Proof, error) {
+	value, err := single(r.Header, v.scheme.Header)
+	if err != nil {
+		return Proof{}, err
+	}
+	if v.scheme.Separator != "" && strings.Count(value, v.scheme.Separator) >= MaxItems {
+		return Proof{}, ErrBad
+	}
+	timestamp, err := v.timestamp(value, r.Header)
+	if err != nil {
+		return Proof{}, err
+	}
+	content, ok := v.content.parts(r, timestamp)
+	if !ok {
+		return Proof{}, ErrBad
+	}
+	n := v.match(value, content)
+	if n == 0 {
+		return Proof{}, ErrBad
+	}
+	if v.scheme.Timestamp != nil {
+		if err := v.fresh(timestamp, r.Time); err != nil {
+			return Proof{}, err
+		}
+	}
+	return Proof{Ordinal: n}, nil
+}
+
+// match returns the position, from 1, of the first key under which one of the
+// signatures in value is right; 0 if there is none.
+func (v *SignatureVerifier) match(value string, content parts) int {
+	signatures := v.items(value, v.scheme.Item, v.scheme.Prefix)
+	for i, key := range v.keys {
+		if key.check(v.encoding, content, signatures) {
+			return i + 1
+		}
+	}
+	return 0
+}
+
+// items returns the items of a signature header that are at the position, or
+// begin with the prefix, less that prefix.
+func (v *SignatureVerifier) items(value string, position int, prefix string) []string {
+	if v.scheme.Separator == "" {
+		if item, ok := strings.CutPrefix(value, prefix); ok {
+			return []string{item}
+		}
+		return nil
+	}
+	var items []string
+	n := 0
+	for item := range strings.SplitSeq(value, v.scheme.Separator) {
+		n++
+		if position != 0 && position != n {
+			continue
+		}
+		if item, ok := strings.CutPrefix(strings.TrimSpace(item), prefix); ok {
+			items = append(items, item)
+		}
+	}
+	return items
+}
+
+// timestamp returns the timestamp as it was sent; "" when the scheme has none.
+func (v *SignatureVerifier) timestamp(value string, header http.Header) (string, error) {
+	t := v.scheme.Timestamp
+	if t == nil {
+		return "", nil
+	}
+	if t.Header != "" {
+		return single(header, t.Header)
+	}
+	return one(v.items(value, t.Item, t.Prefix))
+}
+
+// fresh reports whether a signed timestamp is within the tolerance of now.
+func (v *SignatureVerifier) fresh(timestamp string, now time.Time) error {
+	var t time.Time
+	switch v.scheme.Timestamp.Format {
+	case RFC3339:
+		parsed, err := time.Parse(time.RFC3339, timestamp)
+		if err != nil {
+			return ErrBad
+		}
+		t = parsed
+	default:
+		n, err := strconv.ParseInt(timestamp, 10, 64)
+		if err != nil {
+			return ErrBad
+		}
+		if v.scheme.Timestamp.Format == UnixMilli {
+			t = time.UnixMilli(n)
+		} else if n > math.MaxInt64/2 || n < math.MinInt64/2 {
+			return ErrStale // beyond what time.Time can subtract
+		} else {
+			t = time.Unix(n, 0)
+		}
+	}
+	// Sub saturates, so that no distance overflows into the tolerance; negating
+	// its minimum would.
+	if age := now.Sub(t); age > v.tolerance || age < -v.tolerance {
+		return ErrStale
+	}
+	return nil
+}
