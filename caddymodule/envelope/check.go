@@ -8,22 +8,29 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-// MaxDepth is how deep a payload may be nested.
-const MaxDepth = 128
+const (
+	// MaxDepth is how deep a payload may be nested: an object in an object is two
+	// deep.
+	MaxDepth = 60
+
+	// MaxEnvelopeDepth is how deep an envelope is nested at most. It is the lowest
+	// default limit of the common parsers, that of .NET.
+	MaxEnvelopeDepth = 64
+)
 
 var (
-	// ErrNotUTF8 says that a payload is not UTF-8.
+	// ErrNotUTF8 is the error of a payload that is not UTF-8.
 	ErrNotUTF8 = errors.New("not UTF-8")
 
-	// ErrTooDeep says that a payload is nested deeper than MaxDepth.
+	// ErrTooDeep is the error of a payload that is nested deeper than MaxDepth.
 	ErrTooDeep = errors.New("nested too deep")
 
-	// ErrNotJSON says that a payload is not JSON.
+	// ErrNotJSON is the error of a payload that is not JSON.
 	ErrNotJSON = errors.New("not JSON")
 )
 
-// Check reports whether payload is JSON that an envelope can be written around:
-// UTF-8, nested no deeper than MaxDepth, and valid. UTF-8 and depth come first,
+// Check checks that an envelope can be written around the payload: that it is
+// UTF-8, nested at most MaxDepth deep, and valid JSON. UTF-8 and depth come first,
 // in flat scans, because gjson accepts invalid UTF-8 and recurses.
 func Check(payload []byte) error {
 	if !utf8.Valid(payload) {
@@ -39,7 +46,7 @@ func Check(payload []byte) error {
 }
 
 // deeperThan reports whether brackets outside of strings nest deeper than limit.
-// What is not JSON gets some answer, and is refused after it.
+// The result means nothing for a payload that is not JSON.
 func deeperThan(payload []byte, limit int) bool {
 	// Nearly every payload has fewer brackets than that, and counting is fast.
 	if bytes.Count(payload, []byte("["))+bytes.Count(payload, []byte("{")) <= limit {

@@ -71,6 +71,8 @@ func TestCheck(t *testing.T) {
 		{"UTF-16", "\xff\xfe{\x00}\x00", envelope.ErrNotUTF8},
 		{"not UTF-8, and too deep", nested(max+1) + "\xff", envelope.ErrNotUTF8},
 
+		{"60 arrays", nested(60), nil},
+		{"61 arrays", nested(61), envelope.ErrTooDeep},
 		{"arrays, deepest", nested(max), nil},
 		{"arrays, too deep", nested(max + 1), envelope.ErrTooDeep},
 		{"objects, deepest", members(max), nil},

@@ -34,6 +34,9 @@ func (b *builder) add(rules Rules, guards []guard, depth int) error {
 		if f.Required {
 			return fmt.Errorf(`field %s: "required" works only in a list`, f.Name)
 		}
+		if err := checkDepth(f, depthOfData, envelope.MaxDepth); err != nil {
+			return err
+		}
 		m, err := b.data.member(f.Name)
 		if err != nil {
 			return err
@@ -209,6 +212,9 @@ func compileList(l List, s *scope) (list, error) {
 	for _, f := range l.Fields {
 		item, err := compileField(f, compiled.scope)
 		if err != nil {
+			return list{}, fmt.Errorf("%s: %w", l, err)
+		}
+		if err := checkDepth(f, l.depth(), l.itemDepth()); err != nil {
 			return list{}, fmt.Errorf("%s: %w", l, err)
 		}
 		m, err := compiled.object.member(f.Name)

@@ -79,14 +79,15 @@ func isDigits(s string) bool {
 	return s != "" && strings.Trim(s, "0123456789") == ""
 }
 
-// The years that RFC 3339 can write, 0000 to 9999, in Unix seconds.
+// The first and the last second of the years 1 to 9999 in UTC, in Unix time. RFC
+// 3339 can also write the year 0, but Python and others cannot read it.
 const (
-	minSecond = -62_167_219_200
+	minSecond = -62_135_596_800
 	maxSecond = 253_402_300_799
 )
 
-// appendTime appends t with so many digits of its fraction; nothing for a year
-// that RFC 3339 cannot write.
+// appendTime appends t in UTC with as many digits of its fraction; nothing when
+// its year in UTC is not one of 1 to 9999.
 func appendTime(dst []byte, t time.Time, digits int) []byte {
 	if t.Unix() < minSecond || t.Unix() > maxSecond {
 		return dst
