@@ -1634,7 +1634,7 @@ func TestSubscriptionsConfigurationErrors(t *testing.T) {
 	}{
 		{"no block", "respond hello", []string{"plan"}, "has no block `webhooks`"},
 		{"no block of the provider", bothSides, []string{"plan", "notifly"}, "has no block `webhooks notifly`"},
-		{"an unknown provider", bothSides, []string{"plan", "github"}, `unknown provider "github": use one of `},
+		{"an unknown provider", bothSides, []string{"plan", "github"}, `unknown provider "github"; the closest are `},
 		{"no such URL", bothSides, []string{"plan", "--url", "https://hooks.example.com/"}, "has no block `webhooks` with a `subscribe` whose `url` is https://hooks.example.com/"},
 		{"an unset key", edited(bothSides, "{env.NDOTO_KEY}", "{env.WEBHOOKS_TEST_UNSET}"), []string{"plan", "ndoto"}, "webhooks ndoto: subscribe: `key`: {env.WEBHOOKS_TEST_UNSET} is not set, or empty; set that variable"},
 		{"an empty key", edited(bothSides, "{env.NDOTO_KEY}", "{env.EMPTY}"), []string{"plan", "ndoto"}, "webhooks ndoto: subscribe: `key`: {env.EMPTY} is not set, or empty; set that variable"},

@@ -75,7 +75,7 @@ func providersIn(config []byte) (map[string]*provider.Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	return webhooks.CompileProviders(app.Providers)
+	return provider.CompileAll(app.Providers)
 }
 
 // appIn returns the webhooks app of a configuration in JSON, as it is configured;

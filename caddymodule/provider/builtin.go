@@ -3,7 +3,10 @@ package provider
 import (
 	"embed"
 	"fmt"
+	"io/fs"
 	"path"
+	"slices"
+	"strings"
 	"sync"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -12,26 +15,38 @@ import (
 //go:embed providers/*.caddyfile
 var files embed.FS
 
-// names lists the built-in providers in the order in which they are shown.
-var names = []string{"notifly", "wotnot", "chatbot", "ndoto", "oneroute"}
+// names are the names of the built-in providers, sorted.
+var names = sync.OnceValue(func() []string {
+	paths, err := fs.Glob(files, "providers/*"+extension)
+	if err != nil {
+		panic(err) // the pattern is a constant
+	}
+	for i, file := range paths {
+		paths[i] = strings.TrimSuffix(path.Base(file), extension)
+	}
+	return paths
+})
 
-// Builtin returns the names of the built-in providers.
-func Builtin() []string { return append([]string(nil), names...) }
+// extension is that of a provider's file.
+const extension = ".caddyfile"
+
+// Builtin returns the names of the built-in providers, sorted.
+func Builtin() []string { return slices.Clone(names()) }
 
 // File returns the file that describes a built-in provider.
 func File(name string) ([]byte, error) {
-	return files.ReadFile(path.Join("providers", name+".caddyfile"))
+	return files.ReadFile(path.Join("providers", name+extension))
 }
 
 // builtin compiles the built-in providers once.
 var builtin = sync.OnceValues(func() (map[string]*Provider, error) {
-	providers := make(map[string]*Provider, len(names))
-	for _, name := range names {
+	providers := make(map[string]*Provider)
+	for _, name := range names() {
 		file, err := File(name)
 		if err != nil {
 			return nil, err
 		}
-		spec, err := Parse(name+".caddyfile", file)
+		spec, err := Parse(name+extension, file)
 		if err != nil {
 			return nil, err
 		}
@@ -46,14 +61,13 @@ var builtin = sync.OnceValues(func() (map[string]*Provider, error) {
 func Get(name string) (*Provider, bool) {
 	providers, err := builtin()
 	if err != nil {
-		// The files are part of the program, and its tests compile them.
-		panic(err)
+		panic(err) // the files are part of the program, and its tests compile them
 	}
 	p, ok := providers[name]
 	return p, ok
 }
 
-// Parse parses a file that holds one `provider` block.
+// Parse parses a file that holds one `provider` block. The filename is for errors.
 func Parse(filename string, text []byte) (*Spec, error) {
 	tokens, err := caddyfile.Tokenize(text, filename)
 	if err != nil {
@@ -61,7 +75,7 @@ func Parse(filename string, text []byte) (*Spec, error) {
 	}
 	d := caddyfile.NewDispenser(tokens)
 	if !d.Next() || d.Val() != "provider" {
-		return nil, fmt.Errorf("%s: expected: provider <name> { ... }", filename)
+		return nil, fmt.Errorf("%s: no provider block; write: provider <name> { ... }", filename)
 	}
 	d.Reset()
 	spec := new(Spec)
@@ -69,7 +83,7 @@ func Parse(filename string, text []byte) (*Spec, error) {
 		return nil, err
 	}
 	if d.Next() {
-		return nil, d.Errf("unexpected %q after the provider", d.Val())
+		return nil, d.Errf("unexpected %q after the provider block; remove it", d.Val())
 	}
 	return spec, nil
 }

@@ -2,7 +2,6 @@ package webhooks
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/prometheus/client_golang/prometheus"
@@ -56,7 +55,7 @@ func (App) CaddyModule() caddy.ModuleInfo {
 // the metrics. It opens nothing: `caddy validate` comes here, too.
 func (a *App) Provision(ctx caddy.Context) (err error) {
 	a.prepare(ctx.Logger())
-	if a.providers, err = CompileProviders(a.Providers); err != nil {
+	if a.providers, err = provider.CompileAll(a.Providers); err != nil {
 		return err
 	}
 	if a.queueSettings, err = a.QueueSettings(); err != nil {
@@ -88,28 +87,6 @@ func newLoneApp(own map[string]*provider.Provider) (*App, error) {
 	var err error
 	a.requests, err = ingress.NewMetrics(prometheus.NewRegistry())
 	return a, err
-}
-
-// CompileProviders compiles providers of a user's own, by their names.
-func CompileProviders(specs []*provider.Spec) (map[string]*provider.Provider, error) {
-	compiled := make(map[string]*provider.Provider, len(specs))
-	for _, spec := range specs {
-		if spec == nil {
-			return nil, errors.New("a provider is null; remove it")
-		}
-		p, err := spec.Compile()
-		if err != nil {
-			return nil, err
-		}
-		if _, ok := provider.Get(spec.Name); ok {
-			return nil, fmt.Errorf("provider %s is built in; give yours another name", spec.Name)
-		}
-		if compiled[spec.Name] != nil {
-			return nil, fmt.Errorf("duplicate provider %s; give one another name", spec.Name)
-		}
-		compiled[spec.Name] = p
-	}
-	return compiled, nil
 }
 
 // Start opens the queue, if a handler has destinations or `queue` is configured, and

@@ -88,7 +88,7 @@ func stateOf(h httpcaddyfile.Helper) (*parserState, error) {
 		return nil, err
 	}
 	state := &parserState{claims: newClaims()}
-	if state.providers, err = CompileProviders(app.Providers); err != nil {
+	if state.providers, err = provider.CompileAll(app.Providers); err != nil {
 		return nil, err
 	}
 	h.State[stateKey] = state

@@ -25,7 +25,7 @@ func routesOfTest() caddyhttp.RouteList {
 // completedHandler returns a handler with its defaults filled in.
 func completedHandler(t *testing.T, h *Handler, own ...*provider.Spec) *Handler {
 	t.Helper()
-	compiled, err := CompileProviders(own)
+	compiled, err := provider.CompileAll(own)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -58,7 +58,7 @@ func (a *App) parseProvider(line blocks.Line) error {
 		return err
 	}
 	a.Providers = append(a.Providers, spec)
-	if _, err := CompileProviders(a.Providers); err != nil {
+	if _, err := provider.CompileAll(a.Providers); err != nil {
 		return line.Errf("%v", err)
 	}
 	return nil
