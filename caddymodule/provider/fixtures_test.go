@@ -1,0 +1,46 @@
+package provider_test
+
+import (
+	"net/http"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/provider"
+	"github.com/caddy-webhooks/caddy-webhooks/fixtures"
+)
+
+// TestFixtures compares the envelope of every sample with the golden one beside
+// it. Every built-in provider has samples.
+func TestFixtures(t *testing.T) {
+	for _, name := range provider.Builtin() {
+		samples, err := fixtures.Of(name)
+		if err != nil || len(samples) == 0 {
+			t.Errorf("no samples of %s: %v", name, err)
+		}
+		for _, sample := range samples {
+			t.Run(name+"/"+sample.Event, func(t *testing.T) { compareEnvelope(t, sample) })
+		}
+	}
+}
+
+func compareEnvelope(t *testing.T, sample fixtures.Fixture) {
+	e := read(t, get(t, sample.Provider), string(sample.Payload), http.Header{})
+	e.Source = "/webhooks/" + sample.Provider
+	e.Recorded = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
+	got := append(e.Append(nil), '\n')
+	if *update {
+		if err := os.WriteFile(filepath.Join("../../fixtures", sample.EnvelopePath()), got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := sample.Envelope()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(got) != string(want) {
+		t.Errorf("got:\n%s\nwant:\n%s", got, want)
+	}
+}
