@@ -1,0 +1,73 @@
+package verify_test
+
+import (
+	"testing"
+
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/verify"
+)
+
+// What Sign makes for samples is what Verify takes; the schemes of these tests
+// do not share its code.
+func TestSign(t *testing.T) {
+	for i := range schemes {
+		s := &schemes[i]
+		t.Run(s.name, func(t *testing.T) {
+			r := newRequest()
+			err := s.spec.Sign(r, s.secrets[1])
+			if s.spec.Algorithm == verify.Ed25519 {
+				if err != verify.ErrCannotSign {
+					t.Errorf("Sign() = %v; want %v", err, verify.ErrCannotSign)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkProof(t, s.verifier(t), r, verify.Proof{Ordinal: 2})
+		})
+	}
+	for name, spec := range map[string]verify.Signature{
+		"items by position":                    {Separator: ",", Item: 2, Timestamp: &verify.Timestamp{Item: 1}},
+		"signature first":                      {Separator: ",", Item: 1, Timestamp: &verify.Timestamp{Item: 3}},
+		"position and a timestamp by prefix":   {Separator: ",", Item: 2, Timestamp: &verify.Timestamp{Prefix: "t="}},
+		"prefix and a timestamp by position":   {Separator: ",", Prefix: "v1=", Timestamp: &verify.Timestamp{Item: 2}},
+		"position and a timestamp of its own":  {Separator: ",", Item: 3, Timestamp: &verify.Timestamp{Header: "x-time"}},
+		"no timestamp, with a position":        {Separator: ",", Item: 2},
+		"no position, a timestamp of its own":  {Timestamp: &verify.Timestamp{Header: "X-Time", Format: verify.RFC3339}},
+		"no position, a timestamp by prefix":   {Separator: ";", Prefix: "s=", Timestamp: &verify.Timestamp{Prefix: "t=", Format: verify.UnixMilli}},
+		"base64 with a separator of its signs": {Separator: ",", Encoding: verify.Base64, Prefix: "v1=", Timestamp: &verify.Timestamp{Prefix: "t="}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			spec.Algorithm, spec.Header = verify.HMACSHA256, "x-signature"
+			if spec.Timestamp != nil {
+				spec.Content = "$timestamp.$body"
+			}
+			r := newRequest()
+			if err := spec.Sign(r, "secret"); err != nil {
+				t.Fatal(err)
+			}
+			checkProof(t, newVerifier(t, spec, "secret"), r, verify.Proof{Ordinal: 1})
+		})
+	}
+}
+
+func TestSignErrors(t *testing.T) {
+	spec := verify.Signature{Algorithm: verify.HMACSHA256, Header: "X-Signature", Key: verify.Base64}
+	for _, test := range []struct{ name, header, secret string }{
+		{"scheme", "", "c2VjcmV0"},
+		{"key", "X-Signature", "not+base64!"},
+		{"empty key", "X-Signature", ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := spec
+			s.Header = test.header
+			r := newRequest()
+			err := s.Sign(r, test.secret)
+			checkMessage(t, err)
+			checkQuiet(t, err, test.secret)
+			if len(r.Header) != len(newRequest().Header) {
+				t.Errorf("Sign() left %v behind", r.Header)
+			}
+		})
+	}
+}
