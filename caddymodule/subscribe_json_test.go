@@ -71,7 +71,7 @@ func TestSubscriptionsJSON(t *testing.T) {
 		`{` + at + `,` + key + `,` + rest + `,"fields":{"id":"id","name":"","url":"url","token":"token"}}`:              "subscriptions: it needs a `field name`",
 		`{` + at + `,` + key + `,` + rest + `,"fields":{"id":"id","name":"name","url":"url","token":"t","inbox":""}}`:   "subscriptions: field inbox: what does the provider call it?",
 		`{` + at + `,` + key + `,` + rest + `,"fields":{"id":"id","name":"name","url":"url","token":"t","colour":"c"}}`: `subscriptions: unknown field "colour": use id, `,
-		`{` + at + `,` + key + `,` + rest + `,"fields":{"id":"id","name":"name","url":"url"}}`:                          "subscriptions: its API cannot be told the token",
+		`{` + at + `,` + key + `,` + rest + `,"fields":{"id":"id","name":"name","url":"url"}}`:                          "subscriptions: the token cannot be registered",
 		`{` + at + `,` + key + `,` + rest + `,` + fields + `,"surprise":1}`:                                             `unknown field "surprise"`,
 	} {
 		wantLoad(t, `{"apps":{"webhooks":{"providers":[{"name":"acme","verify":{"token":{"places":[{"header":"X-Token"}]}},`+
