@@ -62,7 +62,7 @@ func TestRefused(t *testing.T) {
 		{"cut off", "malformed", 400, body[:len(body)-1]},
 		{"not UTF-8", "malformed", 400, []byte("{\"id\":\"\xff\"}")},
 		{"a megabyte of brackets", "too_deep", 400, deep},
-		{"too deep", "too_deep", 400, []byte(strings.Repeat(`{"a":`, 129) + "1" + strings.Repeat("}", 129))},
+		{"too deep", "too_deep", 400, []byte(strings.Repeat(`{"a":`, 61) + "1" + strings.Repeat("}", 61))},
 		{"an array", "no_event", 400, []byte(`[{"id":"1"}]`)},
 		{"null", "no_event", 400, []byte(`null`)},
 		{"too large", "too_large", 413, append(deep, ' ', ' ')},
