@@ -5,8 +5,8 @@ import (
 	"strconv"
 )
 
-// The addresses of the Caddy in this process. They are kept until it ends, so that
-// several of these processes run beside each other on one machine.
+// The addresses of the Caddy in this process. Their ports are reserved until it ends,
+// so that several test processes can run on one machine.
 var (
 	adminAddress   = net.JoinHostPort("localhost", mustReservePort())
 	gatewayPort    = mustReservePort()

@@ -59,8 +59,7 @@ type child struct {
 }
 
 // newChild prepares a gateway, which start starts: site is the content of its
-// site, queue the arguments of the option. It finds secrets in the environment, to
-// which env adds.
+// site, queue the arguments of the option. env is added to its environment.
 func newChild(t testing.TB, name, queue, site string, env ...string) *child {
 	t.Helper()
 	c := &child{t: t, name: name, dir: t.TempDir(), env: env}

@@ -8,7 +8,7 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-// firstDifference returns the first line in which a text is not what is wanted.
+// firstDifference returns the first line in which two texts differ.
 func firstDifference(got, want string) string {
 	gotLines, wantLines := strings.Split(got, "\n"), strings.Split(want, "\n")
 	for i := 0; ; i++ {

@@ -8,8 +8,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// panicHandler is an application's handler that panics, once for each time that
-// it is armed.
+// panicHandler is an application's handler that panics when the query has `panic`.
 type panicHandler struct{}
 
 func init() {

@@ -2,10 +2,10 @@ package caddymodule_test
 
 import "golang.org/x/sys/unix"
 
-// reservePort returns a TCP port that the system chose, and closes its hold on it
-// when release is called. Until then the system gives it to no other program, and
-// no connection is made from it; a Caddy of the same user listens at it, since it
-// sets SO_REUSEPORT as well, and while none does, connections are refused.
+// reservePort reserves a TCP port, which the system chooses, until release is called.
+// Its socket is bound and does not listen: the system gives the port to no other
+// program, makes no connection from it, and refuses those to it. A Caddy of the same
+// user can listen at it, because both sockets set SO_REUSEPORT.
 func reservePort() (port int, release func(), err error) {
 	fd, err := unix.Socket(unix.AF_INET6, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	var address unix.Sockaddr = new(unix.SockaddrInet6)

@@ -4,8 +4,8 @@ package caddymodule_test
 
 import "net"
 
-// reservePort returns a TCP port that is free. Only on Linux does it stay so until
-// a gateway listens at it.
+// reservePort returns a TCP port that is free. It may be taken before a gateway
+// listens at it; only on Linux it is reserved.
 func reservePort() (port int, release func(), err error) {
 	l, err := net.Listen("tcp", ":0")
 	if err != nil {

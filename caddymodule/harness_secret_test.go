@@ -56,10 +56,10 @@ func checkLeaks() error {
 	return nil
 }
 
-// findSecret returns where a secret of the suite begins in text, or -1. It reads the
-// text once: to look for each of a thousand secrets takes seconds.
+// findSecret returns the offset of a secret of the suite in text, or -1. It reads the
+// text once: a search for each of a thousand secrets takes seconds.
 func findSecret(text string) int {
-	const n = 8 // what a secret is recognized by; the shorter ones are searched for
+	const n = 8 // bytes; shorter secrets are searched one by one
 	byBeginning := make(map[[n]byte][]string)
 	for _, secret := range leaks.secrets {
 		if len(secret) < n {

@@ -37,8 +37,8 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// quiet keeps Caddy's lines out of what the tests print: those of a configuration
-// without a log, and those before the first configuration, go to a file too.
+// quiet sends to a file what Caddy logs before its first configuration, and with one
+// that sets no log.
 func quiet() error {
 	file, err := os.Create(filepath.Join(logDir, "stderr.log"))
 	if err != nil {
@@ -50,7 +50,7 @@ func quiet() error {
 	return nil
 }
 
-// showLog adds the end of a gateway's log to the messages of a test that has failed.
+// showLog prints the end of a gateway's log if the test failed.
 func showLog(t testing.TB, name, file string) {
 	if !t.Failed() {
 		return
@@ -58,10 +58,9 @@ func showLog(t testing.TB, name, file string) {
 	t.Logf("the log of %s ends with:\n%s", name, logTail(file, 20))
 }
 
-// logTail returns the last lines of a log but those of requests to the admin
-// endpoint, none of them longer than one can read.
+// logTail returns the last n lines of a log, without requests to the admin endpoint.
 func logTail(file string, n int) string {
-	const longest = 400
+	const longest = 400 // bytes of a line
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return err.Error()
@@ -103,7 +102,7 @@ func waitFor(t testing.TB, condition func() bool) {
 	}
 }
 
-// waitLong is waitFor for what takes longer, and less often: that the test looks
+// waitLong is like waitFor for what takes longer. It looks less often, because that
 // takes time from the children.
 func waitLong(t testing.TB, what string, condition func() bool) {
 	t.Helper()
