@@ -1,7 +1,6 @@
 package delivery
 
 import (
-	"cmp"
 	"context"
 	"crypto/tls"
 	"encoding/json"
@@ -48,7 +47,7 @@ func (d *Destination) request(ctx context.Context, delivery *queue.Delivery, w h
 		"id":         delivery.ID,
 		"message_id": delivery.Key.String(),
 		"type":       delivery.Type,
-		"subject":    cmp.Or(delivery.Subject, s.Subject),
+		"subject":    delivery.Subject,
 	} {
 		repl.Set("http.webhooks."+name, value)
 	}

@@ -112,7 +112,7 @@ func TestCheckWhileStoring(t *testing.T) {
 
 // TestCheckFinds breaks each of the invariants.
 func TestCheckFinds(t *testing.T) {
-	const deferred = `INSERT INTO webhooks_exceptions (seq, name, state, due, attempts, replay, tried, status, error, partition_key, received, size)
+	const deferred = `INSERT INTO webhooks_deliveries (seq, name, state, due, attempts, replay, tried, status, error, partition_key, received, size)
 		VALUES (%d, '%s', 'dead', 0, 0, 0, 0, 0, '', '', 0, 0)`
 	eachEngine(t, func(t *testing.T, s Settings) {
 		g := start(t, s, newDestination("a", new(receiver).deliver))
@@ -120,15 +120,15 @@ func TestCheckFinds(t *testing.T) {
 		g.drain(t, "a")
 		g.stop(t)
 		if s.Engine == PostgreSQL {
-			alter(t, s, `ALTER TABLE webhooks_exceptions DROP CONSTRAINT webhooks_exceptions_seq_fkey, DROP CONSTRAINT webhooks_exceptions_name_fkey`)
+			alter(t, s, `ALTER TABLE webhooks_deliveries DROP CONSTRAINT webhooks_deliveries_seq_fkey, DROP CONSTRAINT webhooks_deliveries_name_fkey`)
 		}
 		bytes := check(t, s).Bytes
 		for _, c := range []struct{ change, undo, want string }{
 			{`UPDATE webhooks_queue SET bytes = bytes + 7`, `UPDATE webhooks_queue SET bytes = bytes - 7`,
 				fmt.Sprintf("webhooks_queue.bytes is %d, but what is stored takes %d", bytes+7, bytes)},
-			{fmt.Sprintf(deferred, 11, "a"), `DELETE FROM webhooks_exceptions`,
+			{fmt.Sprintf(deferred, 11, "a"), `DELETE FROM webhooks_deliveries`,
 				"deferred deliveries without their event: 1, beginning with event number 11"},
-			{fmt.Sprintf(deferred, 3, "nobody"), `DELETE FROM webhooks_exceptions`,
+			{fmt.Sprintf(deferred, 3, "nobody"), `DELETE FROM webhooks_deliveries`,
 				"deferred deliveries without their destination: 1, such as for nobody"},
 			{`UPDATE webhooks_destinations SET position = 11`, `UPDATE webhooks_destinations SET position = 10`,
 				"destinations with a position beyond the last event: 1, such as a"},
@@ -166,7 +166,7 @@ func TestCheckFile(t *testing.T) {
 	}{
 		"old events": {damageOld, true},
 		"an index": {func(t *testing.T, file string) {
-			overwrite(t, file, leaves(t, file, "webhooks_exceptions_due")[0], 0)
+			overwrite(t, file, leaves(t, file, "webhooks_deliveries_due")[0], 0)
 		}, true},
 		"the newest events": {damageNewest, false},
 		"the schema":        {func(t *testing.T, file string) { overwrite(t, file, 1, 100) }, false},

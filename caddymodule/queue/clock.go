@@ -55,7 +55,7 @@ func (q *Queue) checkClock() error {
 			return err
 		}
 		if isBack = seen > t.micros(now.Add(clockSlack)); isBack {
-			if err := t.exec(`UPDATE webhooks_exceptions SET due = $1 + CASE WHEN due > tried THEN due - tried ELSE 0 END, tried = $1
+			if err := t.exec(`UPDATE webhooks_deliveries SET due = $1 + CASE WHEN due > tried THEN due - tried ELSE 0 END, tried = $1
 				WHERE state = 'retry' AND tried > $2`, t.micros(now), t.micros(now.Add(clockSlack))); err != nil {
 				return err
 			}

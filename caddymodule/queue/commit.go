@@ -205,6 +205,6 @@ func (t *tx) progress(p *progress, now time.Time) error {
 	if p.recovered.IsZero() {
 		return nil
 	}
-	return t.exec(`UPDATE webhooks_exceptions SET due = $1 WHERE name = $2 AND state = 'retry' AND due > $1 AND tried >= $3`,
+	return t.exec(`UPDATE webhooks_deliveries SET due = $1 WHERE name = $2 AND state = 'retry' AND due > $1 AND tried >= $3`,
 		t.micros(now), p.name, t.micros(p.recovered))
 }

@@ -75,7 +75,7 @@ func (s *DestinationStatus) note(oldest time.Time) {
 
 // addExceptions adds what is waiting, and what is dead.
 func (q *Queue) addExceptions(ctx context.Context, byName map[string]*DestinationStatus) error {
-	return q.query(ctx, `SELECT name, state, count(*), min(received) FROM webhooks_exceptions GROUP BY name, state`, nil, func(rows *sql.Rows) error {
+	return q.query(ctx, `SELECT name, state, count(*), min(received) FROM webhooks_deliveries GROUP BY name, state`, nil, func(rows *sql.Rows) error {
 		var name, state string
 		var n, received int64
 		if err := rows.Scan(&name, &state, &n, &received); err != nil {
@@ -113,7 +113,7 @@ const columnsOfDead = `e.key, x.name, e.provider, e.event_id, e.type, x.attempts
 // DeadLetters returns the latest dead letters, of one destination or all.
 func (q *Queue) DeadLetters(ctx context.Context, destination string, limit int) ([]DeadLetter, error) {
 	all := []DeadLetter{}
-	err := q.query(ctx, `SELECT `+columnsOfDead+` FROM webhooks_exceptions x JOIN webhooks_events e ON e.seq = x.seq
+	err := q.query(ctx, `SELECT `+columnsOfDead+` FROM webhooks_deliveries x JOIN webhooks_events e ON e.seq = x.seq
 		WHERE x.state = 'dead' AND (x.name = $1 OR $1 = '') ORDER BY x.tried DESC, x.seq DESC LIMIT $2`, []any{destination, limit},
 		func(rows *sql.Rows) error {
 			d, err := q.store.scanDead(rows)
@@ -128,7 +128,7 @@ func (q *Queue) DeadLetters(ctx context.Context, destination string, limit int) 
 // more; they are looked for one by one, which is slow, and rare.
 const (
 	lastOfKey = `(SELECT seq FROM webhooks_keys WHERE key = $1)`
-	deadOfKey = `(SELECT x.seq FROM webhooks_exceptions x CROSS JOIN webhooks_events e
+	deadOfKey = `(SELECT x.seq FROM webhooks_deliveries x CROSS JOIN webhooks_events e
 		WHERE e.seq = x.seq AND x.state = 'dead' AND e.key = $1)`
 )
 
@@ -136,7 +136,7 @@ const (
 // destinations were sent.
 func (q *Queue) DeadLettersOf(ctx context.Context, key envelope.Key) (all []DeadLetter, err error) {
 	for _, ofKey := range []string{lastOfKey, deadOfKey} {
-		err := q.query(ctx, `SELECT `+columnsOfDead+`, e.body FROM webhooks_exceptions x JOIN webhooks_events e ON e.seq = x.seq
+		err := q.query(ctx, `SELECT `+columnsOfDead+`, e.body FROM webhooks_deliveries x JOIN webhooks_events e ON e.seq = x.seq
 			WHERE x.state = 'dead' AND x.seq IN `+ofKey+` ORDER BY x.name, x.seq`, []any{key[:]},
 			func(rows *sql.Rows) error {
 				var body []byte
@@ -169,7 +169,7 @@ func (s *store) scanDead(rows *sql.Rows, more ...any) (DeadLetter, error) {
 func (q *Queue) Discard(ctx context.Context, s Selection) (int64, error) {
 	if s.Dead {
 		return q.inSteps(ctx, func(t *tx) (int64, error) {
-			return t.changed(`DELETE FROM webhooks_exceptions WHERE (seq, name) IN (SELECT seq, name FROM webhooks_exceptions
+			return t.changed(`DELETE FROM webhooks_deliveries WHERE (seq, name) IN (SELECT seq, name FROM webhooks_deliveries
 				WHERE state = 'dead' AND (name = $1 OR $1 = '') LIMIT `+stepRows+`)`, s.Destination)
 		})
 	}
@@ -194,7 +194,7 @@ func (q *Queue) Discard(ctx context.Context, s Selection) (int64, error) {
 // discard removes the dead letters of an event.
 func (t *tx) discard(key envelope.Key, destination string) (int64, error) {
 	for _, ofKey := range []string{lastOfKey, deadOfKey} {
-		n, err := t.changed(`DELETE FROM webhooks_exceptions WHERE state = 'dead' AND seq IN `+ofKey+` AND (name = $2 OR $2 = '')`, key[:], destination)
+		n, err := t.changed(`DELETE FROM webhooks_deliveries WHERE state = 'dead' AND seq IN `+ofKey+` AND (name = $2 OR $2 = '')`, key[:], destination)
 		if n > 0 || err != nil {
 			return n, err
 		}
@@ -265,8 +265,8 @@ func (q *Queue) Replay(ctx context.Context, s Selection) (n int64, err error) {
 		return 0, errNoEra
 	case s.Dead:
 		return q.inSteps(ctx, func(t *tx) (int64, error) {
-			return t.changed(`UPDATE webhooks_exceptions SET state = 'retry', replay = 1, attempts = 0, due = $1
-				WHERE (seq, name) IN (SELECT seq, name FROM webhooks_exceptions WHERE state = 'dead' AND (name = $2 OR $2 = '') LIMIT `+stepRows+`)`,
+			return t.changed(`UPDATE webhooks_deliveries SET state = 'retry', replay = 1, attempts = 0, due = $1
+				WHERE (seq, name) IN (SELECT seq, name FROM webhooks_deliveries WHERE state = 'dead' AND (name = $2 OR $2 = '') LIMIT `+stepRows+`)`,
 				t.micros(q.now()), s.Destination)
 		})
 	case len(s.Keys) > 0:
@@ -386,12 +386,12 @@ func (q *Queue) replay(ctx context.Context, e *era, events []replayable, destina
 				if !d.filter.Takes(e.source, e.eventType) {
 					continue
 				}
-				changed, err := t.changed(`INSERT INTO webhooks_exceptions (seq, name, state, due, attempts, replay, tried, status, error, partition_key, received, size)
+				changed, err := t.changed(`INSERT INTO webhooks_deliveries (seq, name, state, due, attempts, replay, tried, status, error, partition_key, received, size)
 					SELECT $1, name, 'retry', $2, 0, 1, $2, 0, '', $3, $4, $5 FROM webhooks_destinations WHERE name = $6 AND (position >= $1 OR $7)
 					ON CONFLICT (seq, name) DO UPDATE SET state = 'retry', due = excluded.due,
-						attempts = CASE WHEN webhooks_exceptions.state = 'dead' THEN 0 ELSE webhooks_exceptions.attempts END,
-						replay = CASE WHEN webhooks_exceptions.state = 'dead' THEN 1 ELSE webhooks_exceptions.replay END
-					WHERE webhooks_exceptions.state IN ('dead', 'retry')`,
+						attempts = CASE WHEN webhooks_deliveries.state = 'dead' THEN 0 ELSE webhooks_deliveries.attempts END,
+						replay = CASE WHEN webhooks_deliveries.state = 'dead' THEN 1 ELSE webhooks_deliveries.replay END
+					WHERE webhooks_deliveries.state IN ('dead', 'retry')`,
 					e.seq, now, e.partitionKey, e.received, e.size, d.name, d.skips(e.seq))
 				if err != nil {
 					return err
@@ -462,7 +462,7 @@ func (q *Queue) Forget(ctx context.Context, name string) (int64, error) {
 		return 0, fmt.Errorf("%w: there is no destination %q", ErrUnknown, name)
 	}
 	if _, err := q.inSteps(ctx, func(t *tx) (int64, error) {
-		return t.changed(`DELETE FROM webhooks_exceptions WHERE (seq, name) IN (SELECT seq, name FROM webhooks_exceptions WHERE name = $1 LIMIT `+stepRows+`)`, name)
+		return t.changed(`DELETE FROM webhooks_deliveries WHERE (seq, name) IN (SELECT seq, name FROM webhooks_deliveries WHERE name = $1 LIMIT `+stepRows+`)`, name)
 	}); err != nil {
 		return 0, err
 	}

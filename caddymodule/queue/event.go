@@ -94,9 +94,11 @@ func (e *Event) OriginalBytes() []byte {
 // no text with: the event would be refused however often it came.
 func (e *Event) clean() {
 	for _, s := range []*string{&e.Type, &e.Subject, &e.PartitionKey, &e.ID} {
-		*s = strings.ReplaceAll(*s, "\x00", "\uFFFD")
+		*s = withoutNUL(*s)
 	}
 }
+
+func withoutNUL(s string) string { return strings.ReplaceAll(s, "\x00", "\uFFFD") }
 
 // overhead is about what an event takes on disk beside its own bytes, in bytes.
 const overhead = 256

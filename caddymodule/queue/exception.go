@@ -17,7 +17,7 @@ const (
 // maxExcerpt is how much of an answer is kept, in bytes.
 const maxExcerpt = 1024
 
-// exception is a delivery as it stands in webhooks_exceptions.
+// exception is a delivery as it stands in webhooks_deliveries.
 type exception struct {
 	*delivery
 	attempts int    // as they are when it is written; the delivery goes on
@@ -59,9 +59,9 @@ const exceptionColumns = 13
 // keeps how the last attempt ended.
 const putOver = ` ON CONFLICT (seq, name) DO UPDATE SET state = excluded.state, due = excluded.due, attempts = excluded.attempts,
 	replay = excluded.replay, tried = excluded.tried,
-	status = CASE WHEN excluded.error = '' THEN webhooks_exceptions.status ELSE excluded.status END,
-	excerpt = CASE WHEN excluded.error = '' THEN webhooks_exceptions.excerpt ELSE excluded.excerpt END,
-	error = CASE WHEN excluded.error = '' THEN webhooks_exceptions.error ELSE excluded.error END`
+	status = CASE WHEN excluded.error = '' THEN webhooks_deliveries.status ELSE excluded.status END,
+	excerpt = CASE WHEN excluded.error = '' THEN webhooks_deliveries.excerpt ELSE excluded.excerpt END,
+	error = CASE WHEN excluded.error = '' THEN webhooks_deliveries.error ELSE excluded.error END`
 
 // put writes exceptions over what is there.
 func (t *tx) put(name string, all map[int64]exception) error {
@@ -71,7 +71,7 @@ func (t *tx) put(name string, all map[int64]exception) error {
 		args = append(args, r.seq, r.name, r.state, r.due, r.attempts, r.replay, r.tried,
 			r.status, r.text, r.excerpt, r.partitionKey, r.received, r.size)
 	}
-	return t.insert(`INSERT INTO webhooks_exceptions (seq, name, state, due, attempts, replay, tried,
+	return t.insert(`INSERT INTO webhooks_deliveries (seq, name, state, due, attempts, replay, tried,
 		status, error, excerpt, partition_key, received, size)`, exceptionColumns, putOver, args, nil)
 }
 
@@ -80,7 +80,7 @@ func (t *tx) remove(name string, seqs []int64) error {
 	if len(seqs) == 0 {
 		return nil
 	}
-	return t.exec(`DELETE FROM webhooks_exceptions WHERE seq `+t.store.isListed(1)+` AND name = $2`, t.store.list(seqs), name)
+	return t.exec(`DELETE FROM webhooks_deliveries WHERE seq `+t.store.isListed(1)+` AND name = $2`, t.store.list(seqs), name)
 }
 
 func asInt(b bool) int {

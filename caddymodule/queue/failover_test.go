@@ -279,7 +279,7 @@ func TestStandbyInDSN(t *testing.T) {
 	}
 	defer s.close()
 	r.standby.WaitFor(t, r.primary)
-	const query = `SELECT 1 FROM webhooks_exceptions WHERE name = 'nothing'`
+	const query = `SELECT 1 FROM webhooks_deliveries WHERE name = 'nothing'`
 	for _, c := range []struct{ query, code string }{{query, ""}, {query + ` AND ` + s.isPrimary, inRecovery}} {
 		err := s.query(t.Context(), c.query, nil, func(*sql.Rows) error { return nil })
 		if codeOf(err) != c.code {

@@ -427,7 +427,7 @@ func TestForget(t *testing.T) {
 		if n, err := g.q.Forget(t.Context(), "a"); err != nil || n != 10 {
 			t.Errorf("%d, %v", n, err)
 		}
-		if n := g.number(t, `SELECT count(*) FROM webhooks_exceptions`); n != 0 {
+		if n := g.number(t, `SELECT count(*) FROM webhooks_deliveries`); n != 0 {
 			t.Errorf("%d exceptions are left", n)
 		}
 		if _, err := g.q.Forget(t.Context(), "a"); !errors.Is(err, ErrUnknown) {

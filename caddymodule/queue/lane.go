@@ -54,7 +54,7 @@ func (w *worker) releaseKey(key string) error {
 	l := w.lane(key)
 	var d *delivery
 	var seq int64
-	err := w.q.read(w.era, `SELECT seq, attempts FROM webhooks_exceptions
+	err := w.q.read(w.era, `SELECT seq, attempts FROM webhooks_deliveries
 		WHERE name = $1 AND partition_key = $2 AND state = 'parked' AND `+w.q.store.isPrimary+` ORDER BY seq LIMIT 1`,
 		[]any{w.name, key}, func(rows *sql.Rows) error {
 			d = &delivery{row: true, kept: true, since: w.q.now()}
@@ -119,7 +119,7 @@ func (w *worker) nextInLane(t target, d *delivery) {
 // lanes loads the keys of an ordered destination that have exceptions.
 func (t *tx) lanes(name string) (map[string]*lane, error) {
 	lanes := make(map[string]*lane)
-	err := t.rows(`SELECT partition_key, state, count(*) FROM webhooks_exceptions
+	err := t.rows(`SELECT partition_key, state, count(*) FROM webhooks_deliveries
 		WHERE name = $1 AND state <> 'dead' AND replay = 0 AND partition_key <> '' GROUP BY partition_key, state`,
 		[]any{name}, func(rows *sql.Rows) error {
 			var key, state string

@@ -194,7 +194,7 @@ func (t *tx) acquire(name, holder string, e *era) (row, error) {
 // more.
 func (t *tx) resume(name string, position int64, ordered bool) (known map[int64]bool, resumed map[int64]int, err error) {
 	known, resumed = make(map[int64]bool), make(map[int64]int)
-	err = t.rows(`SELECT seq, attempts, replay, state, partition_key FROM webhooks_exceptions WHERE name = $1 AND seq > $2`, []any{name, position},
+	err = t.rows(`SELECT seq, attempts, replay, state, partition_key FROM webhooks_deliveries WHERE name = $1 AND seq > $2`, []any{name, position},
 		func(rows *sql.Rows) error {
 			var seq int64
 			var attempts int
@@ -220,20 +220,20 @@ func (t *tx) resume(name string, position int64, ordered bool) (known map[int64]
 // begins to work it: what was being tried, by a gateway that died, is due. When
 // ordered, only the oldest of a key is not parked.
 func (t *tx) settleStates(name string, ordered bool, now int64) error {
-	if err := t.exec(`UPDATE webhooks_exceptions SET state = 'retry', due = $1 WHERE name = $2 AND state = 'running'`, now, name); err != nil {
+	if err := t.exec(`UPDATE webhooks_deliveries SET state = 'retry', due = $1 WHERE name = $2 AND state = 'running'`, now, name); err != nil {
 		return err
 	}
 	if !ordered {
-		return t.exec(`UPDATE webhooks_exceptions SET state = 'retry', due = $1 WHERE name = $2 AND state = 'parked'`, now, name)
+		return t.exec(`UPDATE webhooks_deliveries SET state = 'retry', due = $1 WHERE name = $2 AND state = 'parked'`, now, name)
 	}
-	const older = `(SELECT 1 FROM webhooks_exceptions AS older WHERE older.name = webhooks_exceptions.name
-		AND older.partition_key = webhooks_exceptions.partition_key AND older.seq < webhooks_exceptions.seq
+	const older = `(SELECT 1 FROM webhooks_deliveries AS older WHERE older.name = webhooks_deliveries.name
+		AND older.partition_key = webhooks_deliveries.partition_key AND older.seq < webhooks_deliveries.seq
 		AND older.replay = 0 AND older.state <> 'dead')`
-	if err := t.exec(`UPDATE webhooks_exceptions SET state = 'parked'
+	if err := t.exec(`UPDATE webhooks_deliveries SET state = 'parked'
 		WHERE name = $1 AND state = 'retry' AND replay = 0 AND partition_key <> '' AND EXISTS `+older, name); err != nil {
 		return err
 	}
-	return t.exec(`UPDATE webhooks_exceptions SET state = 'retry', due = $1
+	return t.exec(`UPDATE webhooks_deliveries SET state = 'retry', due = $1
 		WHERE name = $2 AND state = 'parked' AND NOT EXISTS `+older, now, name)
 }
 

@@ -152,9 +152,9 @@ func TestOpenRefuses(t *testing.T) {
 		}, "damaged"},
 		"without an index": {func(t *testing.T) string {
 			file := filledQueue(t)
-			execute(t, file, `DROP INDEX webhooks_exceptions_due`)
+			execute(t, file, `DROP INDEX webhooks_deliveries_due`)
 			return file
-		}, "damaged: webhooks_exceptions_due is missing"},
+		}, "damaged: webhooks_deliveries_due is missing"},
 		"without a table": {func(t *testing.T) string {
 			file := filledQueue(t)
 			execute(t, file, `DROP TABLE webhooks_migrations`)

@@ -33,10 +33,10 @@ const pgProgress = `WITH moved AS (
 		AND p.position <= (SELECT last FROM webhooks_queue WHERE id = 1)
 	RETURNING d.name, d.paused
 ), removed AS (
-	DELETE FROM webhooks_exceptions x USING unnest($7::text[], $8::bigint[]) AS r (name, seq), moved
+	DELETE FROM webhooks_deliveries x USING unnest($7::text[], $8::bigint[]) AS r (name, seq), moved
 	WHERE moved.name = r.name AND x.seq = r.seq AND x.name = r.name
 ), put AS (
-	INSERT INTO webhooks_exceptions (seq, name, state, due, attempts, replay, tried,
+	INSERT INTO webhooks_deliveries (seq, name, state, due, attempts, replay, tried,
 		status, error, excerpt, partition_key, received, size)
 	SELECT x.* FROM unnest($9::bigint[], $10::text[], $11::text[], $12::bigint[], $13::integer[], $14::smallint[], $15::bigint[],
 		$16::integer[], $17::text[], $18::bytea[], $19::text[], $20::bigint[], $21::bigint[])
@@ -46,7 +46,7 @@ const pgProgress = `WITH moved AS (
 SELECT name, paused FROM moved`
 
 // pgRecovered makes what failed while destinations were down due.
-const pgRecovered = `UPDATE webhooks_exceptions x SET due = $1
+const pgRecovered = `UPDATE webhooks_deliveries x SET due = $1
 	FROM unnest($2::text[], $3::bigint[], $4::text[], $5::bigint[]) AS r (name, lease, timeline, since)
 	JOIN webhooks_destinations d ON d.name = r.name AND d.lease = r.lease
 	WHERE r.timeline = ` + pgTimeline + ` AND x.name = r.name AND x.state = 'retry' AND x.due > $1 AND x.tried >= r.since`

@@ -246,7 +246,7 @@ func TestFencing(t *testing.T) {
 	g := start(t, quietly(postgresSettings(t, sharedServer.database(t))), newDestination("a", r.deliver))
 	g.keep(t, newEvents(2)...)
 	eventually(t, "attempts", func() bool { return len(r.all()) == 2 })
-	const state = `SELECT position + 1000 * begun + 1000000 * (SELECT count(*) FROM webhooks_exceptions) FROM webhooks_destinations`
+	const state = `SELECT position + 1000 * begun + 1000000 * (SELECT count(*) FROM webhooks_deliveries) FROM webhooks_destinations`
 	before := g.number(t, state)
 	if err := g.q.do(func(tx *tx) error {
 		if err := tx.exec(`INSERT INTO webhooks_gateways (holder, until, names) VALUES ('another', ` + pgClock + ` + 2000000, '["a"]')`); err != nil {

@@ -202,12 +202,12 @@ func Path(file string) string {
 
 // open makes the database ready and starts what works with it.
 func (q *Queue) open(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, openTimeout)
-	defer cancel()
 	if err := q.store.migrate(ctx); err != nil {
 		return err
 	}
 	q.store.file.noteWAL()
+	ctx, cancel := context.WithTimeout(ctx, openTimeout)
+	defer cancel()
 	if err := q.enter(ctx); err != nil {
 		return err
 	}

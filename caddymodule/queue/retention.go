@@ -100,8 +100,8 @@ func (q *Queue) forgetKeys(ctx context.Context) error {
 	now := q.store.micros(q.now())
 	_, err := q.inSteps(ctx, func(t *tx) (int64, error) {
 		var keys [][]byte
-		if err := t.rows(`DELETE FROM webhooks_leftovers WHERE (expires, key) IN (
-			SELECT expires, key FROM webhooks_leftovers WHERE expires <= $1 ORDER BY expires, key LIMIT `+stepRows+`) RETURNING key`,
+		if err := t.rows(`DELETE FROM webhooks_expired_keys WHERE (expires, key) IN (
+			SELECT expires, key FROM webhooks_expired_keys WHERE expires <= $1 ORDER BY expires, key LIMIT `+stepRows+`) RETURNING key`,
 			[]any{now}, func(rows *sql.Rows) error {
 				var key []byte
 				err := rows.Scan(&key)
@@ -142,7 +142,7 @@ type batch struct {
 // sweepable returns the part of the log after a number.
 func (s *store) sweepable(ctx context.Context, after int64, destinations []row) (batch, error) {
 	b := batch{last: after}
-	err := s.query(ctx, `SELECT seq, source, type, received, size, EXISTS (SELECT 1 FROM webhooks_exceptions x WHERE x.seq = e.seq)
+	err := s.query(ctx, `SELECT seq, source, type, received, size, EXISTS (SELECT 1 FROM webhooks_deliveries x WHERE x.seq = e.seq)
 		FROM webhooks_events e WHERE seq > $1 ORDER BY seq LIMIT $2`, []any{after, sweepRows}, func(rows *sql.Rows) error {
 		var l logged
 		var source, eventType string
@@ -230,7 +230,7 @@ func (t *tx) removeEvents(old []int64, now time.Time) (freed int64, forgotten fo
 	var shared []int64
 	var leftovers []any
 	err = t.rows(`DELETE FROM webhooks_events WHERE seq `+t.store.isListed(1)+`
-		AND NOT EXISTS (SELECT 1 FROM webhooks_exceptions x WHERE x.seq = webhooks_events.seq) RETURNING seq, key, expires, size, shared`,
+		AND NOT EXISTS (SELECT 1 FROM webhooks_deliveries x WHERE x.seq = webhooks_events.seq) RETURNING seq, key, expires, size, shared`,
 		[]any{t.store.list(old)}, func(rows *sql.Rows) error {
 			var seq, expires, size, first int64
 			var key []byte
@@ -263,7 +263,7 @@ func (t *tx) removeEvents(old []int64, now time.Time) (freed int64, forgotten fo
 			})
 	}
 	if err == nil {
-		err = t.insert(`INSERT INTO webhooks_leftovers (expires, key)`, 2, ` ON CONFLICT (expires, key) DO NOTHING`, leftovers, nil)
+		err = t.insert(`INSERT INTO webhooks_expired_keys (expires, key)`, 2, ` ON CONFLICT (expires, key) DO NOTHING`, leftovers, nil)
 	}
 	return freed, forgotten, err
 }
@@ -272,14 +272,14 @@ func (t *tx) removeEvents(old []int64, now time.Time) (freed int64, forgotten fo
 // take more than a quarter of the room.
 func (q *Queue) sweepDead(ctx context.Context, e *era, cutoff int64) error {
 	var bytes int64
-	if err := q.store.query(ctx, `SELECT CAST(COALESCE(SUM(size), 0) AS BIGINT) FROM webhooks_exceptions WHERE state = 'dead'`, nil,
+	if err := q.store.query(ctx, `SELECT CAST(COALESCE(SUM(size), 0) AS BIGINT) FROM webhooks_deliveries WHERE state = 'dead'`, nil,
 		func(rows *sql.Rows) error { return rows.Scan(&bytes) }); err != nil {
 		return err
 	}
 	excess := bytes - q.writer.limit.Load()/4
 	for {
 		var dead []deadRow
-		if err := q.store.query(ctx, `SELECT seq, name, size, tried FROM webhooks_exceptions WHERE state = 'dead' ORDER BY tried LIMIT $1`, []any{sweepRows},
+		if err := q.store.query(ctx, `SELECT seq, name, size, tried FROM webhooks_deliveries WHERE state = 'dead' ORDER BY tried LIMIT $1`, []any{sweepRows},
 			func(rows *sql.Rows) error {
 				var d deadRow
 				if err := rows.Scan(&d.seq, &d.name, &d.size, &d.tried); err != nil {
@@ -318,7 +318,7 @@ func (q *Queue) discard(e *era, dead []deadRow) error {
 			return err
 		}
 		for _, d := range dead {
-			n, err := t.changed(`DELETE FROM webhooks_exceptions WHERE seq = $1 AND name = $2 AND state = 'dead'`, d.seq, d.name)
+			n, err := t.changed(`DELETE FROM webhooks_deliveries WHERE seq = $1 AND name = $2 AND state = 'dead'`, d.seq, d.name)
 			if err != nil {
 				return err
 			}

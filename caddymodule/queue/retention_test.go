@@ -327,7 +327,7 @@ func TestFullOfExceptions(t *testing.T) {
 		}
 		g.keep(t, events...)
 		time.Sleep(10 * time.Minute)
-		if n := g.number(t, `SELECT count(*) FROM webhooks_exceptions`); n != 29 {
+		if n := g.number(t, `SELECT count(*) FROM webhooks_deliveries`); n != 29 {
 			t.Fatalf("there are %d exceptions", n)
 		}
 		if _, err := g.g.Store(t.Context(), []*Event{big("x"), big("y")}); !errors.Is(err, ErrFull) {
@@ -392,7 +392,7 @@ func TestForgetKeysTogether(t *testing.T) {
 			if err := tx.exec(`INSERT INTO webhooks_keys (key, expires, seq) SELECT sha256(n::text::bytea), n % 7, n FROM generate_series(1, 3000) n`); err != nil {
 				return err
 			}
-			return tx.exec(`INSERT INTO webhooks_leftovers (expires, key) SELECT expires, key FROM webhooks_keys`)
+			return tx.exec(`INSERT INTO webhooks_expired_keys (expires, key) SELECT expires, key FROM webhooks_keys`)
 		}); err != nil {
 			t.Fatal(err)
 		}
@@ -405,7 +405,7 @@ func TestForgetKeysTogether(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		if n := gateways[0].number(t, `SELECT (SELECT count(*) FROM webhooks_keys) + (SELECT count(*) FROM webhooks_leftovers)`); n != 0 {
+		if n := gateways[0].number(t, `SELECT (SELECT count(*) FROM webhooks_keys) + (SELECT count(*) FROM webhooks_expired_keys)`); n != 0 {
 			t.Fatalf("%d rows are left", n)
 		}
 	}

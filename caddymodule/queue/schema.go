@@ -2,8 +2,11 @@ package queue
 
 import (
 	"context"
+	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // migrations bring the schema from one version to the next; the version is how
@@ -120,7 +123,61 @@ CREATE TABLE webhooks_probe (
 );
 INSERT INTO webhooks_probe (id, seen, filler) VALUES (1, 0, '');
 ALTER TABLE webhooks_queue DROP COLUMN probes;
+`, `
+-- Indexing many deferred deliveries takes longer than other statements may.
+{only_postgres}SET LOCAL statement_timeout = 0;
+ALTER TABLE webhooks_exceptions RENAME TO webhooks_deliveries;
+DROP INDEX webhooks_exceptions_due;
+DROP INDEX webhooks_exceptions_key;
+CREATE INDEX webhooks_deliveries_due ON webhooks_deliveries (name, state, due);
+CREATE INDEX webhooks_deliveries_key ON webhooks_deliveries (name, partition_key, seq);
+
+ALTER TABLE webhooks_leftovers RENAME TO webhooks_expired_keys;
+
+-- SQLite names these after their tables by itself.
+{only_postgres}ALTER TABLE webhooks_deliveries RENAME CONSTRAINT webhooks_exceptions_pkey TO webhooks_deliveries_pkey;
+{only_postgres}ALTER TABLE webhooks_deliveries RENAME CONSTRAINT webhooks_exceptions_seq_fkey TO webhooks_deliveries_seq_fkey;
+{only_postgres}ALTER TABLE webhooks_deliveries RENAME CONSTRAINT webhooks_exceptions_name_fkey TO webhooks_deliveries_name_fkey;
+{only_postgres}ALTER TABLE webhooks_expired_keys RENAME CONSTRAINT webhooks_leftovers_pkey TO webhooks_expired_keys_pkey;
 `}
+
+// afterMigration holds what no script can do, by the version that it belongs to. It
+// runs in the same transaction, after the script.
+var afterMigration = map[int]func(t *tx) error{
+	3: (*tx).moveSubjects,
+}
+
+// subjectFirst is how a request begins that holds the subject of its event.
+const subjectFirst = `{"subject":`
+
+// moveSubjects copies the subjects that the program with version 1 stored in the
+// JSON of requests to the column, which is empty for these events. A request that is
+// not JSON has none.
+func (t *tx) moveSubjects() error {
+	subjects := make(map[int64]string)
+	err := t.rows(`SELECT seq, request FROM webhooks_events WHERE subject = '' AND substr(request, 1, $1) = $2`,
+		[]any{len(subjectFirst), []byte(subjectFirst)}, func(rows *sql.Rows) error {
+			var seq int64
+			var text sql.RawBytes
+			if err := rows.Scan(&seq, &text); err != nil {
+				return err
+			}
+			var request struct{ Subject string }
+			if json.Unmarshal(text, &request) == nil {
+				subjects[seq] = request.Subject
+			}
+			return nil
+		})
+	if err != nil {
+		return err
+	}
+	for seq, subject := range subjects {
+		if err := t.exec(`UPDATE webhooks_events SET subject = $1 WHERE seq = $2`, withoutNUL(subject), seq); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // errSchema says that the schema cannot be used, now or later.
 var errSchema = errors.New("the queue cannot be used")
@@ -134,8 +191,17 @@ func newerSchema(version int) error {
 		errSchema, version, len(migrations))
 }
 
-// migrate brings the schema to the version of this program.
+// migrateTimeout ends a migration that does not end by itself. It may read all
+// events.
+const migrateTimeout = 5 * time.Minute
+
+// migrate brings the schema to the version of this program. To find out whether it
+// has that already takes at most openTimeout.
 func (s *store) migrate(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	limit := time.AfterFunc(openTimeout, cancel)
+	defer limit.Stop()
 	return s.transact(ctx, func(t *tx) error {
 		if s.lockSchema != "" {
 			if err := t.exec(s.lockSchema); err != nil {
@@ -153,7 +219,8 @@ func (s *store) migrate(ctx context.Context) error {
 			return newerSchema(version)
 		}
 		for ; version < len(migrations); version++ {
-			if err := t.execScript(s.words.Replace(migrations[version])); err != nil {
+			limit.Reset(migrateTimeout)
+			if err := t.applyMigration(version + 1); err != nil {
 				return fmt.Errorf("schema version %d: %w", version+1, err)
 			}
 			if err := t.exec(`INSERT INTO webhooks_migrations (version) VALUES ($1)`, version+1); err != nil {
@@ -162,4 +229,15 @@ func (s *store) migrate(ctx context.Context) error {
 		}
 		return nil
 	})
+}
+
+// applyMigration brings the schema to a version from the one before.
+func (t *tx) applyMigration(version int) error {
+	if err := t.execScript(t.store.words.Replace(migrations[version-1])); err != nil {
+		return err
+	}
+	if after := afterMigration[version]; after != nil {
+		return after(t)
+	}
+	return nil
 }

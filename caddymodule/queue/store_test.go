@@ -427,13 +427,13 @@ func TestDiskFullAtCommit(t *testing.T) {
 			if err := t.exec(`PRAGMA defer_foreign_keys = ON`); err != nil {
 				return err
 			}
-			return t.exec(`INSERT INTO webhooks_exceptions (seq, name, state, due, attempts, replay, tried, status, error, partition_key, received, size)
+			return t.exec(`INSERT INTO webhooks_deliveries (seq, name, state, due, attempts, replay, tried, status, error, partition_key, received, size)
 				VALUES (1, 'nobody', '', 0, 0, 0, 0, 0, '', '', 0, 0)`)
 		}); err == nil {
 			t.Fatal("the commit did not fail")
 		}
 		wantAccepted(t, g.keep(t, newEvent("1", "")), true)
-		if n := g.number(t, `SELECT count(*) FROM webhooks_exceptions`); n != 0 {
+		if n := g.number(t, `SELECT count(*) FROM webhooks_deliveries`); n != 0 {
 			t.Error("half of it was written")
 		}
 	})

@@ -484,7 +484,7 @@ func (w *worker) readDue(t target, now time.Time) error {
 	due := make(map[int64]*delivery)
 	var seqs []int64
 	bytes := windowBytes - w.bytes
-	err := w.q.read(w.era, `SELECT x.seq, x.size, x.attempts, x.replay FROM webhooks_exceptions x
+	err := w.q.read(w.era, `SELECT x.seq, x.size, x.attempts, x.replay FROM webhooks_deliveries x
 		WHERE x.name = $1 AND x.state = 'retry' AND x.due <= $2 AND `+w.q.store.isPrimary+` ORDER BY `+order+` LIMIT $3`,
 		[]any{w.name, w.q.store.micros(now), want + len(w.open) + w.next.size() + w.writing.size()},
 		func(rows *sql.Rows) error {
@@ -555,7 +555,7 @@ func (w *worker) readNextDue(now time.Time) error {
 		}
 	}
 	from := w.q.store.micros(now)
-	return w.q.read(w.era, `SELECT due FROM webhooks_exceptions WHERE name = $1 AND state = 'retry' AND due > $2 AND `+w.q.store.isPrimary+` ORDER BY due LIMIT 1`,
+	return w.q.read(w.era, `SELECT due FROM webhooks_deliveries WHERE name = $1 AND state = 'retry' AND due > $2 AND `+w.q.store.isPrimary+` ORDER BY due LIMIT 1`,
 		[]any{w.name, from}, func(rows *sql.Rows) error {
 			var due int64
 			err := rows.Scan(&due)

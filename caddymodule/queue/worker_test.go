@@ -939,7 +939,7 @@ func TestCrashWithExceptionsAhead(t *testing.T) {
 				time.Sleep(50 * time.Millisecond)
 				g.keep(t, newEvent("9", "key-9")) // has it written what became of the others
 				time.Sleep(10 * time.Millisecond)
-				if n := g.number(t, `SELECT count(*) FROM webhooks_exceptions x JOIN webhooks_destinations d ON x.seq > d.position`); n != 8 {
+				if n := g.number(t, `SELECT count(*) FROM webhooks_deliveries x JOIN webhooks_destinations d ON x.seq > d.position`); n != 8 {
 					t.Fatalf("%d exceptions are ahead", n)
 				}
 				after := new(receiver)
@@ -1001,7 +1001,7 @@ func TestSlowAmongFast(t *testing.T) {
 		if n := g.number(t, `SELECT position FROM webhooks_destinations`); n != 200 {
 			t.Errorf("the position is %d", n)
 		}
-		if n := g.number(t, `SELECT count(*) FROM webhooks_exceptions WHERE state = 'running' AND seq = 1 AND attempts = 1`); n != 1 {
+		if n := g.number(t, `SELECT count(*) FROM webhooks_deliveries WHERE state = 'running' AND seq = 1 AND attempts = 1`); n != 1 {
 			t.Errorf("%d exceptions", n)
 		}
 		if st := g.status(t, "a"); st.Backlog != 1 {
@@ -1097,7 +1097,7 @@ func TestAttemptEndsWhileItsWriteFails(t *testing.T) {
 		g.trouble(t, false)
 		time.Sleep(5 * time.Second)
 		r.wantEachOnce(t, 2)
-		if n := g.number(t, `SELECT count(*) FROM webhooks_exceptions`); n != 0 {
+		if n := g.number(t, `SELECT count(*) FROM webhooks_deliveries`); n != 0 {
 			t.Errorf("%d exceptions are left", n)
 		}
 		if n := g.number(t, `SELECT position FROM webhooks_destinations`); n != 2 {

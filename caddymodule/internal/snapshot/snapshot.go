@@ -10,9 +10,6 @@ import (
 
 // Request is what is kept of a request: neither its credentials nor its body.
 type Request struct {
-	// Subject is that of the event, where an earlier version stored it here.
-	Subject string `json:"subject,omitempty"`
-
 	Method     string      `json:"method"`
 	URI        string      `json:"uri"`
 	Host       string      `json:"host"`
