@@ -26,7 +26,7 @@ func (s *Service) Attempted(a queue.Attempt) {
 	if a.Took > 0 {
 		s.metrics.delivering.WithLabelValues(a.Destination).Observe(a.Took.Seconds())
 	}
-	if a.Outcome == queue.Delivered || a.Outcome == queue.HandedBack {
+	if a.Outcome == queue.OutcomeDelivered || a.Outcome == queue.OutcomeHandedBack {
 		return
 	}
 	id := a.Key.String()
@@ -38,7 +38,7 @@ func (s *Service) Attempted(a queue.Attempt) {
 		fields = append(fields, zap.Time("next", a.Next))
 	}
 	s.failures.Log(failingDestination(a.Destination), fields...)
-	if a.Outcome == queue.Dead {
+	if a.Outcome == queue.OutcomeDead {
 		s.alerts.send(alertDeadLetter, map[string]any{
 			"destination": a.Destination, "id": id, "provider": a.Provider, "event_id": a.ID, "type": a.Type,
 			"attempts": a.Delivery.Attempt, "last_status": a.Status,

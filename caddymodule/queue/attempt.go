@@ -35,7 +35,7 @@ var errUsedUp = errors.New("no attempt is left: the gateway died during the last
 func (w *worker) die(d *delivery, result Result) {
 	w.put(d, stateDead, w.q.now(), result)
 	w.drop(d)
-	w.observe(finished{d: d, result: result}, Dead, time.Time{})
+	w.observe(finished{d: d, result: result}, OutcomeDead, time.Time{})
 }
 
 // begin begins attempts that are written.
@@ -55,7 +55,7 @@ func (w *worker) begin(t target, now time.Time) {
 		w.ready = w.ready[1:]
 		d.running = true
 		d.begun = now
-		w.ran = max(w.ran, d.Seq)
+		w.lastBegun = max(w.lastBegun, d.Seq)
 		w.running++
 		go w.attempt(t, d, w.revoked)
 	}
@@ -103,13 +103,13 @@ func (w *worker) finish(f finished) {
 		// It may have arrived: the attempt counts, but is nobody's failure.
 		if d.attempts >= t.Attempts {
 			f.result.Err = errors.New("the gateway stopped during the last attempt")
-			w.observe(f, Dead, now)
+			w.observe(f, OutcomeDead, now)
 			w.put(d, stateDead, now, f.result)
 			w.drop(d)
 			w.nextInLane(t, d)
 			return
 		}
-		w.observe(f, HandedBack, now)
+		w.observe(f, OutcomeHandedBack, now)
 		w.fail(t, d, now, f.result)
 		return
 	}
@@ -117,11 +117,11 @@ func (w *worker) finish(f finished) {
 	due := now.Add(delay)
 	w.observe(f, outcome, due)
 	switch outcome {
-	case Delivered:
+	case OutcomeDelivered:
 		w.answered(now)
 		w.settle(d)
 		w.nextInLane(t, d)
-	case Dead:
+	case OutcomeDead:
 		if f.result.isDefinite() {
 			w.answered(now)
 		} else {
@@ -130,7 +130,7 @@ func (w *worker) finish(f finished) {
 		w.put(d, stateDead, now, f.result)
 		w.drop(d)
 		w.nextInLane(t, d)
-	case Retrying:
+	case OutcomeRetrying:
 		w.failed(t, f, now)
 		w.fail(t, d, due, f.result)
 	}
@@ -151,7 +151,7 @@ func (w *worker) observe(f finished, outcome Outcome, next time.Time) {
 	d := f.d.Delivery
 	d.Attempt = f.d.attempts
 	a := Attempt{Destination: w.name, Delivery: d, Result: f.result, Outcome: outcome, Took: f.took}
-	if outcome == Retrying {
+	if outcome == OutcomeRetrying {
 		a.Next = next
 	}
 	w.current().generation.Observer.Attempted(a)

@@ -24,7 +24,7 @@ type counter struct {
 
 // countAhead counts the events that a destination takes after a position. If there
 // are any, the first of them is not far after the number that is returned as first.
-func (q *Queue) countAhead(ctx context.Context, r *row, position int64) (n, first int64, err error) {
+func (q *Queue) countAhead(ctx context.Context, r *destinationRow, position int64) (n, first int64, err error) {
 	takes, err := json.Marshal(struct {
 		Filter Filter
 		Gaps   []gap
@@ -76,7 +76,7 @@ func (q *Queue) countAhead(ctx context.Context, r *row, position int64) (n, firs
 // ranges calls f for the parts of a range of the log, each with the source of which
 // the destination takes events there; all are without their beginning and with
 // their end.
-func (r *row) ranges(from, to int64, f func(from, to int64, source string) error) error {
+func (r *destinationRow) ranges(from, to int64, f func(from, to int64, source string) error) error {
 	each := func(to int64, source string) error {
 		begin := from
 		from = max(from, to)
@@ -100,7 +100,7 @@ func (r *row) ranges(from, to int64, f func(from, to int64, source string) error
 }
 
 // count counts the events in a range of the log that a destination takes, by part.
-func (s *store) count(ctx context.Context, r *row, from, to int64) (map[int64]int64, error) {
+func (s *store) count(ctx context.Context, r *destinationRow, from, to int64) (map[int64]int64, error) {
 	counts := make(map[int64]int64)
 	err := r.ranges(from, to, func(from, to int64, source string) error {
 		return s.query(ctx, `SELECT seq / $1, type, count(*) FROM webhooks_events
@@ -120,7 +120,7 @@ func (s *store) count(ctx context.Context, r *row, from, to int64) (map[int64]in
 
 // oldest returns when the first event came in that a destination takes after a
 // number.
-func (s *store) oldest(ctx context.Context, r *row, after int64) (oldest time.Time, err error) {
+func (s *store) oldest(ctx context.Context, r *destinationRow, after int64) (oldest time.Time, err error) {
 	err = s.query(ctx, `SELECT seq, source, type, received FROM webhooks_events WHERE seq > $1 ORDER BY seq`,
 		[]any{after}, func(rows *sql.Rows) error {
 			var seq, received int64

@@ -161,13 +161,13 @@ var summands = []string{
 // names the first; $1 is the time.
 var invariants = []struct{ query, problem string }{
 	{
-		`SELECT count(*), CAST(MIN(x.seq) AS TEXT) FROM webhooks_deliveries x
-			WHERE NOT EXISTS (SELECT 1 FROM webhooks_events e WHERE e.seq = x.seq)`,
+		`SELECT count(*), CAST(MIN(d.seq) AS TEXT) FROM webhooks_deliveries d
+			WHERE NOT EXISTS (SELECT 1 FROM webhooks_events e WHERE e.seq = d.seq)`,
 		"deferred deliveries without their event: %d, beginning with event number %s",
 	},
 	{
-		`SELECT count(*), MIN(x.name) FROM webhooks_deliveries x
-			WHERE NOT EXISTS (SELECT 1 FROM webhooks_destinations d WHERE d.name = x.name)`,
+		`SELECT count(*), MIN(d.name) FROM webhooks_deliveries d
+			WHERE NOT EXISTS (SELECT 1 FROM webhooks_destinations destination WHERE destination.name = d.name)`,
 		"deferred deliveries without their destination: %d, such as for %s",
 	},
 	{

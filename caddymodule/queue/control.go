@@ -39,11 +39,11 @@ func (q *Queue) Status(ctx context.Context) ([]DestinationStatus, error) {
 			return nil, unavailable(ctx, err)
 		}
 	}
-	return all, q.addExceptions(ctx, byName)
+	return all, q.addDeferred(ctx, byName)
 }
 
 // addLog adds what a destination has not taken from the log.
-func (q *Queue) addLog(ctx context.Context, s *DestinationStatus, r row) error {
+func (q *Queue) addLog(ctx context.Context, s *DestinationStatus, r destinationRow) error {
 	position := r.position
 	q.mu.Lock()
 	w := q.workers[r.name]
@@ -73,8 +73,8 @@ func (s *DestinationStatus) note(oldest time.Time) {
 	}
 }
 
-// addExceptions adds what is waiting, and what is dead.
-func (q *Queue) addExceptions(ctx context.Context, byName map[string]*DestinationStatus) error {
+// addDeferred adds what is waiting, and what is dead.
+func (q *Queue) addDeferred(ctx context.Context, byName map[string]*DestinationStatus) error {
 	return q.query(ctx, `SELECT name, state, count(*), min(received) FROM webhooks_deliveries GROUP BY name, state`, nil, func(rows *sql.Rows) error {
 		var name, state string
 		var n, received int64
@@ -108,13 +108,13 @@ func (q *Queue) logOrphans() {
 	}
 }
 
-const columnsOfDead = `e.key, x.name, e.provider, e.event_id, e.type, x.attempts, x.status, x.error, x.excerpt, x.received, x.tried`
+const columnsOfDead = `e.key, d.name, e.provider, e.event_id, e.type, d.attempts, d.status, d.error, d.excerpt, d.received, d.tried`
 
 // DeadLetters returns the latest dead letters, of one destination or all.
 func (q *Queue) DeadLetters(ctx context.Context, destination string, limit int) ([]DeadLetter, error) {
 	all := []DeadLetter{}
-	err := q.query(ctx, `SELECT `+columnsOfDead+` FROM webhooks_deliveries x JOIN webhooks_events e ON e.seq = x.seq
-		WHERE x.state = 'dead' AND (x.name = $1 OR $1 = '') ORDER BY x.tried DESC, x.seq DESC LIMIT $2`, []any{destination, limit},
+	err := q.query(ctx, `SELECT `+columnsOfDead+` FROM webhooks_deliveries d JOIN webhooks_events e ON e.seq = d.seq
+		WHERE d.state = 'dead' AND (d.name = $1 OR $1 = '') ORDER BY d.tried DESC, d.seq DESC LIMIT $2`, []any{destination, limit},
 		func(rows *sql.Rows) error {
 			d, err := q.store.scanDead(rows)
 			all = append(all, d)
@@ -128,16 +128,16 @@ func (q *Queue) DeadLetters(ctx context.Context, destination string, limit int) 
 // more; they are looked for one by one, which is slow, and rare.
 const (
 	lastOfKey = `(SELECT seq FROM webhooks_keys WHERE key = $1)`
-	deadOfKey = `(SELECT x.seq FROM webhooks_deliveries x CROSS JOIN webhooks_events e
-		WHERE e.seq = x.seq AND x.state = 'dead' AND e.key = $1)`
+	deadOfKey = `(SELECT d.seq FROM webhooks_deliveries d CROSS JOIN webhooks_events e
+		WHERE e.seq = d.seq AND d.state = 'dead' AND e.key = $1)`
 )
 
 // DeadLettersOf returns the dead letters of one event, with what the
 // destinations were sent.
 func (q *Queue) DeadLettersOf(ctx context.Context, key envelope.Key) (all []DeadLetter, err error) {
 	for _, ofKey := range []string{lastOfKey, deadOfKey} {
-		err := q.query(ctx, `SELECT `+columnsOfDead+`, e.body FROM webhooks_deliveries x JOIN webhooks_events e ON e.seq = x.seq
-			WHERE x.state = 'dead' AND x.seq IN `+ofKey+` ORDER BY x.name, x.seq`, []any{key[:]},
+		err := q.query(ctx, `SELECT `+columnsOfDead+`, e.body FROM webhooks_deliveries d JOIN webhooks_events e ON e.seq = d.seq
+			WHERE d.state = 'dead' AND d.seq IN `+ofKey+` ORDER BY d.name, d.seq`, []any{key[:]},
 			func(rows *sql.Rows) error {
 				var body []byte
 				d, err := q.store.scanDead(rows, &body)
@@ -408,7 +408,7 @@ func (q *Queue) replay(ctx context.Context, e *era, events []replayable, destina
 }
 
 // skips reports whether an event came in while no configuration had the name.
-func (r *row) skips(seq int64) bool {
+func (r *destinationRow) skips(seq int64) bool {
 	for _, g := range r.gaps {
 		if g.From < seq && g.To != 0 && seq <= g.To && g.Source == "" {
 			return true

@@ -399,7 +399,7 @@ func TestStatus(t *testing.T) {
 		want(55, 0, oldest)
 		want(55, 0, oldest)
 
-		// Failing: some are exceptions then.
+		// Failing: some are deferred deliveries then.
 		r.respond(answers(500))
 		if err := g.q.Resume(t.Context(), "a"); err != nil {
 			t.Fatal(err)
@@ -540,8 +540,8 @@ func TestStatusOfADrain(t *testing.T) {
 			}
 			time.Sleep(time.Second)
 			synctest.Wait()
-			if st := g.status(t, "a"); st.Backlog < int64(stored-len(r.all())) || st.Backlog > int64(stored-g.o.count(Delivered)) {
-				t.Fatalf("the backlog is %d, and %d to %d are left", st.Backlog, stored-len(r.all()), stored-g.o.count(Delivered))
+			if st := g.status(t, "a"); st.Backlog < int64(stored-len(r.all())) || st.Backlog > int64(stored-g.o.count(OutcomeDelivered)) {
+				t.Fatalf("the backlog is %d, and %d to %d are left", st.Backlog, stored-len(r.all()), stored-g.o.count(OutcomeDelivered))
 			}
 		}
 		if stored < 600 {

@@ -211,10 +211,10 @@ type Outcome string
 
 // Outcomes.
 const (
-	Delivered  Outcome = "delivered"   // acknowledged with 2xx
-	Retrying   Outcome = "retry"       // failed, and will be tried again
-	Dead       Outcome = "dead_letter" // failed, and will not be tried again by itself
-	HandedBack Outcome = "handed_back" // cut short by a reload or shutdown, and will be tried again
+	OutcomeDelivered  Outcome = "delivered"   // acknowledged with 2xx
+	OutcomeRetrying   Outcome = "retry"       // failed, and will be tried again
+	OutcomeDead       Outcome = "dead_letter" // failed, and will not be tried again by itself
+	OutcomeHandedBack Outcome = "handed_back" // cut short by a reload or shutdown, and will be tried again
 )
 
 // Attempt is what an Observer is told of an attempt.

@@ -37,8 +37,8 @@ func TestReloadGoesOn(t *testing.T) {
 		eventually(t, "the beginning", func() bool { return len(old.all()) == DefaultConcurrency })
 		g.reload(t, newDestination("a", current.deliver))
 		g.drain(t, "a")
-		if g.o.count(Delivered) != 100 || g.o.count(HandedBack)+g.o.count(Retrying) != 0 {
-			t.Errorf("observed: %d, %v", g.o.count(Delivered), g.o.lines("handed"))
+		if g.o.count(OutcomeDelivered) != 100 || g.o.count(OutcomeHandedBack)+g.o.count(OutcomeRetrying) != 0 {
+			t.Errorf("observed: %d, %v", g.o.count(OutcomeDelivered), g.o.lines("handed"))
 		}
 		old.wantEachOnce(t, DefaultConcurrency)
 		current.wantEachOnce(t, 100-DefaultConcurrency)
@@ -126,7 +126,7 @@ func TestReloadCutsShort(t *testing.T) {
 				t.Errorf("%+v", a)
 			}
 		}
-		if n := g.o.count(HandedBack); n != 5 {
+		if n := g.o.count(OutcomeHandedBack); n != 5 {
 			t.Errorf("%d were handed back", n)
 		}
 	})
@@ -213,13 +213,13 @@ func TestSettingsChange(t *testing.T) {
 		g.reload(t, d)
 		g.keep(t, newEvent("3", ""))
 		time.Sleep(15 * time.Second)
-		if n := g.o.count(Delivered); n != 0 {
+		if n := g.o.count(OutcomeDelivered); n != 0 {
 			t.Errorf("%d were delivered", n)
 		}
 		d.Timeout = 30 * time.Second
 		g.reload(t, d)
 		time.Sleep(time.Minute)
-		if n := g.o.count(Delivered); n != 1 {
+		if n := g.o.count(OutcomeDelivered); n != 1 {
 			t.Errorf("%d were delivered", n)
 		}
 
@@ -428,7 +428,7 @@ func TestForget(t *testing.T) {
 			t.Errorf("%d, %v", n, err)
 		}
 		if n := g.number(t, `SELECT count(*) FROM webhooks_deliveries`); n != 0 {
-			t.Errorf("%d exceptions are left", n)
+			t.Errorf("%d deferred deliveries are left", n)
 		}
 		if _, err := g.q.Forget(t.Context(), "a"); !errors.Is(err, ErrUnknown) {
 			t.Error(err)

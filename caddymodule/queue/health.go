@@ -45,7 +45,7 @@ func (w *worker) unready() {
 	w.touch(w.q.now())
 	for _, d := range w.ready {
 		d.attempts--
-		if d.row {
+		if d.hasRow {
 			w.put(d, stateRetry, w.q.now(), Result{})
 		}
 	}

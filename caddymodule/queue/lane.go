@@ -8,7 +8,7 @@ import (
 // lane is a partition key of an ordered destination: one event at a time.
 type lane struct {
 	waiting []*delivery // in memory
-	parked  int         // exceptions
+	parked  int         // deferred deliveries
 	failed  bool        // the oldest waits for its retry, or takes long, or parked ones follow
 }
 
@@ -41,8 +41,8 @@ func (w *worker) releaseParked() error {
 // isParking reports whether it is not written yet that events of a key are parked.
 func (w *worker) isParking(key string) bool {
 	for _, p := range []*progress{&w.next, w.writing} {
-		for _, x := range p.put {
-			if x.state == stateParked && x.PartitionKey == key {
+		for _, d := range p.put {
+			if d.state == stateParked && d.PartitionKey == key {
 				return true
 			}
 		}
@@ -57,7 +57,7 @@ func (w *worker) releaseKey(key string) error {
 	err := w.q.read(w.era, `SELECT seq, attempts FROM webhooks_deliveries
 		WHERE name = $1 AND partition_key = $2 AND state = 'parked' AND `+w.q.store.isPrimary+` ORDER BY seq LIMIT 1`,
 		[]any{w.name, key}, func(rows *sql.Rows) error {
-			d = &delivery{row: true, kept: true, since: w.q.now()}
+			d = &delivery{hasRow: true, rowWritten: true, since: w.q.now()}
 			return rows.Scan(&seq, &d.attempts)
 		})
 	if err != nil {
@@ -116,7 +116,7 @@ func (w *worker) nextInLane(t target, d *delivery) {
 	}
 }
 
-// lanes loads the keys of an ordered destination that have exceptions.
+// lanes loads the keys of an ordered destination that have deferred deliveries.
 func (t *tx) lanes(name string) (map[string]*lane, error) {
 	lanes := make(map[string]*lane)
 	err := t.rows(`SELECT partition_key, state, count(*) FROM webhooks_deliveries

@@ -25,8 +25,8 @@ type gap struct {
 	Source string `json:"source,omitempty"`
 }
 
-// row is what the database knows of a destination.
-type row struct {
+// destinationRow is what the database knows of a destination.
+type destinationRow struct {
 	name            string
 	filter          Filter
 	position, begun int64
@@ -36,10 +36,10 @@ type row struct {
 	lease           int64
 }
 
-const rowColumns = `name, filter, position, begun, gaps, paused, holder, lease`
+const destinationColumns = `name, filter, position, begun, gaps, paused, holder, lease`
 
-func scanRow(scan func(to ...any) error) (row, error) {
-	var r row
+func scanDestination(scan func(to ...any) error) (destinationRow, error) {
+	var r destinationRow
 	var filter, gaps []byte
 	if err := scan(&r.name, &filter, &r.position, &r.begun, &gaps, &r.paused, &r.holder, &r.lease); err != nil {
 		return r, err
@@ -48,13 +48,13 @@ func scanRow(scan func(to ...any) error) (row, error) {
 }
 
 // isOrphan reports whether no configuration has the name.
-func (r *row) isOrphan() bool {
+func (r *destinationRow) isOrphan() bool {
 	return len(r.gaps) > 0 && r.gaps[len(r.gaps)-1].To == 0
 }
 
 // fill undoes what another gateway said, that no configuration has the name: this
 // one's has had it all the time.
-func (r *row) fill() { r.gaps = r.gaps[:len(r.gaps)-1] }
+func (r *destinationRow) fill() { r.gaps = r.gaps[:len(r.gaps)-1] }
 
 // declare notes which names the configuration of a gateway has: a new one begins
 // with the next event, one that returns goes on where it was, and one that is gone
@@ -65,9 +65,9 @@ func (t *tx) declare(destinations []Destination, had, elsewhere map[string]bool)
 	if err := t.row(`SELECT last FROM webhooks_queue WHERE id = 1`, nil, &last); err != nil {
 		return err
 	}
-	known := make(map[string]row)
-	if err := t.rows(`SELECT `+rowColumns+` FROM webhooks_destinations`, nil, func(rows *sql.Rows) error {
-		r, err := scanRow(rows.Scan)
+	known := make(map[string]destinationRow)
+	if err := t.rows(`SELECT `+destinationColumns+` FROM webhooks_destinations`, nil, func(rows *sql.Rows) error {
+		r, err := scanDestination(rows.Scan)
 		known[r.name] = r
 		return err
 	}); err != nil {
@@ -93,7 +93,7 @@ func (t *tx) declare(destinations []Destination, had, elsewhere map[string]bool)
 	return nil
 }
 
-func (t *tx) declareOne(d Destination, known map[string]row, had bool, last int64) error {
+func (t *tx) declareOne(d Destination, known map[string]destinationRow, had bool, last int64) error {
 	filter, err := json.Marshal(d.Filter)
 	if err != nil {
 		return err
@@ -129,7 +129,7 @@ func (t *tx) declareOne(d Destination, known map[string]row, had bool, last int6
 
 // keepSource notes that what a destination has not taken yet, up to a number, it is
 // to take from the source that it had.
-func (r *row) keepSource(last int64) {
+func (r *destinationRow) keepSource(last int64) {
 	var all []gap
 	from := r.position
 	for _, g := range r.gaps {
@@ -139,7 +139,7 @@ func (r *row) keepSource(last int64) {
 	r.gaps = append(all, gap{From: from, To: last, Source: r.filter.Source})
 }
 
-func (t *tx) setGaps(r row) error {
+func (t *tx) setGaps(r destinationRow) error {
 	gaps, err := json.Marshal(r.gaps)
 	if err != nil {
 		return err
@@ -149,26 +149,26 @@ func (t *tx) setGaps(r row) error {
 
 // acquire makes a gateway the one that works a destination, unless another one
 // does, which is errLost. The lease is good for the era's timeline only.
-func (t *tx) acquire(name, holder string, e *era) (row, error) {
+func (t *tx) acquire(name, holder string, e *era) (destinationRow, error) {
 	if err := t.checkEra(e); err != nil {
-		return row{}, err
+		return destinationRow{}, err
 	}
 	var last int64
 	if err := t.row(`SELECT last FROM webhooks_queue WHERE id = 1`, nil, &last); err != nil {
-		return row{}, err
+		return destinationRow{}, err
 	}
 	isFree := `TRUE`
 	if t.store.shared {
 		// The row is locked first, so that the statement that takes it sees who has joined
 		// while this one waited: it would go by an older snapshot if it waited itself.
 		if err := t.row(`SELECT lease FROM webhooks_destinations WHERE name = $1 FOR UPDATE`, []any{name}, new(int64)); err != nil && !errors.Is(err, sql.ErrNoRows) {
-			return row{}, err
+			return destinationRow{}, err
 		}
 		isFree = `(holder IN ('', $1) OR NOT EXISTS (SELECT 1 FROM webhooks_gateways g WHERE g.holder = webhooks_destinations.holder AND g.until > ` + t.store.serverTime + `))`
 	}
-	r, err := scanRow(func(to ...any) error {
+	r, err := scanDestination(func(to ...any) error {
 		return t.row(`UPDATE webhooks_destinations SET holder = $1, lease = lease + 1
-			WHERE name = $2 AND `+isFree+` RETURNING `+rowColumns, []any{holder, name}, to...)
+			WHERE name = $2 AND `+isFree+` RETURNING `+destinationColumns, []any{holder, name}, to...)
 	})
 	if errors.Is(err, sql.ErrNoRows) {
 		return r, errLost
@@ -187,10 +187,10 @@ func (t *tx) acquire(name, holder string, e *era) (row, error) {
 	return r, nil
 }
 
-// resume returns the exceptions above the position: those of events that ended, or
+// resume returns the deferred deliveries above the position: those of events that ended, or
 // were found to take long, while an older one went on. A worker that reads on from
 // the position is to skip those in known. When ordered it is to come by the others
-// in their place: their attempts are in resumed, and they are no exceptions any
+// in their place: their attempts are in resumed, and they are no deferred deliveries any
 // more.
 func (t *tx) resume(name string, position int64, ordered bool) (known map[int64]bool, resumed map[int64]int, err error) {
 	known, resumed = make(map[int64]bool), make(map[int64]int)
@@ -216,7 +216,7 @@ func (t *tx) resume(name string, position int64, ordered bool) (known map[int64]
 	return known, resumed, t.remove(name, slices.Collect(maps.Keys(resumed)))
 }
 
-// settleStates makes the states of a destination's exceptions fit for whoever
+// settleStates makes the states of a destination's deferred deliveries fit for whoever
 // begins to work it: what was being tried, by a gateway that died, is due. When
 // ordered, only the oldest of a key is not parked.
 func (t *tx) settleStates(name string, ordered bool, now int64) error {
@@ -238,10 +238,10 @@ func (t *tx) settleStates(name string, ordered bool, now int64) error {
 }
 
 // destinations returns what the database knows of all destinations.
-func (s *store) destinations(ctx context.Context) ([]row, error) {
-	var all []row
-	err := s.query(ctx, `SELECT `+rowColumns+` FROM webhooks_destinations ORDER BY name`, nil, func(rows *sql.Rows) error {
-		r, err := scanRow(rows.Scan)
+func (s *store) destinations(ctx context.Context) ([]destinationRow, error) {
+	var all []destinationRow
+	err := s.query(ctx, `SELECT `+destinationColumns+` FROM webhooks_destinations ORDER BY name`, nil, func(rows *sql.Rows) error {
+		r, err := scanDestination(rows.Scan)
 		all = append(all, r)
 		return err
 	})

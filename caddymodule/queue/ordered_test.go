@@ -101,14 +101,14 @@ func TestOrdered(t *testing.T) {
 			g.keep(t, events[i:i+10]...)
 		}
 		g.reload(t, d)
-		eventually(t, "some", func() bool { return g.o.count(Delivered) > 100 })
+		eventually(t, "some", func() bool { return g.o.count(OutcomeDelivered) > 100 })
 		g.stop(t)
 
 		g = start(t, s, d)
 		for i := 500; i < 1000; i += 10 {
 			g.keep(t, events[i:i+10]...)
 		}
-		eventually(t, "some", func() bool { return g.o.count(Delivered) > 100 })
+		eventually(t, "some", func() bool { return g.o.count(OutcomeDelivered) > 100 })
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		g.g.Stop(ctx)
@@ -220,7 +220,7 @@ func TestOrderedParksItsOwnKeyOnly(t *testing.T) {
 				}
 				g.keep(t, events...)
 				time.Sleep(20 * time.Second)
-				if n := g.o.count(Delivered); n != 200 {
+				if n := g.o.count(OutcomeDelivered); n != 200 {
 					t.Errorf("%d were delivered, want the good ones", n)
 				}
 				if n := len(r.of("1")); n == 0 || len(r.counts()) != 201 {
@@ -233,7 +233,7 @@ func TestOrderedParksItsOwnKeyOnly(t *testing.T) {
 				healed = true
 				mu.Unlock()
 				time.Sleep(10 * time.Minute)
-				if n := g.o.count(Delivered); n != 600 {
+				if n := g.o.count(OutcomeDelivered); n != 600 {
 					t.Errorf("%d were delivered", n)
 				}
 			})
@@ -267,12 +267,12 @@ func TestOrderedDeadLetter(t *testing.T) {
 					g.keep(t, newEvent(fmt.Sprint(n), "key"))
 				}
 				time.Sleep(time.Minute)
-				if g.o.count(Delivered) != 4 || g.o.count(Dead) != 2 {
+				if g.o.count(OutcomeDelivered) != 4 || g.o.count(OutcomeDead) != 2 {
 					t.Error(g.o.all())
 				}
 				g.keep(t, newEvent("7", "key"))
 				time.Sleep(soon)
-				if g.o.count(Delivered) != 5 {
+				if g.o.count(OutcomeDelivered) != 5 {
 					t.Error(g.o.all())
 				}
 			})
@@ -299,7 +299,7 @@ func TestOrderedUsedUp(t *testing.T) {
 		r.respond(answers(200))
 		g.reload(t, d)
 		time.Sleep(time.Minute)
-		if g.o.count(Dead) != 1 || g.o.count(Delivered) != 4 {
+		if g.o.count(OutcomeDead) != 1 || g.o.count(OutcomeDelivered) != 4 {
 			t.Error(g.o.all())
 		}
 	})
@@ -318,7 +318,7 @@ func TestOrderedWithoutKey(t *testing.T) {
 		g := start(t, s, ordered("a", r.deliver))
 		g.keep(t, newEvents(20)...)
 		time.Sleep(1500 * time.Millisecond)
-		if n := g.o.count(Delivered); n != 19 {
+		if n := g.o.count(OutcomeDelivered); n != 19 {
 			t.Errorf("%d were delivered", n)
 		}
 	})
@@ -353,7 +353,7 @@ func TestOrderedReplay(t *testing.T) {
 			return Result{Status: 200}
 		})
 		time.Sleep(2 * time.Minute)
-		if n := g.o.count(Delivered); n != 3 || len(r.of("3")) != 1 {
+		if n := g.o.count(OutcomeDelivered); n != 3 || len(r.of("3")) != 1 {
 			t.Error(g.o.all())
 		}
 		// Nor after a restart.
@@ -387,10 +387,10 @@ func TestOrderedChanges(t *testing.T) {
 		r := newInOrder(t, unreliable(2*time.Second))
 		g.reload(t, ordered("a", r.deliver))
 		time.Sleep(12 * time.Second) // until those that failed are due
-		if n := g.o.count(Delivered); n == 0 || n == 60 {
+		if n := g.o.count(OutcomeDelivered); n == 0 || n == 60 {
 			t.Fatalf("%d were delivered", n)
 		}
-		before := g.o.count(Delivered)
+		before := g.o.count(OutcomeDelivered)
 
 		// Back again: what was parked needs not wait any more.
 		free := &receiver{answer: func(_ context.Context, d *Delivery) Result {
@@ -400,13 +400,13 @@ func TestOrderedChanges(t *testing.T) {
 		d = newDestination("a", free.deliver)
 		d.Concurrency = 100
 		g.reload(t, d)
-		between := g.o.count(Delivered)
+		between := g.o.count(OutcomeDelivered)
 		time.Sleep(1500 * time.Millisecond)
-		if n := g.o.count(Delivered); n < 57 { // the oldest of each key may wait for its retry
+		if n := g.o.count(OutcomeDelivered); n < 57 { // the oldest of each key may wait for its retry
 			t.Errorf("%d were delivered after a second", n)
 		}
 		time.Sleep(10 * time.Second)
-		if n := g.o.count(Delivered); n != 60 {
+		if n := g.o.count(OutcomeDelivered); n != 60 {
 			t.Errorf("%d were delivered, %d, %d and then %d", n, before, between-before, n-between)
 		}
 		free.wantEachOnce(t, 60-between)
@@ -449,7 +449,7 @@ func TestOrderedHotKey(t *testing.T) {
 			t.Errorf("%d of %d came", came, cold)
 		}
 		time.Sleep(20 * time.Minute)
-		if got := g.o.count(Delivered); got != n {
+		if got := g.o.count(OutcomeDelivered); got != n {
 			t.Errorf("%d of %d were delivered", got, n)
 		}
 	})

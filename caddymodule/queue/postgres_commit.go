@@ -26,30 +26,30 @@ const (
 // pgProgress writes what workers have done. Those that it does not return have lost
 // their lease, or hold one of another timeline, and nothing of theirs is written.
 const pgProgress = `WITH moved AS (
-	UPDATE webhooks_destinations d SET position = p.position, begun = p.begun, holder = CASE WHEN p.release THEN '' ELSE d.holder END
+	UPDATE webhooks_destinations dest SET position = p.position, begun = p.begun, holder = CASE WHEN p.release THEN '' ELSE dest.holder END
 	FROM unnest($1::text[], $2::bigint[], $3::text[], $4::bigint[], $5::bigint[], $6::boolean[])
 		AS p (name, lease, timeline, position, begun, release)
-	WHERE d.name = p.name AND d.lease = p.lease AND p.timeline = ` + pgTimeline + `
+	WHERE dest.name = p.name AND dest.lease = p.lease AND p.timeline = ` + pgTimeline + `
 		AND p.position <= (SELECT last FROM webhooks_queue WHERE id = 1)
-	RETURNING d.name, d.paused
+	RETURNING dest.name, dest.paused
 ), removed AS (
-	DELETE FROM webhooks_deliveries x USING unnest($7::text[], $8::bigint[]) AS r (name, seq), moved
-	WHERE moved.name = r.name AND x.seq = r.seq AND x.name = r.name
+	DELETE FROM webhooks_deliveries d USING unnest($7::text[], $8::bigint[]) AS r (name, seq), moved
+	WHERE moved.name = r.name AND d.seq = r.seq AND d.name = r.name
 ), put AS (
 	INSERT INTO webhooks_deliveries (seq, name, state, due, attempts, replay, tried,
 		status, error, excerpt, partition_key, received, size)
-	SELECT x.* FROM unnest($9::bigint[], $10::text[], $11::text[], $12::bigint[], $13::integer[], $14::smallint[], $15::bigint[],
+	SELECT d.* FROM unnest($9::bigint[], $10::text[], $11::text[], $12::bigint[], $13::integer[], $14::smallint[], $15::bigint[],
 		$16::integer[], $17::text[], $18::bytea[], $19::text[], $20::bigint[], $21::bigint[])
-		AS x (seq, name, state, due, attempts, replay, tried, status, error, excerpt, partition_key, received, size)
-	JOIN moved ON moved.name = x.name` + putOver + `
+		AS d (seq, name, state, due, attempts, replay, tried, status, error, excerpt, partition_key, received, size)
+	JOIN moved ON moved.name = d.name` + putOver + `
 )
 SELECT name, paused FROM moved`
 
 // pgRecovered makes what failed while destinations were down due.
-const pgRecovered = `UPDATE webhooks_deliveries x SET due = $1
+const pgRecovered = `UPDATE webhooks_deliveries d SET due = $1
 	FROM unnest($2::text[], $3::bigint[], $4::text[], $5::bigint[]) AS r (name, lease, timeline, since)
-	JOIN webhooks_destinations d ON d.name = r.name AND d.lease = r.lease
-	WHERE r.timeline = ` + pgTimeline + ` AND x.name = r.name AND x.state = 'retry' AND x.due > $1 AND x.tried >= r.since`
+	JOIN webhooks_destinations dest ON dest.name = r.name AND dest.lease = r.lease
+	WHERE r.timeline = ` + pgTimeline + ` AND d.name = r.name AND d.state = 'retry' AND d.due > $1 AND d.tried >= r.since`
 
 // pgStore stores events whose keys are new. The counter comes first, because it
 // makes other gateways wait their turn; and as all of it is one statement, no
@@ -196,15 +196,15 @@ func (s *store) queueProgress(batch *pgx.Batch, all []*progress, now time.Time) 
 	// for each other.
 	slices.SortFunc(all, func(a, b *progress) int { return strings.Compare(a.name, b.name) })
 	byName := make(map[string]*progress, len(all))
-	var removed, put []exceptionRow
+	var removed, put []deferredRow
 	for _, p := range all {
 		p.lost = true
 		byName[p.name] = p
 		for seq := range p.remove {
-			removed = append(removed, exceptionRow{seq: seq, name: p.name})
+			removed = append(removed, deferredRow{seq: seq, name: p.name})
 		}
-		for _, x := range p.put {
-			put = append(put, x.row(p.name, s))
+		for _, d := range p.put {
+			put = append(put, d.row(p.name, s))
 		}
 	}
 	batch.Queue(pgProgress,
@@ -214,21 +214,21 @@ func (s *store) queueProgress(batch *pgx.Batch, all []*progress, now time.Time) 
 		column(all, func(p *progress) int64 { return p.position }),
 		column(all, func(p *progress) int64 { return p.begun }),
 		column(all, func(p *progress) bool { return p.release }),
-		column(removed, func(x exceptionRow) string { return x.name }),
-		column(removed, func(x exceptionRow) int64 { return x.seq }),
-		column(put, func(x exceptionRow) int64 { return x.seq }),
-		column(put, func(x exceptionRow) string { return x.name }),
-		column(put, func(x exceptionRow) string { return x.state }),
-		column(put, func(x exceptionRow) int64 { return x.due }),
-		column(put, func(x exceptionRow) int { return x.attempts }),
-		column(put, func(x exceptionRow) int { return x.replay }),
-		column(put, func(x exceptionRow) int64 { return x.tried }),
-		column(put, func(x exceptionRow) int { return x.status }),
-		column(put, func(x exceptionRow) string { return x.text }),
-		column(put, func(x exceptionRow) []byte { return x.excerpt }),
-		column(put, func(x exceptionRow) string { return x.partitionKey }),
-		column(put, func(x exceptionRow) int64 { return x.received }),
-		column(put, func(x exceptionRow) int64 { return x.size }),
+		column(removed, func(d deferredRow) string { return d.name }),
+		column(removed, func(d deferredRow) int64 { return d.seq }),
+		column(put, func(d deferredRow) int64 { return d.seq }),
+		column(put, func(d deferredRow) string { return d.name }),
+		column(put, func(d deferredRow) string { return d.state }),
+		column(put, func(d deferredRow) int64 { return d.due }),
+		column(put, func(d deferredRow) int { return d.attempts }),
+		column(put, func(d deferredRow) int { return d.replay }),
+		column(put, func(d deferredRow) int64 { return d.tried }),
+		column(put, func(d deferredRow) int { return d.status }),
+		column(put, func(d deferredRow) string { return d.text }),
+		column(put, func(d deferredRow) []byte { return d.excerpt }),
+		column(put, func(d deferredRow) string { return d.partitionKey }),
+		column(put, func(d deferredRow) int64 { return d.received }),
+		column(put, func(d deferredRow) int64 { return d.size }),
 	).Query(func(rows pgx.Rows) error {
 		var name string
 		var paused int

@@ -187,7 +187,7 @@ func TestTakeoverAfterDeath(t *testing.T) {
 		}
 	}
 	more(second, 300)
-	eventually(t, "some", func() bool { return first.o.count(Delivered) > 100 })
+	eventually(t, "some", func() bool { return first.o.count(OutcomeDelivered) > 100 })
 	line.Stick(true)
 	begun := time.Now()
 	more(second, 300)
@@ -261,14 +261,14 @@ func TestFencing(t *testing.T) {
 	if after := g.number(t, state); after != before {
 		t.Errorf("it wrote %d over %d", after, before)
 	}
-	if n := g.o.count(HandedBack); n != 1 {
+	if n := g.o.count(OutcomeHandedBack); n != 1 {
 		t.Errorf("observed: %v", g.o.all())
 	}
 	// When the other one does not go on, it may again.
 	r.respond(answers(200))
 	g.keep(t, newEvent("2", ""))
 	g.drain(t, "a")
-	if n := g.o.count(Delivered); n < 3 {
+	if n := g.o.count(OutcomeDelivered); n < 3 {
 		t.Errorf("observed: %v", g.o.all())
 	}
 	if st := g.status(t, "a"); !st.Here {

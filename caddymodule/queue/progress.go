@@ -12,7 +12,7 @@ type progress struct {
 	timeline string // that the lease was acquired on
 
 	position, begun int64
-	put             map[int64]exception
+	put             map[int64]deferred
 	remove          map[int64]bool
 	begin           []*delivery // whose attempt begins after that
 	recovered       time.Time   // failures since then are due now
@@ -21,18 +21,18 @@ type progress struct {
 	lost            bool        // read back: another gateway has taken over, nothing was written
 }
 
-// size returns how many exceptions change.
+// size returns how many deferred deliveries change.
 func (p *progress) size() int { return len(p.put) + len(p.remove) }
 
-// put has an exception written.
+// put has a deferred delivery written.
 func (w *worker) put(d *delivery, state string, due time.Time, result Result) {
-	d.row = true
+	d.hasRow = true
 	if w.next.put == nil {
-		w.next.put = make(map[int64]exception)
+		w.next.put = make(map[int64]deferred)
 	}
 	delete(w.next.remove, d.Seq)
 	now := w.q.now()
-	w.next.put[d.Seq] = exception{delivery: d, attempts: d.attempts, state: state, due: due, tried: now, result: result}
+	w.next.put[d.Seq] = deferred{delivery: d, attempts: d.attempts, state: state, due: due, tried: now, result: result}
 	w.touch(now)
 }
 
@@ -40,7 +40,7 @@ func (w *worker) put(d *delivery, state string, due time.Time, result Result) {
 func (w *worker) settle(d *delivery) {
 	w.drop(d)
 	w.touch(w.q.now())
-	if !d.row {
+	if !d.hasRow {
 		return
 	}
 	if w.next.remove == nil {
@@ -71,22 +71,22 @@ func (w *worker) write(t target, now time.Time) {
 	p.begin, w.fresh = w.fresh[:marked:marked], w.fresh[marked:]
 	w.next, w.dirty = progress{}, time.Time{}
 	if p.put == nil {
-		p.put = make(map[int64]exception)
+		p.put = make(map[int64]deferred)
 	}
 	for _, d := range p.begin {
 		d.attempts++
-		if d.row {
-			p.put[d.Seq] = exception{delivery: d, attempts: d.attempts, state: stateRunning, due: now, tried: now}
+		if d.hasRow {
+			p.put[d.Seq] = deferred{delivery: d, attempts: d.attempts, state: stateRunning, due: now, tried: now}
 		}
 	}
 	w.putSlow(p.put, now)
-	for seq, x := range p.put {
-		x.event = x.Event // which the delivery exchanges when it lets go of its bytes
-		p.put[seq] = x
+	for seq, d := range p.put {
+		d.event = d.Event // which the delivery exchanges when it lets go of its bytes
+		p.put[seq] = d
 	}
 	p.position, p.begun = w.position()
 	if p.position < w.settled {
-		w.touch(now) // what is too young to be an exception keeps it from passing what is settled
+		w.touch(now) // what is too young to be a deferred delivery keeps it from passing what is settled
 	}
 	w.sign(&p)
 	w.writing = &p
@@ -102,33 +102,33 @@ func (w *worker) isUrgent(now time.Time) bool {
 	return !w.dirty.IsZero() && (len(w.releases) > 0 || now.Sub(w.dirty) >= commitInterval)
 }
 
-// putSlow makes exceptions of deliveries that would keep the position from
+// putSlow makes deferred deliveries of deliveries that would keep the position from
 // passing others that are settled, and of those that wait while attempts were
 // begun after them, or are about to be: after a crash it would look as if they had
 // been tried.
-func (w *worker) putSlow(put map[int64]exception, now time.Time) {
+func (w *worker) putSlow(put map[int64]deferred, now time.Time) {
 	_, begun := w.position()
 	for seq, d := range w.open {
 		untried := d.attempts == 0 && seq < begun
 		slow := seq < w.settled && now.Sub(d.since) >= commitInterval
-		if d.row || !untried && !slow {
+		if d.hasRow || !untried && !slow {
 			continue
 		}
-		d.row = true
+		d.hasRow = true
 		state := stateRetry
 		if d.running {
 			state = stateRunning
 		}
-		put[seq] = exception{delivery: d, attempts: d.attempts, state: state, due: now, tried: now}
+		put[seq] = deferred{delivery: d, attempts: d.attempts, state: state, due: now, tried: now}
 	}
 }
 
-// position returns up to where everything is settled or an exception, and up to
+// position returns up to where everything is settled or a deferred delivery, and up to
 // where attempts may have begun.
 func (w *worker) position() (position, begun int64) {
 	position = w.pos
 	for seq, d := range w.open {
-		if d.row {
+		if d.hasRow {
 			continue
 		}
 		position = min(position, seq-1)
@@ -136,7 +136,7 @@ func (w *worker) position() (position, begun int64) {
 			begun = max(begun, seq)
 		}
 	}
-	return position, max(position, begun, w.ran)
+	return position, max(position, begun, w.lastBegun)
 }
 
 // wrote goes on after something was written, or not.
@@ -157,8 +157,8 @@ func (w *worker) wrote(err error) {
 		if w.paused || w.down && len(w.ready) > 1 { // since that was submitted
 			w.unready()
 		}
-		for _, x := range p.put {
-			x.kept = true
+		for _, d := range p.put {
+			d.rowWritten = true
 		}
 		if !p.recovered.IsZero() {
 			w.nextDue = time.Time{}
@@ -167,13 +167,13 @@ func (w *worker) wrote(err error) {
 	}
 	for _, d := range p.begin {
 		d.attempts--
-		if d.row { // which may have been about to be written for the first time
-			p.put[d.Seq] = exception{delivery: d, attempts: d.attempts, state: stateRetry, due: now, tried: now}
+		if d.hasRow { // which may have been about to be written for the first time
+			p.put[d.Seq] = deferred{delivery: d, attempts: d.attempts, state: stateRetry, due: now, tried: now}
 		}
 	}
 	w.fresh = append(p.begin, w.fresh...)
 	w.again(p)
-	w.trouble(err, now)
+	w.retryLater(err, now)
 }
 
 // again has what was not written be written with what came since, which wins.
@@ -185,7 +185,7 @@ func (w *worker) again(p *progress) {
 		delete(p.put, seq)
 	}
 	if p.put == nil {
-		p.put = make(map[int64]exception)
+		p.put = make(map[int64]deferred)
 	}
 	if p.remove == nil {
 		p.remove = make(map[int64]bool)

@@ -2,7 +2,7 @@
 // SQLite, or in a PostgreSQL that any number of gateways share.
 //
 // Events are a log in order of arrival. Each destination has a position in it:
-// what is at or below is settled, or is an exception, which is a row of its own
+// what is at or below is settled, or is a deferred delivery, which is a row of its own
 // with attempts, state and next try. So a delivery that goes well costs no row.
 // One goroutine writes, whatever is waiting in one transaction; one goroutine
 // for each destination reads ahead and keeps the attempts going.
@@ -114,10 +114,10 @@ type Queue struct {
 	opened chan struct{}
 	wg     sync.WaitGroup
 
-	ended atomic.Int64 // exceptions that were removed, so that there may be room
+	ended atomic.Int64 // deferred deliveries that were removed, so that there may be room
 
-	declaring sync.Mutex      // one at a time
-	had       map[string]bool // names that were declared last
+	declaring     sync.Mutex      // one at a time
+	previousNames map[string]bool // names that were declared last
 
 	mu          sync.Mutex
 	retention   time.Duration
@@ -213,7 +213,7 @@ func (q *Queue) open(ctx context.Context) error {
 	}
 	close(q.opened)
 	go q.writer.run() // ended by Close
-	q.wg.Go(q.keepHouse)
+	q.wg.Go(q.maintain)
 	if q.store.shared {
 		q.wg.Go(q.poll)
 		q.wg.Go(q.keepMembership)
@@ -462,25 +462,25 @@ func (q *Queue) declare() {
 		destinations := destinationsOf(generations)
 		elsewhere, err := q.configuredElsewhere()
 		if err == nil {
-			err = q.do(func(t *tx) error { return t.declare(destinations, q.had, elsewhere) })
+			err = q.do(func(t *tx) error { return t.declare(destinations, q.previousNames, elsewhere) })
 		}
 		if err == nil {
-			had := q.had
-			q.had = make(map[string]bool)
+			had := q.previousNames
+			q.previousNames = make(map[string]bool)
 			for _, d := range destinations {
-				q.had[d.Name] = true
+				q.previousNames[d.Name] = true
 			}
 			for _, g := range generations {
 				g.noteDeclared()
 			}
 			q.pokeAll()
-			if had == nil || !maps.Equal(had, q.had) {
+			if had == nil || !maps.Equal(had, q.previousNames) {
 				q.logOrphans()
 			}
 			return
 		}
 		q.logFailure("the queue cannot be written; trying again", err)
-		if !wait(q.ctx, troubleDelay) {
+		if !wait(q.ctx, retryDelay) {
 			return
 		}
 	}
@@ -521,7 +521,7 @@ func (g *Generation) Store(ctx context.Context, events []*Event) (accepted []boo
 			e.shared = inCommon
 		}
 	}
-	g.q.writer.health.came(c.size())
+	g.q.writer.health.noteSize(c.size())
 	switch err := g.q.writer.do(ctx, c); {
 	case err == nil:
 		return c.accepted, nil

@@ -373,7 +373,7 @@ func (w *watcher) delivered() map[string]int {
 	defer w.mu.Unlock()
 	counts := make(map[string]int)
 	for i := range w.attempts {
-		if a := &w.attempts[i]; a.Outcome == Delivered {
+		if a := &w.attempts[i]; a.Outcome == OutcomeDelivered {
 			counts[a.ID]++
 		}
 	}
@@ -512,7 +512,7 @@ func TestStoreAndDeliver(t *testing.T) {
 				t.Errorf("%s came %d times, want %d", id, n, want)
 			}
 		}
-		if n := g.o.count(Delivered); n != 300 {
+		if n := g.o.count(OutcomeDelivered); n != 300 {
 			t.Errorf("%d were delivered", n)
 		}
 	})

@@ -37,8 +37,8 @@ type health struct {
 	probing chan struct{} // holds one value while a probe is written
 }
 
-// came notes the size of events that came in.
-func (h *health) came(size int64) {
+// noteSize notes the size of events that noteSize in.
+func (h *health) noteSize(size int64) {
 	h.mu.Lock()
 	h.last = size
 	h.mu.Unlock()

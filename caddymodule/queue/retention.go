@@ -21,8 +21,8 @@ const (
 	sweepRows = 200
 )
 
-// keepHouse removes what need not be kept.
-func (q *Queue) keepHouse() {
+// maintain removes what need not be kept.
+func (q *Queue) maintain() {
 	var swept time.Time
 	var vain int64 // how far all destinations were when a sweep found no room; see far
 	for wait(q.ctx, pressureInterval) {
@@ -71,7 +71,7 @@ func (q *Queue) isShort() bool {
 
 // sweep removes dead letters and delivered events that are too old, or take too
 // much room, and returns how many bytes that frees.
-func (q *Queue) sweep(ctx context.Context, e *era, destinations []row) (freed int64, err error) {
+func (q *Queue) sweep(ctx context.Context, e *era, destinations []destinationRow) (freed int64, err error) {
 	q.mu.Lock()
 	cutoff := q.store.micros(q.now().Add(-q.retention))
 	q.mu.Unlock()
@@ -127,30 +127,30 @@ func (q *Queue) forgetGateways() {
 	}
 }
 
-// logged is what a sweep knows of an event.
-type logged struct {
+// loggedEvent is what a sweep knows of an event.
+type loggedEvent struct {
 	seq, received, size int64
 	delivered           bool
 }
 
-// batch is a part of the log.
-type batch struct {
-	events []logged
+// logPart is a part of the log.
+type logPart struct {
+	events []loggedEvent
 	last   int64 // seq
 }
 
 // sweepable returns the part of the log after a number.
-func (s *store) sweepable(ctx context.Context, after int64, destinations []row) (batch, error) {
-	b := batch{last: after}
-	err := s.query(ctx, `SELECT seq, source, type, received, size, EXISTS (SELECT 1 FROM webhooks_deliveries x WHERE x.seq = e.seq)
+func (s *store) sweepable(ctx context.Context, after int64, destinations []destinationRow) (logPart, error) {
+	b := logPart{last: after}
+	err := s.query(ctx, `SELECT seq, source, type, received, size, EXISTS (SELECT 1 FROM webhooks_deliveries d WHERE d.seq = e.seq)
 		FROM webhooks_events e WHERE seq > $1 ORDER BY seq LIMIT $2`, []any{after, sweepRows}, func(rows *sql.Rows) error {
-		var l logged
+		var l loggedEvent
 		var source, eventType string
-		var isException bool
-		if err := rows.Scan(&l.seq, &source, &eventType, &l.received, &l.size, &isException); err != nil {
+		var isDeferred bool
+		if err := rows.Scan(&l.seq, &source, &eventType, &l.received, &l.size, &isDeferred); err != nil {
 			return err
 		}
-		l.delivered = !isException
+		l.delivered = !isDeferred
 		for i := range destinations {
 			l.delivered = l.delivered && !destinations[i].awaits(l.seq, source, eventType)
 		}
@@ -162,7 +162,7 @@ func (s *store) sweepable(ctx context.Context, after int64, destinations []row) 
 }
 
 // awaits reports whether a destination is still to take an event of the log.
-func (r *row) awaits(seq int64, source, eventType string) bool {
+func (r *destinationRow) awaits(seq int64, source, eventType string) bool {
 	if seq <= r.position || !r.filter.TakesType(eventType) {
 		return false
 	}
@@ -177,7 +177,7 @@ func (r *row) awaits(seq int64, source, eventType string) bool {
 // remove removes what it may of a batch: delivered events that are too old or,
 // as long as the room is short, of any age. done says that what follows is
 // younger.
-func (q *Queue) remove(ctx context.Context, e *era, b batch, cutoff int64) (freed int64, done bool, err error) {
+func (q *Queue) remove(ctx context.Context, e *era, b logPart, cutoff int64) (freed int64, done bool, err error) {
 	var old []int64
 	excess := q.writer.bytes.Load() - q.writer.limit.Load()/10*9
 	for _, l := range b.events {
@@ -224,13 +224,13 @@ type forgottenKeys struct {
 	seqs []int64
 }
 
-// removeEvents removes events, but for those that have an exception by now, and
+// removeEvents removes events, but for those that have a deferred delivery by now, and
 // returns how many bytes they took. Keys that are still remembered are noted.
 func (t *tx) removeEvents(old []int64, now time.Time) (freed int64, forgotten forgottenKeys, err error) {
 	var shared []int64
-	var leftovers []any
+	var expired []any
 	err = t.rows(`DELETE FROM webhooks_events WHERE seq `+t.store.isListed(1)+`
-		AND NOT EXISTS (SELECT 1 FROM webhooks_deliveries x WHERE x.seq = webhooks_events.seq) RETURNING seq, key, expires, size, shared`,
+		AND NOT EXISTS (SELECT 1 FROM webhooks_deliveries d WHERE d.seq = webhooks_events.seq) RETURNING seq, key, expires, size, shared`,
 		[]any{t.store.list(old)}, func(rows *sql.Rows) error {
 			var seq, expires, size, first int64
 			var key []byte
@@ -239,7 +239,7 @@ func (t *tx) removeEvents(old []int64, now time.Time) (freed int64, forgotten fo
 			}
 			freed += size
 			if expires > t.micros(now) {
-				leftovers = append(leftovers, expires, key)
+				expired = append(expired, expires, key)
 			} else {
 				forgotten.keys, forgotten.seqs = append(forgotten.keys, key), append(forgotten.seqs, seq)
 			}
@@ -263,7 +263,7 @@ func (t *tx) removeEvents(old []int64, now time.Time) (freed int64, forgotten fo
 			})
 	}
 	if err == nil {
-		err = t.insert(`INSERT INTO webhooks_expired_keys (expires, key)`, 2, ` ON CONFLICT (expires, key) DO NOTHING`, leftovers, nil)
+		err = t.insert(`INSERT INTO webhooks_expired_keys (expires, key)`, 2, ` ON CONFLICT (expires, key) DO NOTHING`, expired, nil)
 	}
 	return freed, forgotten, err
 }

@@ -309,9 +309,9 @@ func TestFullOfUndelivered(t *testing.T) {
 	})
 }
 
-// TestFullOfExceptions is about events that all were tried: room is made as soon
+// TestFullOfDeferred is about events that all were tried: room is made as soon
 // as they are delivered, although no destination gets on in the log.
-func TestFullOfExceptions(t *testing.T) {
+func TestFullOfDeferred(t *testing.T) {
 	bubble(t, func(t *testing.T, s Settings) {
 		s.Size = 30 * big("0").size()
 		r := &receiver{answer: func(context.Context, *Delivery) Result {
@@ -328,7 +328,7 @@ func TestFullOfExceptions(t *testing.T) {
 		g.keep(t, events...)
 		time.Sleep(10 * time.Minute)
 		if n := g.number(t, `SELECT count(*) FROM webhooks_deliveries`); n != 29 {
-			t.Fatalf("there are %d exceptions", n)
+			t.Fatalf("there are %d deferred deliveries", n)
 		}
 		if _, err := g.g.Store(t.Context(), []*Event{big("x"), big("y")}); !errors.Is(err, ErrFull) {
 			t.Error(err)
@@ -338,7 +338,7 @@ func TestFullOfExceptions(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(5 * time.Second)
-		if n := g.o.count(Delivered); n != 29 {
+		if n := g.o.count(OutcomeDelivered); n != 29 {
 			t.Errorf("%d were delivered", n)
 		}
 		wantAccepted(t, g.keep(t, big("x"), big("y")), true, true)

@@ -39,18 +39,18 @@ func (r Result) isSuccess() bool { return r.Err == nil && 200 <= r.Status && r.S
 func decide(r Result, attempt, attempts int, backoff Backoff, now time.Time) (Outcome, time.Duration) {
 	switch {
 	case r.isSuccess():
-		return Delivered, 0
+		return OutcomeDelivered, 0
 	case r.isDefinite():
-		return Dead, 0
+		return OutcomeDead, 0
 	case attempt >= attempts:
-		return Dead, 0
+		return OutcomeDead, 0
 	}
 	delay := backoff.delay(attempt, rand.Float64)
 	if r.Status == http.StatusTooManyRequests || r.Status == http.StatusServiceUnavailable {
 		// Not earlier than it asks for, but what it asks for has a limit.
 		delay = max(delay, min(retryAfter(r.RetryAfter, now), backoff.Max))
 	}
-	return Retrying, delay
+	return OutcomeRetrying, delay
 }
 
 // retryAfter reads a Retry-After header: seconds, or a date; 0 if it is neither.

@@ -92,37 +92,37 @@ func TestDecide(t *testing.T) {
 		want        Outcome
 		least, most time.Duration
 	}{
-		"200":                    {Result{Status: 200}, 1, Delivered, 0, 0},
-		"204":                    {Result{Status: 204}, 1, Delivered, 0, 0},
-		"299":                    {Result{Status: 299}, 1, Delivered, 0, 0},
-		"200, last attempt":      {Result{Status: 200}, 12, Delivered, 0, 0},
-		"200, cut off":           {Result{Status: 200, Err: broken}, 1, Retrying, 5 * time.Second, 10 * time.Second},
-		"nothing":                {Result{}, 1, Retrying, 5 * time.Second, 10 * time.Second},
-		"no connection":          {Result{Err: broken}, 1, Retrying, 5 * time.Second, 10 * time.Second},
-		"103":                    {Result{Status: 103}, 1, Retrying, 5 * time.Second, 10 * time.Second},
-		"301":                    {Result{Status: 301}, 1, Dead, 0, 0},
-		"304":                    {Result{Status: 304}, 1, Dead, 0, 0},
-		"399":                    {Result{Status: 399}, 1, Dead, 0, 0},
-		"400":                    {Result{Status: 400}, 1, Retrying, 5 * time.Second, 10 * time.Second},
-		"404":                    {Result{Status: 404}, 2, Retrying, 10 * time.Second, 20 * time.Second},
-		"410":                    {Result{Status: http.StatusGone}, 1, Dead, 0, 0},
-		"500":                    {Result{Status: 500}, 3, Retrying, 20 * time.Second, 40 * time.Second},
-		"600":                    {Result{Status: 600}, 1, Retrying, 5 * time.Second, 10 * time.Second},
-		"500, the maximum":       {Result{Status: 500}, 11, Retrying, 30 * time.Minute, time.Hour},
-		"500, last attempt":      {Result{Status: 500}, 12, Dead, 0, 0},
-		"500, after the last":    {Result{Status: 500}, 13, Dead, 0, 0},
-		"503, last attempt":      {Result{Status: 503, RetryAfter: "60"}, 12, Dead, 0, 0},
-		"429, seconds":           {Result{Status: 429, RetryAfter: "60"}, 1, Retrying, time.Minute, time.Minute},
-		"503, seconds":           {Result{Status: 503, RetryAfter: "60"}, 1, Retrying, time.Minute, time.Minute},
-		"503, a date":            {Result{Status: 503, RetryAfter: "Fri, 20 Nov 2026 12:02:00 GMT"}, 1, Retrying, 2 * time.Minute, 2 * time.Minute},
-		"503, a year":            {Result{Status: 503, RetryAfter: "31536000"}, 1, Retrying, time.Hour, time.Hour},
-		"503, a date in a year":  {Result{Status: 503, RetryAfter: "Sat, 20 Nov 2027 12:00:00 GMT"}, 1, Retrying, time.Hour, time.Hour},
-		"503, more than ever":    {Result{Status: 503, RetryAfter: "99999999999999999999"}, 1, Retrying, time.Hour, time.Hour},
-		"503, past":              {Result{Status: 503, RetryAfter: "Thu, 19 Nov 2026 12:00:00 GMT"}, 1, Retrying, 5 * time.Second, 10 * time.Second},
-		"503, junk":              {Result{Status: 503, RetryAfter: "in a minute"}, 1, Retrying, 5 * time.Second, 10 * time.Second},
-		"503, negative":          {Result{Status: 503, RetryAfter: "-60"}, 1, Retrying, 5 * time.Second, 10 * time.Second},
-		"503, sooner than usual": {Result{Status: 503, RetryAfter: "1"}, 5, Retrying, 80 * time.Second, 160 * time.Second},
-		"500 has none":           {Result{Status: 500, RetryAfter: "60"}, 1, Retrying, 5 * time.Second, 10 * time.Second},
+		"200":                    {Result{Status: 200}, 1, OutcomeDelivered, 0, 0},
+		"204":                    {Result{Status: 204}, 1, OutcomeDelivered, 0, 0},
+		"299":                    {Result{Status: 299}, 1, OutcomeDelivered, 0, 0},
+		"200, last attempt":      {Result{Status: 200}, 12, OutcomeDelivered, 0, 0},
+		"200, cut off":           {Result{Status: 200, Err: broken}, 1, OutcomeRetrying, 5 * time.Second, 10 * time.Second},
+		"nothing":                {Result{}, 1, OutcomeRetrying, 5 * time.Second, 10 * time.Second},
+		"no connection":          {Result{Err: broken}, 1, OutcomeRetrying, 5 * time.Second, 10 * time.Second},
+		"103":                    {Result{Status: 103}, 1, OutcomeRetrying, 5 * time.Second, 10 * time.Second},
+		"301":                    {Result{Status: 301}, 1, OutcomeDead, 0, 0},
+		"304":                    {Result{Status: 304}, 1, OutcomeDead, 0, 0},
+		"399":                    {Result{Status: 399}, 1, OutcomeDead, 0, 0},
+		"400":                    {Result{Status: 400}, 1, OutcomeRetrying, 5 * time.Second, 10 * time.Second},
+		"404":                    {Result{Status: 404}, 2, OutcomeRetrying, 10 * time.Second, 20 * time.Second},
+		"410":                    {Result{Status: http.StatusGone}, 1, OutcomeDead, 0, 0},
+		"500":                    {Result{Status: 500}, 3, OutcomeRetrying, 20 * time.Second, 40 * time.Second},
+		"600":                    {Result{Status: 600}, 1, OutcomeRetrying, 5 * time.Second, 10 * time.Second},
+		"500, the maximum":       {Result{Status: 500}, 11, OutcomeRetrying, 30 * time.Minute, time.Hour},
+		"500, last attempt":      {Result{Status: 500}, 12, OutcomeDead, 0, 0},
+		"500, after the last":    {Result{Status: 500}, 13, OutcomeDead, 0, 0},
+		"503, last attempt":      {Result{Status: 503, RetryAfter: "60"}, 12, OutcomeDead, 0, 0},
+		"429, seconds":           {Result{Status: 429, RetryAfter: "60"}, 1, OutcomeRetrying, time.Minute, time.Minute},
+		"503, seconds":           {Result{Status: 503, RetryAfter: "60"}, 1, OutcomeRetrying, time.Minute, time.Minute},
+		"503, a date":            {Result{Status: 503, RetryAfter: "Fri, 20 Nov 2026 12:02:00 GMT"}, 1, OutcomeRetrying, 2 * time.Minute, 2 * time.Minute},
+		"503, a year":            {Result{Status: 503, RetryAfter: "31536000"}, 1, OutcomeRetrying, time.Hour, time.Hour},
+		"503, a date in a year":  {Result{Status: 503, RetryAfter: "Sat, 20 Nov 2027 12:00:00 GMT"}, 1, OutcomeRetrying, time.Hour, time.Hour},
+		"503, more than ever":    {Result{Status: 503, RetryAfter: "99999999999999999999"}, 1, OutcomeRetrying, time.Hour, time.Hour},
+		"503, past":              {Result{Status: 503, RetryAfter: "Thu, 19 Nov 2026 12:00:00 GMT"}, 1, OutcomeRetrying, 5 * time.Second, 10 * time.Second},
+		"503, junk":              {Result{Status: 503, RetryAfter: "in a minute"}, 1, OutcomeRetrying, 5 * time.Second, 10 * time.Second},
+		"503, negative":          {Result{Status: 503, RetryAfter: "-60"}, 1, OutcomeRetrying, 5 * time.Second, 10 * time.Second},
+		"503, sooner than usual": {Result{Status: 503, RetryAfter: "1"}, 5, OutcomeRetrying, 80 * time.Second, 160 * time.Second},
+		"500 has none":           {Result{Status: 500, RetryAfter: "60"}, 1, OutcomeRetrying, 5 * time.Second, 10 * time.Second},
 	} {
 		outcome, delay := decide(c.result, c.attempt, 12, backoff, retryNow)
 		if outcome != c.want || delay < c.least || delay > c.most {
@@ -146,8 +146,8 @@ func TestDefiniteAnswers(t *testing.T) {
 			g.keep(t, newEvent(fmt.Sprint(i), ""))
 			time.Sleep(soon)
 		}
-		if lines := g.o.lines("down"); len(lines) > 0 || g.o.count(Dead) != 3*downAfter {
-			t.Errorf("%v, %d dead letters", lines, g.o.count(Dead))
+		if lines := g.o.lines("down"); len(lines) > 0 || g.o.count(OutcomeDead) != 3*downAfter {
+			t.Errorf("%v, %d dead letters", lines, g.o.count(OutcomeDead))
 		}
 		r.respond(answers(500))
 		for i := range downAfter {

@@ -78,10 +78,10 @@ func TestRoundTrips(t *testing.T) {
 	progressOf := func(name string, n int) *progress {
 		p := &progress{
 			name: name, lease: leases[name], timeline: g.q.currentEra().timeline, position: 1000, begun: 1000,
-			put: make(map[int64]exception), remove: make(map[int64]bool), recovered: time.Now(),
+			put: make(map[int64]deferred), remove: make(map[int64]bool), recovered: time.Now(),
 		}
 		for seq := int64(1); seq <= int64(n); seq++ {
-			p.put[seq] = exception{delivery: &delivery{Delivery: Delivery{Event: &Event{Seq: seq}}}, state: stateDead, result: Result{Status: 500}}
+			p.put[seq] = deferred{delivery: &delivery{Delivery: Delivery{Event: &Event{Seq: seq}}}, state: stateDead, result: Result{Status: 500}}
 			p.remove[500+seq] = true
 		}
 		return p

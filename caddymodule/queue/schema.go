@@ -57,7 +57,7 @@ CREATE TABLE webhooks_leftovers (
 ) {without_rowid};
 
 -- How far each deliver name is: every event up to position is settled, or is an
--- exception. Attempts were begun up to begun, at the most.
+-- deferred delivery. Attempts were begun up to begun, at the most.
 CREATE TABLE webhooks_destinations (
 	name     TEXT     NOT NULL PRIMARY KEY,
 	filter   TEXT     NOT NULL, -- JSON

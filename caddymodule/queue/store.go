@@ -47,7 +47,7 @@ type store struct {
 	conn     *sql.Conn
 	prepared map[string]*sql.Stmt // on conn
 	used     time.Time            // when conn was used last
-	of       int64                // the number of eras when conn was begun
+	connEra  int64                // the number of eras when conn was begun
 	warned   bool                 // by the server, since that was cleared
 
 	insertions map[insertion]string
@@ -98,13 +98,13 @@ func (s *store) close() error {
 
 // connect makes sure that there is a connection that writes.
 func (s *store) connect(ctx context.Context) (err error) {
-	if s.conn != nil && s.of != s.eras.Load() {
+	if s.conn != nil && s.connEra != s.eras.Load() {
 		s.drop()
 	}
 	if s.conn != nil {
 		return nil
 	}
-	s.of = s.eras.Load()
+	s.connEra = s.eras.Load()
 	s.conn, err = s.write.Conn(ctx)
 	s.prepared = make(map[string]*sql.Stmt)
 	return err
@@ -125,7 +125,7 @@ func (s *store) disconnect() {
 // begin begins a transaction, on a new connection if the one that is there is
 // broken.
 func (s *store) begin(ctx context.Context) (*sql.Tx, error) {
-	if s.conn != nil && s.of == s.eras.Load() {
+	if s.conn != nil && s.connEra == s.eras.Load() {
 		if t, err := s.conn.BeginTx(ctx, nil); err == nil {
 			return t, nil
 		}

@@ -35,8 +35,8 @@ const (
 	// memory when there is no room for others.
 	spillAfter = time.Second
 
-	// troubleDelay is how long to wait after the database failed.
-	troubleDelay = time.Second
+	// retryDelay is how long to wait after the database failed.
+	retryDelay = time.Second
 
 	// maxYield is how long no attempt begins while a destination is to be given up to
 	// another gateway, and keepTime is how long it is kept if one takes longer.
@@ -62,7 +62,7 @@ type worker struct {
 	target target
 	status workerStatus
 
-	overdue atomic.Bool // exceptions may be due earlier than nextDue says
+	overdue atomic.Bool // deferred deliveries may be due earlier than nextDue says
 	pausing atomic.Bool // whether it is paused may have changed
 
 	surplus atomic.Bool  // the destination is to be given up: another gateway has less to do
@@ -88,32 +88,32 @@ type worker struct {
 // tenure is what a worker has as long as it holds the lease. Without one it is the
 // zero value.
 type tenure struct {
-	lease    int64
-	yieldBy  time.Time          // until when no attempt begins, so that it can be given up; zero for not
-	era      *era               // in which it was acquired
-	revoke   context.CancelFunc // ends the attempts when the lease is lost
-	revoked  context.Context
-	gaps     []gap
-	paused   bool
-	pos      int64               // up to which the log is read
-	maybe    int64               // up to which attempts may have begun before this worker
-	capacity int                 // of open
-	open     map[int64]*delivery // in memory, not settled
-	bytes    int64               // of open
-	ran      int64               // the last seq of the log of which an attempt has begun
-	settled  int64               // the last seq of the log that is settled
-	fresh    []*delivery         // read, their attempt not written yet
-	ready    []*delivery         // their attempt written, not begun yet
-	running  int
-	known    map[int64]bool   // events after pos that are exceptions already
-	resumed  map[int64]int    // attempts of those that were
-	lanes    map[string]*lane // by partition key, when ordered
-	releases []string         // keys whose oldest parked event may go
-	nextDue  time.Time        // when to look for due exceptions
-	next     progress         // what is to be written
-	dirty    time.Time        // since when there is something, zero for nothing
-	pending  *change          // being written
-	writing  *progress        // what pending writes
+	lease      int64
+	yieldBy    time.Time          // until when no attempt begins, so that it can be given up; zero for not
+	era        *era               // in which it was acquired
+	revoke     context.CancelFunc // ends the attempts when the lease is lost
+	revoked    context.Context
+	gaps       []gap
+	paused     bool
+	pos        int64               // up to which the log is read
+	maybeBegun int64               // up to which attempts may have begun before this worker
+	capacity   int                 // of open
+	open       map[int64]*delivery // in memory, not settled
+	bytes      int64               // of open
+	lastBegun  int64               // the last seq of the log of which an attempt has begun
+	settled    int64               // the last seq of the log that is settled
+	fresh      []*delivery         // read, their attempt not written yet
+	ready      []*delivery         // their attempt written, not begun yet
+	running    int
+	known      map[int64]bool   // events after pos that are deferred deliveries already
+	resumed    map[int64]int    // attempts of those that were
+	lanes      map[string]*lane // by partition key, when ordered
+	releases   []string         // keys whose oldest parked event may go
+	nextDue    time.Time        // when to look for due deferred deliveries
+	next       progress         // what is to be written
+	dirty      time.Time        // since when there is something, zero for nothing
+	pending    *change          // being written
+	writing    *progress        // what pending writes
 }
 
 // target is what a worker delivers to.
@@ -132,7 +132,7 @@ type workerStatus struct {
 	oldest     time.Time
 }
 
-// note notes an event that the database does not have as an exception.
+// note notes an event that the database does not have as a deferred delivery.
 func (s *workerStatus) note(d *delivery) {
 	s.open++
 	if s.oldest.IsZero() || d.Received.Before(s.oldest) {
@@ -140,23 +140,23 @@ func (s *workerStatus) note(d *delivery) {
 	}
 }
 
-// noteUnwritten notes an exception that is still to be written, but for what is
+// noteUnwritten notes a deferred delivery that is still to be written, but for what is
 // not to be delivered any more.
-func (s *workerStatus) noteUnwritten(x exception) {
-	if !x.kept && x.state != stateDead {
-		s.note(x.delivery)
+func (s *workerStatus) noteUnwritten(d deferred) {
+	if !d.rowWritten && d.state != stateDead {
+		s.note(d.delivery)
 	}
 }
 
 // delivery is an event in memory.
 type delivery struct {
 	Delivery
-	attempts int  // that were begun and written
-	row      bool // there is, or will be, an exception
-	kept     bool // it is written
-	running  bool
-	since    time.Time // it is in memory
-	begun    time.Time // its attempt
+	attempts   int  // that were begun and written
+	hasRow     bool // there is, or will be, a deferred delivery
+	rowWritten bool // it is written
+	running    bool
+	since      time.Time // it is in memory
+	begun      time.Time // its attempt
 }
 
 func newWorker(q *Queue, name string) *worker {
@@ -291,12 +291,12 @@ func (w *worker) step() time.Duration {
 		w.nextDue = time.Time{}
 	}
 	if err := w.readPaused(); err != nil {
-		return w.trouble(err, now)
+		return w.retryLater(err, now)
 	}
 	w.limit(t.Rate)
 	w.capacity = max(window, 2*t.Concurrency)
 	if err := w.fill(t, now); err != nil {
-		return w.trouble(err, now)
+		return w.retryLater(err, now)
 	}
 	w.begin(t, now)
 	w.write(t, now)
@@ -304,16 +304,16 @@ func (w *worker) step() time.Duration {
 	return w.sleep(t, now)
 }
 
-func (w *worker) trouble(err error, now time.Time) time.Duration {
+func (w *worker) retryLater(err error, now time.Time) time.Duration {
 	switch {
 	case w.q.ctx.Err() != nil:
-		return troubleDelay
+		return retryDelay
 	case w.era != nil && w.era.Err() != nil:
 		return 0
 	}
 	w.q.logFailure("the queue cannot be read or written; trying again", err, zap.String("destination", w.name))
-	w.retryAt = now.Add(troubleDelay)
-	return troubleDelay
+	w.retryAt = now.Add(retryDelay)
+	return retryDelay
 }
 
 // acquire tries to become the one that works the destination.
@@ -323,7 +323,7 @@ func (w *worker) acquire(t target, now time.Time) bool {
 		return false
 	}
 	var (
-		r        row
+		r        destinationRow
 		declined bool // it is another gateway's, or not wanted any more
 		known    map[int64]bool
 		resumed  map[int64]int
@@ -361,7 +361,7 @@ func (w *worker) acquire(t target, now time.Time) bool {
 	w.tenure = tenure{
 		lease: r.lease, era: e,
 		gaps: r.gaps, paused: r.paused,
-		pos: r.position, maybe: max(r.begun, r.position), ran: r.position, settled: r.position,
+		pos: r.position, maybeBegun: max(r.begun, r.position), lastBegun: r.position, settled: r.position,
 		open: make(map[int64]*delivery), writing: new(progress),
 		known: known, resumed: resumed, lanes: lanes,
 	}
@@ -374,7 +374,7 @@ func (w *worker) lose() {
 	w.q.log().Warn("lost the lease on this destination", zap.String("destination", w.name))
 	w.revoke()
 	for running := w.running; running > 0; running-- {
-		w.observe(<-w.finished, HandedBack, time.Time{})
+		w.observe(<-w.finished, OutcomeHandedBack, time.Time{})
 	}
 	w.tenure = tenure{} // whatever becomes of what is being written
 	w.setStatus(workerStatus{})
@@ -466,7 +466,7 @@ func (w *worker) fill(t target, now time.Time) error {
 	return nil
 }
 
-// readDue reads exceptions that are due. They take half of the room at the most
+// readDue reads deferred deliveries that are due. They take half of the room at the most
 // while there are new events, so that neither waits for the other.
 func (w *worker) readDue(t target, now time.Time) error {
 	if now.Before(w.nextDue) || w.bytes > windowBytes {
@@ -476,19 +476,19 @@ func (w *worker) readDue(t target, now time.Time) error {
 	if w.pos < w.q.head() && !w.down {
 		want = max(1, want/2)
 	}
-	order := "x.due"
+	order := "d.due"
 	if w.down {
-		order = "x.attempts, x.due"
+		order = "d.attempts, d.due"
 	}
 	// Those in memory are due too, until it is written that they are under way.
 	due := make(map[int64]*delivery)
 	var seqs []int64
 	bytes := windowBytes - w.bytes
-	err := w.q.read(w.era, `SELECT x.seq, x.size, x.attempts, x.replay FROM webhooks_deliveries x
-		WHERE x.name = $1 AND x.state = 'retry' AND x.due <= $2 AND `+w.q.store.isPrimary+` ORDER BY `+order+` LIMIT $3`,
+	err := w.q.read(w.era, `SELECT d.seq, d.size, d.attempts, d.replay FROM webhooks_deliveries d
+		WHERE d.name = $1 AND d.state = 'retry' AND d.due <= $2 AND `+w.q.store.isPrimary+` ORDER BY `+order+` LIMIT $3`,
 		[]any{w.name, w.q.store.micros(now), want + len(w.open) + w.next.size() + w.writing.size()},
 		func(rows *sql.Rows) error {
-			d := &delivery{row: true, kept: true, since: now}
+			d := &delivery{hasRow: true, rowWritten: true, since: now}
 			var seq, size int64
 			if err := rows.Scan(&seq, &size, &d.attempts, &d.Replay); err != nil {
 				return err
@@ -530,7 +530,7 @@ func (w *worker) readDue(t target, now time.Time) error {
 }
 
 // isChanging reports whether something else than what the database says is to
-// be written, or being written, about an exception.
+// be written, or being written, about a deferred delivery.
 func (w *worker) isChanging(seq int64) bool {
 	for _, p := range []*progress{&w.next, w.writing} {
 		if _, ok := p.put[seq]; ok || p.remove[seq] {
@@ -540,17 +540,17 @@ func (w *worker) isChanging(seq int64) bool {
 	return false
 }
 
-// readNextDue finds out when the next exception is due.
+// readNextDue finds out when the next deferred delivery is due.
 func (w *worker) readNextDue(now time.Time) error {
 	w.nextDue = now.Add(idleDelay)
 	if w.q.shared() { // another gateway may have events delivered again
 		w.nextDue = now.Add(leaseRenewal)
 	}
 	for _, p := range []*progress{&w.next, w.writing} {
-		for _, x := range p.put {
-			if x.state == stateRetry {
+		for _, d := range p.put {
+			if d.state == stateRetry {
 				// Not before it is written.
-				w.nextDue = earlier(w.nextDue, later(x.due, now.Add(commitInterval/10)))
+				w.nextDue = earlier(w.nextDue, later(d.due, now.Add(commitInterval/10)))
 			}
 		}
 	}
@@ -644,7 +644,7 @@ func (w *worker) readLogOnce(t target, now time.Time) (more bool, err error) {
 func (w *worker) arrive(t target, d *delivery) {
 	attempts, isKnown := w.resumed[d.Seq]
 	delete(w.resumed, d.Seq)
-	if !isKnown && d.Seq <= w.maybe {
+	if !isKnown && d.Seq <= w.maybeBegun {
 		attempts = 1 // it may have been tried before a crash
 	}
 	if d.attempts = attempts; attempts > 0 {
@@ -720,17 +720,17 @@ func (w *worker) sleep(t target, now time.Time) time.Duration {
 func (w *worker) publish() {
 	s := workerStatus{here: true, down: w.down, paused: w.paused, lease: w.lease, pos: w.pos}
 	for _, d := range w.open {
-		if !d.row {
+		if !d.hasRow {
 			s.note(d)
 		}
 	}
-	for seq, x := range w.writing.put {
+	for seq, d := range w.writing.put {
 		if _, ok := w.next.put[seq]; !ok && !w.next.remove[seq] {
-			s.noteUnwritten(x)
+			s.noteUnwritten(d)
 		}
 	}
-	for _, x := range w.next.put {
-		s.noteUnwritten(x)
+	for _, d := range w.next.put {
+		s.noteUnwritten(d)
 	}
 	w.setStatus(s)
 }

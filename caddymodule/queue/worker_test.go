@@ -40,7 +40,7 @@ func TestRetries(t *testing.T) {
 		if st := g.status(t, "a"); st.Backlog != 0 || st.DeadLetters != 1 {
 			t.Errorf("%+v", st)
 		}
-		if g.o.count(Retrying) != 11 || g.o.count(Dead) != 1 {
+		if g.o.count(OutcomeRetrying) != 11 || g.o.count(OutcomeDead) != 1 {
 			t.Error(g.o.all())
 		}
 	})
@@ -254,8 +254,8 @@ func TestProbing(t *testing.T) {
 		// It comes back, and what failed is due at once.
 		r.respond(answers(200))
 		time.Sleep(time.Minute + 5*time.Second)
-		if g.o.count(Delivered) != 1000 || g.o.count(Dead) != 0 || len(g.o.lines("a up")) != 1 {
-			t.Errorf("%d delivered, %d dead, %v", g.o.count(Delivered), g.o.count(Dead), g.o.lines("a up"))
+		if g.o.count(OutcomeDelivered) != 1000 || g.o.count(OutcomeDead) != 0 || len(g.o.lines("a up")) != 1 {
+			t.Errorf("%d delivered, %d dead, %v", g.o.count(OutcomeDelivered), g.o.count(OutcomeDead), g.o.lines("a up"))
 		}
 		for id, n := range r.counts() {
 			if n > 2 {
@@ -287,7 +287,7 @@ func TestProbingFast(t *testing.T) {
 		}
 		r.respond(answers(200))
 		time.Sleep(2 * time.Minute)
-		if n := g.o.count(Delivered); n != 500 {
+		if n := g.o.count(OutcomeDelivered); n != 500 {
 			t.Errorf("%d were delivered", n)
 		}
 	})
@@ -339,7 +339,7 @@ func TestRecovery(t *testing.T) {
 		}
 		healed.Store(true)
 		time.Sleep(maxProbeInterval + soon)
-		if n := g.o.count(Delivered); n != 31 || len(r.of("before")) != 1 {
+		if n := g.o.count(OutcomeDelivered); n != 31 || len(r.of("before")) != 1 {
 			t.Errorf("%d were delivered, and the one before the outage came %d times", n, len(r.of("before")))
 		}
 		if lines := append(g.o.lines("down"), g.o.lines("up")...); len(lines) != 2 {
@@ -431,8 +431,8 @@ func TestPauseInTheMiddle(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Hour)
-		if len(r.all()) != 4 || g.o.count(Delivered) != 4 || g.status(t, "a").Backlog != 16 {
-			t.Errorf("%d begun, %d delivered, %+v", len(r.all()), g.o.count(Delivered), g.status(t, "a"))
+		if len(r.all()) != 4 || g.o.count(OutcomeDelivered) != 4 || g.status(t, "a").Backlog != 16 {
+			t.Errorf("%d begun, %d delivered, %+v", len(r.all()), g.o.count(OutcomeDelivered), g.status(t, "a"))
 		}
 		if err := g.q.Resume(t.Context(), "a"); err != nil {
 			t.Fatal(err)
@@ -665,7 +665,7 @@ func TestRetriesAndNewEvents(t *testing.T) {
 			time.Sleep(100 * time.Millisecond)
 		}
 		time.Sleep(5 * time.Second)
-		if n := g.o.count(Delivered); n != 100 {
+		if n := g.o.count(OutcomeDelivered); n != 100 {
 			t.Errorf("%d were delivered", n)
 		}
 		for i := range 8 {
@@ -730,11 +730,11 @@ func TestStopIsClean(t *testing.T) {
 		for range 4 {
 			<-hanging
 		}
-		eventually(t, "what went well", func() bool { return g.o.count(Delivered) == 1 })
+		eventually(t, "what went well", func() bool { return g.o.count(OutcomeDelivered) == 1 })
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		g.g.Stop(ctx)
-		if n := g.o.count(HandedBack); n != 4 {
+		if n := g.o.count(OutcomeHandedBack); n != 4 {
 			t.Errorf("%d were handed back", n)
 		}
 		begun := r.counts()
@@ -839,7 +839,7 @@ func TestCrash(t *testing.T) {
 				t.Errorf("%s: attempt %d, want %d", a.id, a.attempt, want)
 			}
 		}
-		if n := crashed.o.count(Dead); n != 0 {
+		if n := crashed.o.count(OutcomeDead); n != 0 {
 			t.Errorf("%d are dead", n)
 		}
 	})
@@ -880,7 +880,7 @@ func TestCrashDuringTheLastAttempt(t *testing.T) {
 				if st := crashed.status(t, "a"); st.Backlog != 0 || st.DeadLetters != 2 {
 					t.Errorf("%+v", st)
 				}
-				if n := crashed.o.count(Dead); n != 2 {
+				if n := crashed.o.count(OutcomeDead); n != 2 {
 					t.Errorf("%d deaths were observed: %v", n, crashed.o.all())
 				}
 			})
@@ -910,15 +910,15 @@ func TestStopDuringTheLastAttempt(t *testing.T) {
 		if err != nil || len(dead) != 1 || dead[0].LastError != "the gateway stopped during the last attempt" || len(r.all()) != 1 {
 			t.Errorf("%+v, %v, %d attempts", dead, err, len(r.all()))
 		}
-		if g.o.count(Dead) != 1 || g.o.count(HandedBack) != 0 {
+		if g.o.count(OutcomeDead) != 1 || g.o.count(OutcomeHandedBack) != 0 {
 			t.Errorf("observed: %v", g.o.all())
 		}
 	})
 }
 
-// TestCrashWithExceptionsAhead has events fail behind one that takes long: a crash
+// TestCrashWithDeferredAhead has events fail behind one that takes long: a crash
 // leaves them ahead of the position, and they come once, and go on counting.
-func TestCrashWithExceptionsAhead(t *testing.T) {
+func TestCrashWithDeferredAhead(t *testing.T) {
 	for name, isOrdered := range map[string]bool{"ordered": true, "unordered": false} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, s Settings) {
@@ -939,8 +939,8 @@ func TestCrashWithExceptionsAhead(t *testing.T) {
 				time.Sleep(50 * time.Millisecond)
 				g.keep(t, newEvent("9", "key-9")) // has it written what became of the others
 				time.Sleep(10 * time.Millisecond)
-				if n := g.number(t, `SELECT count(*) FROM webhooks_deliveries x JOIN webhooks_destinations d ON x.seq > d.position`); n != 8 {
-					t.Fatalf("%d exceptions are ahead", n)
+				if n := g.number(t, `SELECT count(*) FROM webhooks_deliveries d JOIN webhooks_destinations d ON d.seq > d.position`); n != 8 {
+					t.Fatalf("%d deferred deliveries are ahead", n)
 				}
 				after := new(receiver)
 				d.Deliver = after.deliver
@@ -976,7 +976,7 @@ func TestCrashWhileWaiting(t *testing.T) {
 		d.Deliver = after.deliver
 		crashed := start(t, g.crash(t), d)
 		time.Sleep(soon)
-		if len(after.of("waiting")) != 1 || len(after.of("first")) != 0 || crashed.o.count(Dead) == 0 {
+		if len(after.of("waiting")) != 1 || len(after.of("first")) != 0 || crashed.o.count(OutcomeDead) == 0 {
 			t.Errorf("%v came, %v", after.ids(), crashed.o.all())
 		}
 	})
@@ -1002,7 +1002,7 @@ func TestSlowAmongFast(t *testing.T) {
 			t.Errorf("the position is %d", n)
 		}
 		if n := g.number(t, `SELECT count(*) FROM webhooks_deliveries WHERE state = 'running' AND seq = 1 AND attempts = 1`); n != 1 {
-			t.Errorf("%d exceptions", n)
+			t.Errorf("%d deferred deliveries", n)
 		}
 		if st := g.status(t, "a"); st.Backlog != 1 {
 			t.Errorf("%+v", st)
@@ -1098,7 +1098,7 @@ func TestAttemptEndsWhileItsWriteFails(t *testing.T) {
 		time.Sleep(5 * time.Second)
 		r.wantEachOnce(t, 2)
 		if n := g.number(t, `SELECT count(*) FROM webhooks_deliveries`); n != 0 {
-			t.Errorf("%d exceptions are left", n)
+			t.Errorf("%d deferred deliveries are left", n)
 		}
 		if n := g.number(t, `SELECT position FROM webhooks_destinations`); n != 2 {
 			t.Errorf("the position is %d", n)
@@ -1106,7 +1106,7 @@ func TestAttemptEndsWhileItsWriteFails(t *testing.T) {
 	})
 }
 
-// TestWaitingEventWhoseWriteFails has a write fail that makes an exception of an
+// TestWaitingEventWhoseWriteFails has a write fail that makes a deferred delivery of an
 // event that waited for its key, and then a pause keep it from being tried: the
 // position must not pass it as if it were written.
 func TestWaitingEventWhoseWriteFails(t *testing.T) {
@@ -1149,7 +1149,7 @@ func withoutTrouble(t testing.TB, s Settings) Settings {
 }
 
 // TestLargeEvents shows that what is in memory is bounded in bytes: from the log,
-// and as exceptions.
+// and as deferred deliveries.
 func TestLargeEvents(t *testing.T) {
 	for _, status := range []int{200, 500} {
 		t.Run(fmt.Sprint(status), func(t *testing.T) {
@@ -1167,7 +1167,7 @@ func TestLargeEvents(t *testing.T) {
 				time.Sleep(15 * time.Minute)
 				r.respond(c.answers(10*time.Second, 200))
 				time.Sleep(30 * time.Minute)
-				if n := g.o.count(Delivered); n != 40 {
+				if n := g.o.count(OutcomeDelivered); n != 40 {
 					t.Errorf("%d were delivered", n)
 				}
 				if n := c.peak(); n < 8 || n > 10 {

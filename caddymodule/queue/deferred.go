@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// States of an exception.
+// States of a deferred delivery.
 const (
 	stateRetry   = "retry"   // waiting until it is due
 	stateRunning = "running" // being tried
@@ -17,8 +17,8 @@ const (
 // maxExcerpt is how much of an answer is kept, in bytes.
 const maxExcerpt = 1024
 
-// exception is a delivery as it stands in webhooks_deliveries.
-type exception struct {
+// deferred is a delivery as it stands in webhooks_deliveries.
+type deferred struct {
 	*delivery
 	attempts int    // as they are when it is written; the delivery goes on
 	event    *Event // the same, for what is being written
@@ -28,8 +28,8 @@ type exception struct {
 	result   Result
 }
 
-// exceptionRow is one as it is written.
-type exceptionRow struct {
+// deferredRow is one as it is written.
+type deferredRow struct {
 	seq            int64
 	name, state    string
 	due            int64
@@ -43,19 +43,19 @@ type exceptionRow struct {
 	received, size int64
 }
 
-// row returns the exception as it is written.
-func (x *exception) row(name string, s *store) exceptionRow {
-	e := x.event
+// row returns the deferred delivery as it is written.
+func (d *deferred) row(name string, s *store) deferredRow {
+	e := d.event
 	if e == nil { // the worker waits
-		e = x.Event
+		e = d.Event
 	}
-	return exceptionRow{e.Seq, name, x.state, s.micros(x.due), x.attempts, asInt(x.Replay), s.micros(x.tried),
-		x.result.Status, x.result.text(), x.result.excerpt(), e.PartitionKey, s.micros(e.Received), e.size()}
+	return deferredRow{e.Seq, name, d.state, s.micros(d.due), d.attempts, asInt(d.Replay), s.micros(d.tried),
+		d.result.Status, d.result.text(), d.result.excerpt(), e.PartitionKey, s.micros(e.Received), e.size()}
 }
 
-const exceptionColumns = 13
+const deferredColumns = 13
 
-// putOver writes an exception over the one that is there. One without an error
+// putOver writes a deferred delivery over the one that is there. One without an error
 // keeps how the last attempt ended.
 const putOver = ` ON CONFLICT (seq, name) DO UPDATE SET state = excluded.state, due = excluded.due, attempts = excluded.attempts,
 	replay = excluded.replay, tried = excluded.tried,
@@ -63,19 +63,19 @@ const putOver = ` ON CONFLICT (seq, name) DO UPDATE SET state = excluded.state, 
 	excerpt = CASE WHEN excluded.error = '' THEN webhooks_deliveries.excerpt ELSE excluded.excerpt END,
 	error = CASE WHEN excluded.error = '' THEN webhooks_deliveries.error ELSE excluded.error END`
 
-// put writes exceptions over what is there.
-func (t *tx) put(name string, all map[int64]exception) error {
-	args := make([]any, 0, len(all)*exceptionColumns)
-	for _, x := range all {
-		r := x.row(name, t.store)
+// put writes deferred deliveries over what is there.
+func (t *tx) put(name string, all map[int64]deferred) error {
+	args := make([]any, 0, len(all)*deferredColumns)
+	for _, d := range all {
+		r := d.row(name, t.store)
 		args = append(args, r.seq, r.name, r.state, r.due, r.attempts, r.replay, r.tried,
 			r.status, r.text, r.excerpt, r.partitionKey, r.received, r.size)
 	}
 	return t.insert(`INSERT INTO webhooks_deliveries (seq, name, state, due, attempts, replay, tried,
-		status, error, excerpt, partition_key, received, size)`, exceptionColumns, putOver, args, nil)
+		status, error, excerpt, partition_key, received, size)`, deferredColumns, putOver, args, nil)
 }
 
-// remove removes exceptions.
+// remove removes deferred deliveries.
 func (t *tx) remove(name string, seqs []int64) error {
 	if len(seqs) == 0 {
 		return nil
