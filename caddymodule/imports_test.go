@@ -25,8 +25,8 @@ var mayImport = map[string]string{
 	"webhooks": "ingress delivery provider verify envelope dedup queue subscription internal/blocks",
 
 	// Not each other, and not the configuration, which hands them all they need.
-	"ingress":  "provider verify envelope dedup queue internal/collector internal/sampled internal/snapshot",
-	"delivery": "envelope queue internal/collector internal/sampled internal/snapshot",
+	"ingress":  "provider verify envelope dedup queue internal/collector internal/sampled",
+	"delivery": "envelope queue internal/collector internal/sampled",
 
 	// The core.
 	"provider":     "verify envelope subscription internal/blocks",
@@ -39,7 +39,6 @@ var mayImport = map[string]string{
 	"internal/blocks":    "",
 	"internal/collector": "",
 	"internal/sampled":   "",
-	"internal/snapshot":  "",
 }
 
 // TestImports holds the order of the packages: an import that is not listed, and a

@@ -3,7 +3,6 @@ package delivery
 import (
 	"context"
 	"crypto/tls"
-	"encoding/json"
 	"fmt"
 	"net"
 	"net/http"
@@ -15,7 +14,6 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/envelope"
-	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/internal/snapshot"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/queue"
 )
 
@@ -27,14 +25,7 @@ const (
 
 // request returns the request of one attempt.
 func (d *Destination) request(ctx context.Context, delivery *queue.Delivery, w http.ResponseWriter) (*http.Request, error) {
-	s, ok := delivery.Request.Parsed.(*snapshot.Request)
-	if !ok {
-		s = new(snapshot.Request)
-		if err := json.Unmarshal(delivery.Request.Bytes, s); err != nil {
-			return nil, fmt.Errorf("the stored request is not readable: %w", err)
-		}
-	}
-	r, err := restore(ctx, s)
+	r, err := restore(ctx, delivery.Request)
 	if err != nil {
 		return nil, err
 	}
@@ -54,11 +45,11 @@ func (d *Destination) request(ctx context.Context, delivery *queue.Delivery, w h
 	return r, nil
 }
 
-// restore returns a request like the one that a snapshot was taken of.
-func restore(ctx context.Context, s *snapshot.Request) (*http.Request, error) {
+// restore returns a request like the one that is stored.
+func restore(ctx context.Context, s *queue.Request) (*http.Request, error) {
 	uri, err := url.ParseRequestURI(s.URI)
 	if err != nil {
-		return nil, fmt.Errorf("the stored URL is not readable: %w", err)
+		return nil, fmt.Errorf("cannot read the stored URL: %w", err)
 	}
 	header := s.Header.Clone() // other attempts use it, too
 	if header == nil {

@@ -2,10 +2,10 @@ package ingress
 
 import (
 	"errors"
+	"net"
 	"net/http"
 	"strings"
 
-	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/internal/snapshot"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/provider"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/queue"
 )
@@ -46,8 +46,7 @@ func (x *exchange) readEvents(events []string) []provider.Event {
 
 // forQueue returns events as the queue keeps them.
 func (x *exchange) forQueue(read []provider.Event) []*queue.Event {
-	kept := x.snapshot()
-	request := &queue.Request{Bytes: kept.JSON(), Parsed: kept}
+	request := x.snapshot()
 	stored := make([]*queue.Event, len(read))
 	for i := range read {
 		e := &read[i]
@@ -69,15 +68,27 @@ func (x *exchange) forQueue(read []provider.Event) []*queue.Event {
 	return stored
 }
 
-// snapshot returns what is kept of the request, for the handlers that deliver its
-// events.
-func (x *exchange) snapshot() *snapshot.Request {
-	kept := snapshot.Of(x.r)
+// snapshot returns the request as the queue stores it, for the handlers that deliver
+// its events: without its body, and after removeCredentials.
+func (x *exchange) snapshot() *queue.Request {
+	header := x.r.Header.Clone()
 	for _, name := range staleHeaders {
-		delete(kept.Header, name)
+		delete(header, name)
 	}
-	delete(kept.Header, "Content-Length")
-	return kept
+	delete(header, "Content-Length")
+	s := &queue.Request{
+		Method:     x.r.Method,
+		URI:        x.r.URL.RequestURI(),
+		Host:       x.r.Host,
+		Proto:      x.r.Proto,
+		RemoteAddr: x.r.RemoteAddr,
+		TLS:        x.r.TLS != nil,
+		Header:     header,
+	}
+	if local, ok := x.r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok {
+		s.LocalAddr = local.String()
+	}
+	return s
 }
 
 // countStored counts the outcomes of events, and returns that of the request.

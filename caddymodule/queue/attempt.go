@@ -89,6 +89,9 @@ func deliver(ctx context.Context, to *Destination, d *Delivery, log *zap.Logger)
 			log.Error("a handler panicked", zap.String("destination", to.Name), zap.Stack("stack"))
 		}
 	}()
+	if d.Request != nil && d.Request.err != nil {
+		return Result{Err: d.Request.err}
+	}
 	return to.Deliver(ctx, d)
 }
 

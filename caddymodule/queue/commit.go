@@ -143,7 +143,7 @@ func (t *tx) storeEvents(c *commit, now time.Time) (stored, error) {
 			continue
 		}
 		if err := t.exec(`INSERT INTO webhooks_requests (first, last, size, request) VALUES ($1, $2, $3, $4)`,
-			c.events[r.first].Seq, c.events[r.last].Seq, r.size(), r.Bytes); err != nil {
+			c.events[r.first].Seq, c.events[r.last].Seq, r.size(), r.encoded()); err != nil {
 			return s, err
 		}
 	}

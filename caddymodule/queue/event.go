@@ -48,26 +48,13 @@ type Event struct {
 // inCommon says of an event without a number that it shares its request.
 const inCommon = -1
 
-// Request is what a delivery needs to know of the request that brought an event.
-// The queue does not look into it.
-type Request struct {
-	Bytes []byte
-
-	// Parsed is Bytes, decoded, so that deliveries soon afterwards need not decode them
-	// again. It is not stored.
-	Parsed any
-}
-
-// size is about how many bytes the request takes on disk, apart from its events.
-func (r *Request) size() int64 { return overhead + int64(len(r.Bytes)) }
-
 // ownRequest returns the request as it is stored with the event: nil if that is
 // done elsewhere, for all events of it.
 func (e *Event) ownRequest() []byte {
 	if e.shared != 0 || e.Request == nil {
 		return nil
 	}
-	return e.Request.Bytes
+	return e.Request.encoded()
 }
 
 // withoutBytes returns what is known of the event beside its bytes.
@@ -116,7 +103,7 @@ func (e *Event) size() int64 {
 // weight is about how many bytes the event takes in memory.
 func (e *Event) weight() int64 {
 	if e.shared != 0 && e.Request != nil {
-		return e.size() + int64(len(e.Request.Bytes))
+		return e.size() + int64(len(e.Request.encoded()))
 	}
 	return e.size()
 }

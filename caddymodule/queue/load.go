@@ -13,10 +13,13 @@ const columnsOfEvent = `e.seq, e.key, e.source, e.provider, e.type, e.subject, e
 // is missing.
 func (s *store) scanEvent(rows *sql.Rows) (*Event, error) {
 	e := &Event{Request: new(Request)}
-	var key []byte
+	var key, request []byte
 	var received int64
 	err := rows.Scan(&e.Seq, &key, &e.Source, &e.Provider, &e.Type, &e.Subject, &e.PartitionKey, &e.ID,
-		&received, &e.Original, &e.shared, &e.Request.Bytes, &e.Body)
+		&received, &e.Original, &e.shared, &request, &e.Body)
+	if e.shared == 0 {
+		e.Request.decode(request)
+	}
 	copy(e.Key[:], key)
 	e.Received = s.time(received)
 	return e, err
@@ -79,7 +82,7 @@ func (q *Queue) loadRequests(e *era, events []*Event) error {
 			var first int64
 			var request []byte
 			err := rows.Scan(&first, &request)
-			requests[first].Bytes = request
+			requests[first].decode(request)
 			found++
 			return err
 		})

@@ -291,7 +291,7 @@ func (s *store) queueEvents(batch *pgx.Batch, c *commit, now time.Time, result *
 		column(c.requests, func(r sharedRequest) int { return r.first + 1 }),
 		column(c.requests, func(r sharedRequest) int { return r.last + 1 }),
 		column(c.requests, func(r sharedRequest) int64 { return r.size() }),
-		column(c.requests, func(r sharedRequest) []byte { return r.Bytes }),
+		column(c.requests, func(r sharedRequest) []byte { return r.encoded() }),
 		s.micros(now.Add(clockSlack)),
 	).QueryRow(func(row pgx.Row) error {
 		var accepted []int64

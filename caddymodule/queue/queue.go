@@ -514,6 +514,9 @@ func (g *Generation) Store(ctx context.Context, events []*Event) (accepted []boo
 	}
 	for _, e := range events {
 		e.clean()
+		if e.Request != nil {
+			e.Request.encoded()
+		}
 	}
 	c := &change{events: events}
 	if c.shared() != nil {

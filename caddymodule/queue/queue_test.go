@@ -191,7 +191,7 @@ func newEvent(id, partition string) *Event {
 	return &Event{
 		Key: envelope.NewKey(testSource, id), Source: testSource, Provider: "test", Type: "message.created",
 		PartitionKey: partition, ID: id, Received: time.Now(), Window: time.Hour,
-		Request: &Request{Bytes: []byte(`{}`)}, Body: []byte(body), Original: len(`{"n":1}`),
+		Request: &Request{Method: "POST", URI: "/"}, Body: []byte(body), Original: len(`{"n":1}`),
 	}
 }
 

@@ -1,18 +1,29 @@
 package queue
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"net/http"
+	"reflect"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 )
 
+// requestOf returns a request that takes so many bytes in the database.
+func requestOf(size int) *Request {
+	r := new(Request)
+	r.URI = strings.Repeat("r", size-len(r.encoded()))
+	r.stored = nil
+	return r
+}
+
 // batchOf returns events of one request of so many bytes.
 func batchOf(request int, ids ...string) (events []*Event) {
-	r := &Request{Bytes: bytes.Repeat([]byte("r"), request)}
+	r := requestOf(request)
 	for _, id := range ids {
 		e := newEvent(id, "")
 		e.Request = r
@@ -37,7 +48,7 @@ func TestRequestIsStoredOnce(t *testing.T) {
 		deliver := func(_ context.Context, d *Delivery) Result {
 			mu.Lock()
 			defer mu.Unlock()
-			delivered[d.ID] = len(d.Request.Bytes)
+			delivered[d.ID] = len(d.Request.encoded())
 			if d.ID == "7" && d.Attempt == 1 {
 				return Result{Status: 500}
 			}
@@ -107,6 +118,93 @@ func TestRequestIsStoredOnce(t *testing.T) {
 		}
 		if n := g.requestBytes(t); n != 0 {
 			t.Errorf("%d bytes of requests are left", n)
+		}
+	})
+}
+
+// TestRequestIsKept shows that a destination gets the request as it was, whether its
+// events are still in memory or come from the database, alone or in a batch.
+func TestRequestIsKept(t *testing.T) {
+	eachEngine(t, func(t *testing.T, s Settings) {
+		request := func() *Request {
+			return &Request{
+				Method: "PUT", URI: "/hooks?a=b", Host: "hooks.example.com", Proto: "HTTP/2.0", RemoteAddr: "192.0.2.1:1234",
+				LocalAddr: "192.0.2.2:443", TLS: true, Header: http.Header{"X-Sent": {"1", "2"}},
+			}
+		}
+		var mu sync.Mutex
+		attempts := make(map[string]int)
+		g := start(t, s, newDestination("a", func(_ context.Context, d *Delivery) Result {
+			mu.Lock()
+			defer mu.Unlock()
+			attempts[d.ID]++
+			got := *d.Request
+			if want := *request(); got.err != nil || !reflect.DeepEqual(got, Request{
+				want.Method, want.URI, want.Host, want.Proto, want.RemoteAddr, want.LocalAddr, want.TLS, want.Header, got.stored, nil,
+			}) {
+				t.Errorf("%s came with %+v", d.ID, got)
+			}
+			if attempts[d.ID] == 1 {
+				return Result{Status: 500}
+			}
+			return Result{Status: 200}
+		}))
+		single, batch := newEvent("single", ""), batchOf(100, "1", "2")
+		single.Request = request()
+		batch[0].Request = request()
+		batch[1].Request = batch[0].Request
+		g.keep(t, single)
+		g.keep(t, batch...)
+		g.drain(t, "a")
+		mu.Lock()
+		defer mu.Unlock()
+		if want := map[string]int{"single": 2, "1": 2, "2": 2}; !maps.Equal(attempts, want) {
+			t.Errorf("attempts: %v", attempts)
+		}
+	})
+}
+
+// TestUnreadableRequest shows that an event whose stored request is broken becomes a
+// dead letter that says so, and that nothing else does.
+func TestUnreadableRequest(t *testing.T) {
+	eachEngine(t, func(t *testing.T, s Settings) {
+		r := new(receiver)
+		d := newDestination("a", r.deliver)
+		d.Attempts = 2
+		g := start(t, s, d)
+		waitDeclared(t, g.g)
+		if err := g.q.Pause(t.Context(), "a"); err != nil {
+			t.Fatal(err)
+		}
+		g.keep(t, newEvent("broken", ""), newEvent("good", ""))
+		g.keep(t, batchOf(100, "1", "2")...)
+		g.keep(t, newEvent("none", ""))
+		for _, statement := range []string{
+			`UPDATE webhooks_events SET request = CAST('{"method":' AS {blob}) WHERE event_id = 'broken'`,
+			`UPDATE webhooks_events SET request = NULL WHERE event_id = 'none'`,
+			`UPDATE webhooks_requests SET request = CAST('[]' AS {blob})`,
+		} {
+			if err := g.q.do(func(t *tx) error { return t.exec(t.store.words.Replace(statement)) }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		g.stop(t)
+		g = start(t, s, d)
+		waitDeclared(t, g.g)
+		if err := g.q.Resume(t.Context(), "a"); err != nil {
+			t.Fatal(err)
+		}
+		g.drain(t, "a")
+		eventually(t, "dead letters", func() bool { return g.status(t, "a").DeadLetters == 4 })
+		r.wants(t, "good")
+		dead, err := g.q.DeadLetters(t.Context(), "a", 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range dead {
+			if !strings.HasPrefix(d.LastError, "cannot read the stored request: ") || d.Attempts != 2 {
+				t.Errorf("%+v", d)
+			}
 		}
 	})
 }
