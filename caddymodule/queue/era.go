@@ -3,33 +3,10 @@ package queue
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
-	"sync"
-	"time"
 
 	"go.uber.org/zap"
-)
-
-const (
-	// leaseTime is how long a gateway keeps its destinations without renewing that:
-	// what it takes others to notice that it died.
-	leaseTime = 5 * time.Second
-
-	// leaseRenewal is how often it renews it.
-	leaseRenewal = time.Second
-
-	// renewTimeout ends an attempt to renew it, and renewRetry is how long to wait
-	// after one that failed: a server that was away may be back in time.
-	renewTimeout = 2 * time.Second
-	renewRetry   = 100 * time.Millisecond
-
-	// leaseMargin is how long before its end a gateway that could not renew its lease
-	// ends its attempts.
-	leaseMargin = time.Second
 )
 
 // era is a time in which a gateway keeps its place among others: it renews its
@@ -47,18 +24,6 @@ func newEra(timeline string) *era {
 	return e
 }
 
-// membership is a gateway's place among those that share a queue: its lease, and
-// which destinations are its share.
-type membership struct {
-	kick chan struct{} // makes it renew at once
-
-	mu       sync.Mutex
-	era      *era        // the last one; nil before the first
-	lapse    *time.Timer // ends the era
-	acquire  map[string]bool
-	freeFrom map[string]time.Time // since when no gateway works a destination
-}
-
 // currentEra returns the era if it has not ended, else nil.
 func (q *Queue) currentEra() *era {
 	q.members.mu.Lock()
@@ -67,16 +32,6 @@ func (q *Queue) currentEra() *era {
 		return e
 	}
 	return nil
-}
-
-// mayAcquire reports whether a destination is this gateway's to work.
-func (q *Queue) mayAcquire(name string) bool {
-	if !q.shared() {
-		return true
-	}
-	q.members.mu.Lock()
-	defer q.members.mu.Unlock()
-	return q.members.acquire[name]
 }
 
 // beginEra replaces an era, unless another goroutine has already. It returns the
@@ -119,202 +74,11 @@ func (t *tx) checkEra(e *era) error {
 	return nil
 }
 
-// kickMembership makes others learn at once which destinations this gateway has.
-func (q *Queue) kickMembership() {
-	select {
-	case q.members.kick <- struct{}{}:
-	default:
-	}
-}
-
-// keepMembership renews the lease, and keeps to this gateway's share.
-func (q *Queue) keepMembership() {
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	for {
-		if err := q.renew(); err != nil {
-			timer.Reset(renewRetry)
-		} else {
-			timer.Reset(leaseRenewal)
-			if err := q.share(); err != nil && q.ctx.Err() == nil {
-				q.log().Warn("cannot read who shares the queue; trying again", zap.Error(err))
-			}
-		}
-		select {
-		case <-timer.C:
-		case <-q.members.kick:
-		case <-q.ctx.Done():
-			return
-		}
-	}
-}
-
-// renew renews the lease.
-func (q *Queue) renew() error {
-	before := q.lastEra()
-	ctx, cancel := context.WithTimeout(q.ctx, renewTimeout)
-	defer cancel()
-	names, err := json.Marshal(slices.Sorted(maps.Keys(q.names())))
-	if err != nil {
-		return err
-	}
-	begun := q.now()
-	var s logState
-	err = q.store.keepQuery(ctx, `WITH lease AS (
-			INSERT INTO webhooks_gateways (holder, until, names) VALUES ($1, `+q.store.serverTime+` + $2, $3)
-			ON CONFLICT (holder) DO UPDATE SET until = excluded.until, names = excluded.names
-		) SELECT last, bytes, `+q.store.timeline+` FROM webhooks_queue WHERE id = 1`,
-		[]any{q.holder, leaseTime.Microseconds(), string(names)}, func(rows *sql.Rows) error {
-			if err := rows.Scan(&s.last, &s.bytes, &s.timeline); err != nil {
-				return err
-			}
-			return q.store.checkTimeline(s.timeline)
-		})
-	if err != nil {
-		return err
-	}
-	m := &q.members
-	m.mu.Lock()
-	if m.lapse == nil {
-		m.lapse = time.AfterFunc(leaseTime, q.lapse) // stopped by Close
-	}
-	m.lapse.Reset(leaseTime - leaseMargin - q.now().Sub(begun))
-	m.mu.Unlock()
-	if before.Err() != nil || before.timeline != s.timeline {
-		if before.timeline != s.timeline {
-			q.log().Warn("the database server has begun another timeline, as it does at a failover: events that it lacks are lost")
-		}
-		q.beginEra(before, s)
-		q.pokeAll()
-	}
-	return nil
-}
-
 // lastEra returns the era that was begun last.
 func (q *Queue) lastEra() *era {
 	q.members.mu.Lock()
 	defer q.members.mu.Unlock()
 	return q.members.era
-}
-
-// lapse ends the era because the lease was not renewed in time.
-func (q *Queue) lapse() {
-	if e := q.currentEra(); e != nil {
-		q.log().Warn("could not renew the lease in time: other gateways may take over this one's destinations")
-		e.end()
-		q.pokeAll()
-	}
-}
-
-// names returns the destinations that this gateway wants to work.
-func (q *Queue) names() map[string]*worker {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return maps.Clone(q.workers)
-}
-
-// share finds out which destinations are this gateway's share: it may acquire some,
-// and gives up others.
-func (q *Queue) share() error {
-	ctx, cancel := context.WithTimeout(q.ctx, renewTimeout) // which must not wait for this
-	defer cancel()
-	living, err := q.livingGateways(ctx)
-	if err != nil {
-		return err
-	}
-	destinations, err := q.store.destinations(ctx)
-	if err != nil {
-		return err
-	}
-	workers := q.names()
-	holders := make(map[string]string, len(destinations))
-	for _, d := range destinations {
-		holders[d.name] = d.holder
-		w := workers[d.name]
-		if w == nil {
-			continue
-		}
-		w.compareLease(d.lease)
-		if d.holder == q.holder && w.isPaused() != d.paused {
-			w.pausing.Store(true) // at another gateway
-			w.poke()
-		}
-	}
-	acquire, giveUp := spread(q.holder, living, holders)
-	for name := range workers {
-		if holders[name] == q.holder { // also if it was in an era that has ended
-			acquire = append(acquire, name)
-		}
-	}
-	now := q.now()
-	m := &q.members
-	m.mu.Lock()
-	m.acquire = make(map[string]bool)
-	for _, name := range acquire {
-		m.acquire[name] = true
-	}
-	if m.freeFrom == nil {
-		m.freeFrom = make(map[string]time.Time)
-	}
-	for name := range workers {
-		if _, held := living[holders[name]]; held {
-			delete(m.freeFrom, name)
-			continue
-		}
-		if m.freeFrom[name].IsZero() {
-			m.freeFrom[name] = now
-		}
-		// The gateway whose share it is has not acquired it.
-		if now.Sub(m.freeFrom[name]) > 2*leaseTime {
-			m.acquire[name] = true
-		}
-	}
-	m.mu.Unlock()
-	for _, name := range acquire {
-		if w := workers[name]; w != nil {
-			w.poke()
-		}
-	}
-	for _, name := range giveUp[:min(len(giveUp), max(1, len(giveUp)/3))] {
-		if w := workers[name]; w != nil {
-			w.surplus.Store(true)
-			w.poke()
-		}
-	}
-	return nil
-}
-
-// livingGateways returns the gateways whose lease has not ended, and the
-// destinations that each is configured with.
-func (q *Queue) livingGateways(ctx context.Context) (map[string][]string, error) {
-	living := make(map[string][]string)
-	err := q.store.query(ctx, `SELECT holder, names FROM webhooks_gateways WHERE until > `+q.store.serverTime, nil, func(rows *sql.Rows) error {
-		var holder string
-		var text []byte
-		if err := rows.Scan(&holder, &text); err != nil {
-			return err
-		}
-		var names []string
-		err := json.Unmarshal(text, &names)
-		living[holder] = names
-		return err
-	})
-	return living, err
-}
-
-// leaveMembership gives up the lease, so that no gateway waits for its end.
-func (q *Queue) leaveMembership() {
-	q.members.mu.Lock()
-	if q.members.lapse != nil {
-		q.members.lapse.Stop()
-	}
-	q.members.mu.Unlock()
-	if e := q.currentEra(); e != nil {
-		e.end()
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	_ = q.store.keepQuery(ctx, `DELETE FROM webhooks_gateways WHERE holder = $1`, []any{q.holder}, func(*sql.Rows) error { return nil })
 }
 
 // poll looks for what other gateways have stored.
@@ -353,4 +117,24 @@ func (q *Queue) readLogState(e *era) error {
 		q.writer.note(e, s)
 		return nil
 	})
+}
+
+// checkCommit returns the era that a commit of events belongs to, before which the
+// log was known to reach up to head. A server with another history may have lost
+// what was there; one with an older history is about to.
+func (q *Queue) checkCommit(s stored, head int64) (*era, error) {
+	e := q.currentEra()
+	if err := q.store.checkTimeline(s.timeline); err != nil {
+		return nil, err
+	}
+	switch {
+	case e == nil: // the next one reads where the log ends
+		return nil, nil
+	case s.timeline != e.timeline, s.last-int64(len(s.accepted)) < head:
+		q.log().Warn("the database has lost what was stored last, as it may at a failover; those events are not delivered",
+			zap.String("timeline", s.timeline))
+		e = q.beginEra(e, s.logState)
+		q.pokeAll()
+	}
+	return e, nil
 }

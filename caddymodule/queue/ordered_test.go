@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -17,72 +16,6 @@ func ordered(name string, deliver func(ctx context.Context, d *Delivery) Result)
 	d := newDestination(name, deliver)
 	d.Ordered, d.Attempts, d.Concurrency = true, 1000, 32
 	return d
-}
-
-// inOrder is an application that answers as it is told, and reports what comes
-// out of order, or beside another event of its key.
-type inOrder struct {
-	receiver
-	t *testing.T
-
-	mu      sync.Mutex
-	last    map[string]int // by key, what was delivered last
-	running map[string]bool
-}
-
-func newInOrder(t *testing.T, answer func(ctx context.Context, d *Delivery) Result) *inOrder {
-	o := &inOrder{t: t, last: make(map[string]int), running: make(map[string]bool)}
-	o.answer = answer
-	return o
-}
-
-func (o *inOrder) deliver(ctx context.Context, d *Delivery) Result {
-	key := d.PartitionKey
-	n, err := strconv.Atoi(d.ID)
-	if err != nil {
-		o.t.Errorf("the id %s is no number", d.ID)
-	}
-	o.mu.Lock()
-	if o.running[key] {
-		o.t.Errorf("%s/%d is not alone", key, n)
-	}
-	if n <= o.last[key] {
-		o.t.Errorf("%s/%d comes after %d", key, n, o.last[key])
-	}
-	o.running[key] = true
-	o.mu.Unlock()
-	r := o.receiver.deliver(ctx, d)
-	o.mu.Lock()
-	o.running[key] = false
-	if r.Status == 200 {
-		o.last[key] = n
-	}
-	o.mu.Unlock()
-	return r
-}
-
-// keyed returns events from first to last, spread at random over a number of keys.
-func keyed(first, last, keys int) []*Event {
-	var events []*Event
-	for n := first; n <= last; n++ {
-		events = append(events, newEvent(fmt.Sprint(n), fmt.Sprint("key-", rand.IntN(keys))))
-	}
-	return events
-}
-
-// unreliable fails some of the attempts, after some time.
-func unreliable(most time.Duration) func(context.Context, *Delivery) Result {
-	return func(ctx context.Context, d *Delivery) Result {
-		select {
-		case <-time.After(rand.N(most)):
-		case <-ctx.Done():
-			return Result{Err: ctx.Err()}
-		}
-		if rand.IntN(5) == 0 {
-			return Result{Status: 500}
-		}
-		return Result{Status: 200}
-	}
 }
 
 // TestOrdered sends a thousand events of fifty keys through failures, a reload, a
@@ -128,25 +61,6 @@ func TestOrdered(t *testing.T) {
 			}
 		}
 	})
-}
-
-func keysOf(events []*Event) func(yield func(string) bool) {
-	return func(yield func(string) bool) {
-		for _, e := range events {
-			if !yield(e.PartitionKey) {
-				return
-			}
-		}
-	}
-}
-
-func lastOf(events []*Event, key string) (last int) {
-	for _, e := range events {
-		if e.PartitionKey == key {
-			last, _ = strconv.Atoi(e.ID)
-		}
-	}
-	return last
 }
 
 // TestOrderedAfterCrash opens what crashes leave: what may have run is repeated,

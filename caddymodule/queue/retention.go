@@ -161,19 +161,6 @@ func (s *store) sweepable(ctx context.Context, after int64, destinations []desti
 	return b, err
 }
 
-// awaits reports whether a destination is still to take an event of the log.
-func (r *destinationRow) awaits(seq int64, source, eventType string) bool {
-	if seq <= r.position || !r.filter.TakesType(eventType) {
-		return false
-	}
-	for _, g := range r.gaps {
-		if g.From < seq && (g.To == 0 || seq <= g.To) {
-			return g.Source == source // which is never empty
-		}
-	}
-	return r.filter.Source == source
-}
-
 // remove removes what it may of a batch: delivered events that are too old or,
 // as long as the room is short, of any age. done says that what follows is
 // younger.

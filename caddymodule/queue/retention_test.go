@@ -3,14 +3,10 @@ package queue
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"slices"
-	"sync"
 	"testing"
 	"time"
-
-	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/queue/pgtest"
 )
 
 // bodies returns the ids of the events that are kept, oldest first.
@@ -270,143 +266,4 @@ func TestReplayDuringSweep(t *testing.T) {
 			t.Errorf("%v are kept", got)
 		}
 	})
-}
-
-// TestFullOfUndelivered shows that they fill it, hold out for ever, and make room
-// when they are delivered.
-func TestFullOfUndelivered(t *testing.T) {
-	bubble(t, func(t *testing.T, s Settings) {
-		s.Size = 100 * big("0").size()
-		s.Retention = 10 * time.Minute
-		r := new(receiver)
-		g := start(t, s, newDestination("a", r.deliver))
-		waitDeclared(t, g.g)
-		if err := g.q.Pause(t.Context(), "a"); err != nil {
-			t.Fatal(err)
-		}
-		stored := 0
-		for ; ; stored++ {
-			if _, err := g.g.Store(t.Context(), []*Event{big(fmt.Sprint(100 + stored))}); errors.Is(err, ErrFull) {
-				break
-			} else if err != nil {
-				t.Fatal(err)
-			}
-		}
-		if stored < 98 || stored > 100 {
-			t.Errorf("%d found room", stored)
-		}
-		time.Sleep(time.Hour)
-		if _, err := g.g.Store(t.Context(), []*Event{big("x")}); !errors.Is(err, ErrFull) {
-			t.Error(err)
-		}
-		if err := g.q.Resume(t.Context(), "a"); err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(2 * time.Second)
-		wantAccepted(t, g.keep(t, big("x")), true)
-		time.Sleep(soon)
-		r.wantEachOnce(t, stored+1)
-	})
-}
-
-// TestFullOfDeferred is about events that all were tried: room is made as soon
-// as they are delivered, although no destination gets on in the log.
-func TestFullOfDeferred(t *testing.T) {
-	bubble(t, func(t *testing.T, s Settings) {
-		s.Size = 30 * big("0").size()
-		r := &receiver{answer: func(context.Context, *Delivery) Result {
-			time.Sleep(time.Second)
-			return Result{Status: 500}
-		}}
-		d := newDestination("a", r.deliver)
-		d.Concurrency, d.Backoff = 100, Backoff{time.Hour, time.Hour}
-		g := start(t, s, d)
-		var events []*Event
-		for i := range 29 {
-			events = append(events, big(fmt.Sprint(100+i)))
-		}
-		g.keep(t, events...)
-		time.Sleep(10 * time.Minute)
-		if n := g.number(t, `SELECT count(*) FROM webhooks_deliveries`); n != 29 {
-			t.Fatalf("there are %d deferred deliveries", n)
-		}
-		if _, err := g.g.Store(t.Context(), []*Event{big("x"), big("y")}); !errors.Is(err, ErrFull) {
-			t.Error(err)
-		}
-		r.respond(answers(200))
-		if _, err := g.q.Replay(t.Context(), Selection{Keys: keys(events[0])}); err != nil { // as somebody may who is called
-			t.Fatal(err)
-		}
-		time.Sleep(5 * time.Second)
-		if n := g.o.count(OutcomeDelivered); n != 29 {
-			t.Errorf("%d were delivered", n)
-		}
-		wantAccepted(t, g.keep(t, big("x"), big("y")), true, true)
-	})
-}
-
-// TestFileIsBounded puts many times its size through the queue, and looks how much
-// of the disk that takes.
-func TestFileIsBounded(t *testing.T) {
-	bubble(t, func(t *testing.T, s Settings) {
-		s.Size = 4 << 20
-		g := start(t, s, newDestination("a", new(receiver).deliver))
-		body := make([]byte, 4000)
-		n, most, wal := 0, int64(0), int64(0)
-		for n < 6000 { // three times its size
-			events := make([]*Event, 20)
-			for i := range events {
-				n++
-				events[i] = newEvent(fmt.Sprint(n), "")
-				events[i].Body, events[i].Window = body[:n*7%4000+1], time.Minute
-			}
-			if _, err := g.g.Store(t.Context(), events); err != nil && !errors.Is(err, ErrFull) {
-				t.Fatal(err)
-			} else if err != nil {
-				n -= len(events)
-			}
-			time.Sleep(100 * time.Millisecond)
-			most = max(most, g.number(t, `SELECT page_count * page_size FROM pragma_page_count, pragma_page_size`))
-			wal = max(wal, sizeOf(t, s.File+"-wal"))
-		}
-		if limit := s.Size / 10 * 16; most > limit {
-			t.Errorf("the file had %d bytes, want %d at the most", most, limit)
-		}
-		if wal > 40<<20 {
-			t.Errorf("the WAL had %d bytes", wal)
-		}
-		t.Logf("the file had %d bytes and the WAL %d, for %d", most, wal, s.Size)
-		g.wantBytes(t)
-	})
-}
-
-// TestForgetKeysTogether has two gateways remove the same keys, in more than one step.
-func TestForgetKeysTogether(t *testing.T) {
-	t.Parallel()
-	dsn := sharedServer.database(t)
-	line := pgtest.NewProxy(t, sharedServer.server.Address())
-	line.Delay(2 * time.Millisecond) // so that the steps of one come between those of the other
-	gateways := []*gateway{start(t, postgresSettings(t, dsn)), start(t, postgresSettings(t, line.DSN(dsn)))}
-	for range 3 {
-		if err := gateways[0].q.do(func(tx *tx) error {
-			if err := tx.exec(`INSERT INTO webhooks_keys (key, expires, seq) SELECT sha256(n::text::bytea), n % 7, n FROM generate_series(1, 3000) n`); err != nil {
-				return err
-			}
-			return tx.exec(`INSERT INTO webhooks_expired_keys (expires, key) SELECT expires, key FROM webhooks_keys`)
-		}); err != nil {
-			t.Fatal(err)
-		}
-		var wg sync.WaitGroup
-		for _, g := range gateways {
-			wg.Go(func() {
-				if err := g.q.forgetKeys(context.Background()); err != nil {
-					t.Error(err)
-				}
-			})
-		}
-		wg.Wait()
-		if n := gateways[0].number(t, `SELECT (SELECT count(*) FROM webhooks_keys) + (SELECT count(*) FROM webhooks_expired_keys)`); n != 0 {
-			t.Fatalf("%d rows are left", n)
-		}
-	}
 }

@@ -116,3 +116,21 @@ func (s *store) openSQLite(ctx context.Context, file string) error {
 	s.read.SetMaxIdleConns(readers)
 	return nil
 }
+
+// Path returns the one path of a file that may be reached by several, also when
+// it, or its directory, is not there yet.
+func Path(file string) string {
+	if absolute, err := filepath.Abs(file); err == nil {
+		file = absolute
+	}
+	for existing, rest := file, ""; ; {
+		if real, err := filepath.EvalSymlinks(existing); err == nil {
+			return filepath.Join(real, rest)
+		}
+		parent := filepath.Dir(existing)
+		if parent == existing {
+			return file
+		}
+		existing, rest = parent, filepath.Join(filepath.Base(existing), rest)
+	}
+}

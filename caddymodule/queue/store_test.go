@@ -4,143 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 )
-
-// storeAll stores each event in a call of its own, all at once, and returns what
-// became of them.
-func storeAll(g *Generation, events []*Event) (accepted []bool, errs []error) {
-	accepted, errs = make([]bool, len(events)), make([]error, len(events))
-	var wg sync.WaitGroup
-	for i, e := range events {
-		wg.Go(func() {
-			var one []bool
-			if one, errs[i] = g.Store(context.Background(), []*Event{e}); errs[i] == nil {
-				accepted[i] = one[0]
-			}
-		})
-	}
-	wg.Wait()
-	return accepted, errs
-}
-
-func wantAccepted(t testing.TB, got []bool, want ...bool) {
-	t.Helper()
-	if !slices.Equal(got, want) {
-		t.Errorf("accepted: %v, want %v", got, want)
-	}
-}
-
-func TestDuplicates(t *testing.T) {
-	eachEngine(t, func(t *testing.T, s Settings) {
-		r := new(receiver)
-		g := start(t, s, newDestination("a", r.deliver))
-		wantAccepted(t, g.keep(t, newEvent("1", ""), newEvent("2", ""), newEvent("1", "")), true, true, false)
-		wantAccepted(t, g.keep(t, newEvent("2", ""), newEvent("3", ""), newEvent("1", "")), false, true, false)
-		wantAccepted(t, g.keep(t), []bool{}...)
-
-		// In one group, in calls of their own.
-		release := g.hold(t)
-		same := []*Event{newEvent("4", ""), newEvent("4", ""), newEvent("4", ""), newEvent("5", "")}
-		time.AfterFunc(50*time.Millisecond, release)
-		accepted, errs := storeAll(g.g, same)
-		if err := errors.Join(errs...); err != nil {
-			t.Fatal(err)
-		}
-		n := 0
-		for _, ok := range accepted[:3] {
-			if ok {
-				n++
-			}
-		}
-		if n != 1 || !accepted[3] {
-			t.Errorf("accepted: %v, want one of the first three, and the last", accepted)
-		}
-		eventually(t, "delivery", func() bool { return len(r.all()) == 5 })
-		g.drain(t, "a")
-		r.wantEachOnce(t, 5)
-	})
-}
-
-// TestDuplicateRace shows that of many at once exactly one is accepted (Convoy
-// #2747).
-func TestDuplicateRace(t *testing.T) {
-	eachEngine(t, func(t *testing.T, s Settings) {
-		g := start(t, s)
-		for round := range 20 {
-			var same []*Event
-			for range 64 {
-				same = append(same, newEvent(fmt.Sprint(round), ""))
-			}
-			accepted, errs := storeAll(g.g, same)
-			if err := errors.Join(errs...); err != nil {
-				t.Fatal(err)
-			}
-			n := 0
-			for _, ok := range accepted {
-				if ok {
-					n++
-				}
-			}
-			if n != 1 {
-				t.Fatalf("%d of 64 were accepted", n)
-			}
-		}
-		if n := g.number(t, `SELECT count(*) FROM webhooks_events`); n != 20 {
-			t.Errorf("there are %d events", n)
-		}
-	})
-}
-
-func TestWindow(t *testing.T) {
-	bubble(t, func(t *testing.T, s Settings) {
-		r := new(receiver)
-		g := start(t, s, newDestination("a", r.deliver))
-		one := func() *Event {
-			e := newEvent("1", "")
-			e.Window = time.Hour
-			return e
-		}
-		wantAccepted(t, g.keep(t, one()), true)
-		time.Sleep(time.Hour - time.Second)
-		wantAccepted(t, g.keep(t, one()), false)
-		time.Sleep(time.Second)
-		wantAccepted(t, g.keep(t, one()), true)
-		// The window is that of the event that was accepted, not of a duplicate.
-		time.Sleep(50 * time.Minute)
-		wantAccepted(t, g.keep(t, one()), false)
-		time.Sleep(10 * time.Minute)
-		wantAccepted(t, g.keep(t, one(), one()), true, false)
-		time.Sleep(soon)
-		r.wants(t, "1", "1", "1")
-	})
-}
-
-func TestNoWindow(t *testing.T) {
-	eachEngine(t, func(t *testing.T, s Settings) {
-		r := new(receiver)
-		g := start(t, s, newDestination("a", r.deliver))
-		one := func() *Event {
-			e := newEvent("1", "")
-			e.Window = 0
-			return e
-		}
-		wantAccepted(t, g.keep(t, one(), one()), true, true)
-		wantAccepted(t, g.keep(t, one()), true)
-		g.drain(t, "a")
-		r.wants(t, "1", "1", "1")
-
-		// A window that begins now sees what came before.
-		wantAccepted(t, g.keep(t, newEvent("1", "")), true)
-		wantAccepted(t, g.keep(t, newEvent("1", "")), false)
-		wantAccepted(t, g.keep(t, one()), true)
-	})
-}
 
 // TestAllOrNone shows that of a call whose events cannot all be stored none is.
 func TestAllOrNone(t *testing.T) {
@@ -273,59 +142,6 @@ func TestHeadNeverFalls(t *testing.T) {
 	}
 }
 
-func TestFull(t *testing.T) {
-	eachEngine(t, func(t *testing.T, s Settings) {
-		events := newEvents(101)
-		s.Size = 0
-		for _, e := range events[:100] {
-			s.Size += e.size()
-		}
-		r := &receiver{answer: answers(500)}
-		g := start(t, s, newDestination("a", r.deliver))
-		g.keep(t, events[:100]...)
-		if _, err := g.g.Store(context.Background(), events[100:101]); !errors.Is(err, ErrFull) {
-			t.Fatal(err)
-		}
-		if err := g.q.Ready(t.Context()); !errors.Is(err, ErrFull) {
-			t.Error(err)
-		}
-		r.respond(answers(200))
-		eventually(t, "room", func() bool { return g.q.Ready(t.Context()) == nil })
-		eventually(t, "an event that is accepted again", func() bool {
-			_, err := g.g.Store(context.Background(), events[100:101])
-			if err != nil && !errors.Is(err, ErrFull) {
-				t.Fatal(err)
-			}
-			return err == nil
-		})
-		// One request that never fits is told so, and changes nothing.
-		if _, err := g.g.Store(context.Background(), newEvents(101)); !errors.Is(err, ErrFull) {
-			t.Error(err)
-		}
-		g.drain(t, "a")
-		if n := len(r.counts()); n != 101 {
-			t.Errorf("%d events came", n)
-		}
-	})
-}
-
-// TestFullNeighbour shows that an event that finds no room leaves what is left to
-// a smaller one.
-func TestFullNeighbour(t *testing.T) {
-	bubble(t, func(t *testing.T, s Settings) {
-		s.Size = 10_000
-		g := start(t, s)
-		large, small := newEvent("large", ""), newEvent("small", "")
-		large.Body = make([]byte, 20_000)
-		release := g.hold(t)
-		time.AfterFunc(time.Second, release)
-		_, errs := storeAll(g.g, []*Event{large, small})
-		if !errors.Is(errs[0], ErrFull) || errs[1] != nil {
-			t.Error(errs)
-		}
-	})
-}
-
 func TestClosed(t *testing.T) {
 	bubble(t, func(t *testing.T, s Settings) {
 		q := openQueue(t, s)
@@ -386,55 +202,6 @@ func TestStoreGivesUp(t *testing.T) {
 		}
 		if stored+again != int64(len(events)) {
 			t.Errorf("%d of %d were stored, and then %d", stored, len(events), again)
-		}
-	})
-}
-
-// TestDiskFull has SQLite find no room for another page.
-func TestDiskFull(t *testing.T) {
-	bubble(t, func(t *testing.T, s Settings) {
-		r := new(receiver)
-		g := start(t, s, newDestination("a", r.deliver))
-		g.keep(t, newEvent("before", ""))
-		pages := func(n int) {
-			t.Helper()
-			if err := g.q.do(func(t *tx) error { return t.exec(fmt.Sprintf(`PRAGMA max_page_count = %d`, n)) }); err != nil {
-				t.Fatal(err)
-			}
-		}
-		pages(1) // that is, no more than there are
-		large := newEvent("large", "")
-		large.Body = make([]byte, 100_000)
-		for range 3 {
-			if _, err := g.g.Store(t.Context(), []*Event{large}); !errors.Is(err, ErrUnavailable) {
-				t.Fatal(err)
-			}
-		}
-		time.Sleep(soon)
-		pages(1 << 30)
-		wantAccepted(t, g.keep(t, large), true)
-		time.Sleep(soon)
-		r.wants(t, "before", "large")
-	})
-}
-
-// TestDiskFullAtCommit has the COMMIT fail, and not a statement before it.
-func TestDiskFullAtCommit(t *testing.T) {
-	bubble(t, func(t *testing.T, s Settings) {
-		g := start(t, s)
-		waitDeclared(t, g.g)
-		if err := g.q.do(func(t *tx) error {
-			if err := t.exec(`PRAGMA defer_foreign_keys = ON`); err != nil {
-				return err
-			}
-			return t.exec(`INSERT INTO webhooks_deliveries (seq, name, state, due, attempts, replay, tried, status, error, partition_key, received, size)
-				VALUES (1, 'nobody', '', 0, 0, 0, 0, 0, '', '', 0, 0)`)
-		}); err == nil {
-			t.Fatal("the commit did not fail")
-		}
-		wantAccepted(t, g.keep(t, newEvent("1", "")), true)
-		if n := g.number(t, `SELECT count(*) FROM webhooks_deliveries`); n != 0 {
-			t.Error("half of it was written")
 		}
 	})
 }

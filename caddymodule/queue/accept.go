@@ -1,0 +1,39 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// Store stores the new events of a request, all of them or none, and returns after
+// they are on disk. accepted reports which were not duplicates. While the queue is
+// opening, Store waits for at most 5 s.
+func (g *Generation) Store(ctx context.Context, events []*Event) (accepted []bool, err error) {
+	if !g.isDeclared() {
+		if err := g.waitUntilDeclared(ctx); err != nil {
+			return nil, err
+		}
+	}
+	for _, e := range events {
+		e.clean()
+		if e.Request != nil {
+			e.Request.encoded()
+		}
+	}
+	c := &change{events: events}
+	if c.shared() != nil {
+		for _, e := range events {
+			e.shared = inCommon
+		}
+	}
+	g.q.writer.health.noteSize(c.size())
+	switch err := g.q.writer.do(ctx, c); {
+	case err == nil:
+		return c.accepted, nil
+	case errors.Is(err, ErrFull), errors.Is(err, ErrClosed), ctx.Err() != nil:
+		return nil, err
+	default:
+		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+}

@@ -1,0 +1,196 @@
+package queue
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+)
+
+// declare lets the database know the names of the generations.
+func (q *Queue) declare() {
+	q.declaring.Lock()
+	defer q.declaring.Unlock()
+	select {
+	case <-q.opened:
+	case <-q.ctx.Done():
+		return
+	}
+	for {
+		q.mu.Lock()
+		generations := slices.Clone(q.generations)
+		q.mu.Unlock()
+		if len(generations) == 0 {
+			return
+		}
+		destinations := destinationsOf(generations)
+		elsewhere, err := q.configuredElsewhere()
+		if err == nil {
+			err = q.do(func(t *tx) error { return t.declare(destinations, q.previousNames, elsewhere) })
+		}
+		if err == nil {
+			had := q.previousNames
+			q.previousNames = make(map[string]bool)
+			for _, d := range destinations {
+				q.previousNames[d.Name] = true
+			}
+			for _, g := range generations {
+				g.noteDeclared()
+			}
+			q.pokeAll()
+			if had == nil || !maps.Equal(had, q.previousNames) {
+				q.logOrphans()
+			}
+			return
+		}
+		q.logFailure("the queue cannot be written; trying again", err)
+		if !wait(q.ctx, retryDelay) {
+			return
+		}
+	}
+}
+
+// configuredElsewhere returns the destinations in the configurations of other
+// gateways.
+func (q *Queue) configuredElsewhere() (map[string]bool, error) {
+	names := make(map[string]bool)
+	if !q.shared() {
+		return names, nil
+	}
+	living, err := q.livingGateways(q.ctx)
+	delete(living, q.holder)
+	for _, of := range living {
+		for _, name := range of {
+			names[name] = true
+		}
+	}
+	return names, err
+}
+
+func (g *Generation) waitUntilDeclared(ctx context.Context) error {
+	timer := time.NewTimer(openTimeout)
+	defer timer.Stop()
+	select {
+	case <-g.declared:
+		return nil
+	case <-timer.C:
+		return errNotOpen
+	case <-g.q.ctx.Done():
+		return ErrClosed
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// noteDeclared notes that the database knows the names.
+func (g *Generation) noteDeclared() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.isDeclared() {
+		close(g.declared)
+	}
+}
+
+func (g *Generation) isDeclared() bool {
+	select {
+	case <-g.declared:
+		return true
+	default:
+		return false
+	}
+}
+
+// declare notes which names the configuration of a gateway has: a new one begins
+// with the next event, one that returns goes on where it was, and one that is gone
+// keeps what it has, but gets no more. had are the names that it had already, and
+// elsewhere those in the configurations of other gateways.
+func (t *tx) declare(destinations []Destination, had, elsewhere map[string]bool) error {
+	var last int64
+	if err := t.row(`SELECT last FROM webhooks_queue WHERE id = 1`, nil, &last); err != nil {
+		return err
+	}
+	known := make(map[string]destinationRow)
+	if err := t.rows(`SELECT `+destinationColumns+` FROM webhooks_destinations`, nil, func(rows *sql.Rows) error {
+		r, err := scanDestination(rows.Scan)
+		known[r.name] = r
+		return err
+	}); err != nil {
+		return err
+	}
+	// In the order in which workers write, so that gateways do not wait for each other.
+	for _, d := range slices.SortedFunc(slices.Values(destinations), func(a, b Destination) int { return strings.Compare(a.Name, b.Name) }) {
+		if err := t.declareOne(d, known, had[d.Name], last); err != nil {
+			return err
+		}
+		delete(known, d.Name)
+	}
+	for _, name := range slices.Sorted(maps.Keys(known)) {
+		r := known[name]
+		if r.isOrphan() || elsewhere[r.name] {
+			continue
+		}
+		r.gaps = append(r.gaps, gap{From: max(last, r.position)})
+		if err := t.setGaps(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *tx) declareOne(d Destination, known map[string]destinationRow, had bool, last int64) error {
+	filter, err := json.Marshal(d.Filter)
+	if err != nil {
+		return err
+	}
+	r, ok := known[d.Name]
+	if !ok {
+		return t.exec(`INSERT INTO webhooks_destinations (name, filter, position, begun, gaps, paused, holder, lease)
+			VALUES ($1, $2, $3, $3, '[]', 0, '', 0) ON CONFLICT (name) DO UPDATE SET filter = excluded.filter`,
+			d.Name, string(filter), last)
+	}
+	before := r
+	before.gaps = slices.Clone(r.gaps)
+	switch {
+	case r.isOrphan() && had:
+		r.fill()
+	case r.isOrphan():
+		r.gaps[len(r.gaps)-1].To = last
+	}
+	if r.filter.Source != d.Source {
+		r.keepSource(last)
+	}
+	r.gaps = slices.DeleteFunc(r.gaps, func(g gap) bool { return g.To != 0 && (g.To <= r.position || g.From >= g.To) })
+	if !slices.Equal(r.gaps, before.gaps) {
+		if err := t.setGaps(r); err != nil {
+			return err
+		}
+	}
+	if reflect.DeepEqual(r.filter, d.Filter) {
+		return nil
+	}
+	return t.exec(`UPDATE webhooks_destinations SET filter = $1 WHERE name = $2`, string(filter), d.Name)
+}
+
+// keepSource notes that what a destination has not taken yet, up to a number, it is
+// to take from the source that it had.
+func (r *destinationRow) keepSource(last int64) {
+	var all []gap
+	from := r.position
+	for _, g := range r.gaps {
+		all = append(all, gap{From: from, To: g.From, Source: r.filter.Source}, g)
+		from = max(from, g.To)
+	}
+	r.gaps = append(all, gap{From: from, To: last, Source: r.filter.Source})
+}
+
+func (t *tx) setGaps(r destinationRow) error {
+	gaps, err := json.Marshal(r.gaps)
+	if err != nil {
+		return err
+	}
+	return t.exec(`UPDATE webhooks_destinations SET gaps = $1 WHERE name = $2`, string(gaps), r.name)
+}

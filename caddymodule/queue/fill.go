@@ -1,0 +1,78 @@
+package queue
+
+import (
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// fill reads what may be tried.
+func (w *worker) fill(t target, now time.Time) error {
+	want := w.want(t, now)
+	if want <= 0 {
+		return nil
+	}
+	if err := w.releaseParked(); err != nil {
+		return err
+	}
+	// While the destination is down, an event that was not tried yet goes before
+	// those that have spent attempts.
+	steps := []func(target, time.Time) error{w.readDue, w.readLog}
+	if w.down {
+		steps = []func(target, time.Time) error{w.readLog, w.readDue}
+	}
+	for _, step := range steps {
+		if w.want(t, now) <= 0 {
+			return nil
+		}
+		if err := step(t, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// room returns how many deliveries more may have their attempt written now: as
+// many as can begin at once, and for events with many attempts some more, so
+// that they need not wait for a commit each. A crash takes an attempt from those
+// that did not begin.
+func (w *worker) room(t target, now time.Time) int {
+	written := len(w.ready) + len(w.writing.begin)
+	switch {
+	case w.paused, !w.yieldBy.IsZero():
+		return 0
+	case w.down:
+		if w.running+written > 0 || now.Before(w.probeAt) {
+			return 0
+		}
+		return 1
+	}
+	n := t.Concurrency - w.running
+	if t.Rate.N > 0 {
+		n = min(n, int(w.limiter.TokensAt(now)))
+	} else {
+		n += min(window, t.Concurrency*(t.Attempts-1))
+	}
+	return max(0, min(n, w.capacity)-written)
+}
+
+// want returns how many deliveries are to be read for that.
+func (w *worker) want(t target, now time.Time) int { return w.room(t, now) - len(w.fresh) }
+
+// isFull reports whether memory has no room for more of the log.
+func (w *worker) isFull() bool { return len(w.open) >= w.capacity || w.bytes > windowBytes }
+
+// limit follows the configured rate. A burst is what is due within 10 ms, so
+// that timers need not be exact.
+func (w *worker) limit(r Rate) {
+	limit, burst := rate.Inf, 1
+	if r.N > 0 {
+		limit = rate.Limit(float64(r.N) / r.Per.Seconds())
+		burst = max(1, int(float64(limit)/100))
+	}
+	if w.limiter.Limit() != limit {
+		now := w.q.now()
+		w.limiter.SetLimitAt(now, limit)
+		w.limiter.SetBurstAt(now, burst)
+	}
+}

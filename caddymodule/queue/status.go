@@ -1,0 +1,134 @@
+package queue
+
+import (
+	"context"
+	"database/sql"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// DestinationStatus tells how far a destination is.
+type DestinationStatus struct {
+	Destination string `json:"destination"`
+
+	// Configured is false for a name that has left the configuration.
+	Configured bool `json:"configured"`
+
+	// Here is true if this gateway works it, and not another one.
+	Here bool `json:"here"`
+
+	Paused bool `json:"paused"`
+
+	// Down is true while it is probed.
+	Down bool `json:"down"`
+
+	// Backlog is how many events are not delivered yet, dead letters not among
+	// them.
+	Backlog int64 `json:"backlog"`
+
+	// OldestUndelivered is when the oldest of them came in, zero for none.
+	OldestUndelivered time.Time `json:"oldest_undelivered,omitzero"`
+
+	DeadLetters int64 `json:"dead_letters"`
+
+	// Gateway names the gateway that works it: the host, and what tells it from others
+	// there. Empty while none does.
+	Gateway string `json:"gateway,omitempty"`
+}
+
+// Status tells how far each destination is.
+func (q *Queue) Status(ctx context.Context) ([]DestinationStatus, error) {
+	if !q.isOpen() {
+		return nil, errNotOpen
+	}
+	rows, err := q.store.destinations(ctx)
+	if err != nil {
+		return nil, unavailable(ctx, err)
+	}
+	living := map[string][]string{q.holder: nil}
+	if q.shared() {
+		if living, err = q.livingGateways(ctx); err != nil {
+			return nil, unavailable(ctx, err)
+		}
+	}
+	all := make([]DestinationStatus, len(rows))
+	byName := make(map[string]*DestinationStatus, len(rows))
+	for i, r := range rows {
+		all[i] = DestinationStatus{Destination: r.name, Configured: !r.isOrphan(), Paused: r.paused}
+		if _, isLiving := living[r.holder]; isLiving {
+			all[i].Gateway = r.holder
+		}
+		byName[r.name] = &all[i]
+		if err := q.addLog(ctx, &all[i], r); err != nil {
+			return nil, unavailable(ctx, err)
+		}
+	}
+	return all, q.addDeferred(ctx, byName)
+}
+
+// addLog adds what a destination has not taken from the log.
+func (q *Queue) addLog(ctx context.Context, s *DestinationStatus, r destinationRow) error {
+	position := r.position
+	q.mu.Lock()
+	w := q.workers[r.name]
+	q.mu.Unlock()
+	if w != nil {
+		w.mu.Lock()
+		status := w.status
+		w.mu.Unlock()
+		if s.Here = status.here; s.Here {
+			position = status.pos
+			s.Down, s.Backlog, s.OldestUndelivered = status.down, status.open, status.oldest
+		}
+	}
+	ahead, first, err := q.countAhead(ctx, &r, position)
+	if err != nil || ahead == 0 {
+		return err
+	}
+	s.Backlog += ahead
+	oldest, err := q.store.oldest(ctx, &r, first)
+	s.note(oldest)
+	return err
+}
+
+func (s *DestinationStatus) note(oldest time.Time) {
+	if !oldest.IsZero() && (s.OldestUndelivered.IsZero() || oldest.Before(s.OldestUndelivered)) {
+		s.OldestUndelivered = oldest
+	}
+}
+
+// addDeferred adds what is waiting, and what is dead.
+func (q *Queue) addDeferred(ctx context.Context, byName map[string]*DestinationStatus) error {
+	return q.query(ctx, `SELECT name, state, count(*), min(received) FROM webhooks_deliveries GROUP BY name, state`, nil, func(rows *sql.Rows) error {
+		var name, state string
+		var n, received int64
+		if err := rows.Scan(&name, &state, &n, &received); err != nil {
+			return err
+		}
+		s := byName[name]
+		switch {
+		case s == nil:
+		case state == stateDead:
+			s.DeadLetters = n
+		default:
+			s.Backlog += n
+			s.note(q.store.time(received))
+		}
+		return nil
+	})
+}
+
+// logOrphans logs what is kept for names that no configuration has.
+func (q *Queue) logOrphans() {
+	all, err := q.Status(q.ctx)
+	if err != nil {
+		return // it is only for information
+	}
+	for _, s := range all {
+		if !s.Configured && s.Backlog+s.DeadLetters > 0 {
+			q.log().Warn("this name is not in the configuration any more; its events are kept until it returns, or until `caddy webhooks forget`",
+				zap.String("destination", s.Destination), zap.Int64("backlog", s.Backlog), zap.Int64("dead_letters", s.DeadLetters))
+		}
+	}
+}
