@@ -1,0 +1,181 @@
+package caddymodule_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/provider"
+	"github.com/caddy-webhooks/caddy-webhooks/fixtures"
+)
+
+// elided takes the place of the original in an envelope that a page shows.
+var elided = map[string]any{"…": "the provider's own bytes"}
+
+// checkEnvelope checks that an envelope in a page is what becomes of the fixture
+// with its type and id; but for the time when it was recorded, and the original.
+func checkEnvelope(t *testing.T, b docBlock, shown map[string]any) {
+	t.Helper()
+	all, err := fixtures.All()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range all {
+		golden, err := f.Envelope()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for envelopes := json.NewDecoder(bytes.NewReader(golden)); envelopes.More(); {
+			var want map[string]any
+			if err := envelopes.Decode(&want); err != nil {
+				t.Fatal(f.EnvelopePath(), err)
+			}
+			if want["id"] != shown["id"] || want["type"] != shown["type"] {
+				continue
+			}
+			want["recordedtime"] = shown["recordedtime"]
+			want["data"].(map[string]any)["original"] = elided
+			if !reflect.DeepEqual(shown, want) {
+				t.Errorf("%s is not %s", b, f.EnvelopePath())
+			}
+			return
+		}
+	}
+	t.Errorf("%s is not the envelope of any fixture", b)
+}
+
+// providerTable matches the README's table of providers.
+var providerTable = regexp.MustCompile(`(?s)(\| provider \| needs \|[^\n]*\n\|[-|]+\n)(.*?)\n\n`)
+
+// testProviders shows that the README's table of providers has the text of
+// the providers' own files, as the commands print it.
+func (d *docs) testProviders(t *testing.T) {
+	var rows strings.Builder
+	for _, name := range provider.Builtin() {
+		p, ok := provider.Get(name)
+		if !ok {
+			t.Fatal(name)
+		}
+		out, err := d.run(t, nil, "webhooks", "providers", name)
+		if err != nil {
+			t.Fatal(err, out)
+		}
+		fmt.Fprintf(&rows, "| `%s` | %s | %s | %s | %s |\n", name, p.Needs(), p.Spec().Note, printedRow(t, out, "proof"), printedRow(t, out, "identified by"))
+	}
+	path := filepath.Join(repository, "README.md")
+	readme, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(readme), "|\n"+rows.String()+"\n") {
+		return
+	}
+	if update := flag.Lookup("update"); update == nil || update.Value.String() != "true" {
+		t.Fatalf("the README's table of providers should be:\n%s", &rows)
+	}
+	updated := providerTable.ReplaceAllString(string(readme), "${1}"+strings.ReplaceAll(rows.String(), "$", "$$")+"\n")
+	if err := os.WriteFile(path, []byte(updated), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// printedRow returns what a command prints beside a name.
+func printedRow(t *testing.T, output, name string) string {
+	t.Helper()
+	for line := range strings.Lines(output) {
+		if text, ok := strings.CutPrefix(line, name+"  "); ok {
+			return strings.TrimSpace(text)
+		}
+	}
+	t.Fatalf("no %q in:\n%s", name, output)
+	return ""
+}
+
+// TestDocumentedFilter shows that the documented log filter removes every credential of
+// the built-in providers that Caddy's own logs would show: what the module warns
+// about has a remedy there.
+func TestDocumentedFilter(t *testing.T) {
+	for _, file := range []string{"caddymodule/README.md", "Caddyfile.example"} {
+		text, err := os.ReadFile(filepath.Join(repository, file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range provider.Builtin() {
+			for _, line := range filterLines(name) {
+				if !strings.Contains(string(text), line+"\n") {
+					t.Errorf("%s has no %q, for %s", file, line, name)
+				}
+			}
+		}
+	}
+}
+
+// filterLines returns the lines of a log filter that a provider needs. Caddy
+// itself redacts Authorization.
+func filterLines(name string) []string {
+	p, _ := provider.Get(name)
+	spec := p.Spec()
+	var lines []string
+	if s := spec.Verify.Signature; s != nil {
+		lines = append(lines, "request>headers>"+http.CanonicalHeaderKey(s.Header)+" delete")
+	}
+	if token := spec.Verify.Token; token != nil {
+		for _, place := range token.Places {
+			switch {
+			case place.Header != "":
+				lines = append(lines, "request>headers>"+http.CanonicalHeaderKey(place.Header)+" delete")
+			case place.Query != "":
+				lines = append(lines, "delete "+place.Query)
+			}
+		}
+	}
+	for _, handshake := range spec.Handshakes {
+		if handshake.Query != "" {
+			lines = append(lines, "delete "+handshake.Token)
+		}
+	}
+	return lines
+}
+
+// TestBuiltFixtures shows that what is listed as built from a documented shape is
+// there, once.
+func TestBuiltFixtures(t *testing.T) {
+	all, err := fixtures.All()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var payloads []string
+	for _, f := range all {
+		payloads = append(payloads, f.Provider+"/"+f.Event+".json")
+	}
+	list, err := os.ReadFile(filepath.Join(repository, "fixtures", "built.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var built []string
+	for line := range strings.Lines(string(list)) {
+		path := strings.TrimSpace(line)
+		if path == "" || strings.HasPrefix(path, "#") {
+			continue
+		}
+		if !slices.Contains(payloads, path) {
+			t.Errorf("%s is listed, and is not a payload", path)
+		}
+		if slices.Contains(built, path) {
+			t.Errorf("%s is listed twice", path)
+		}
+		built = append(built, path)
+	}
+	if len(built) == 0 {
+		t.Error("nothing is listed")
+	}
+}
