@@ -65,7 +65,7 @@ func TestDelivered(t *testing.T) {
 			"Authorization": "", "X-Static": "", "X-Wotnot-Token": "", "Token": "", "Content-Md5": "",
 			"X-Kept": "yes", "X-Forwarded-For": "127.0.0.1", "X-Forwarded-Host": "localhost", "X-Forwarded-Proto": "http",
 			"X-Orig-Uri": "/wotnot?a=%20b&c=d", "X-Uri": "/wotnot?a=%20b&c=d",
-			"X-Placeholders": "wotnot " + sent.event(t).ID + " message.created conversations/5 POST /wotnot 127.0.0.1 127.0.0.1:" + gatewayPort,
+			"X-Placeholders": "wotnot " + sent.event(t).ID + " message.created conversations/5 POST /wotnot 127.0.0.1 127.0.0.1:" + fmt.Sprint(gatewayPort),
 		} {
 			if got := strings.Join(sent.Header.Values(name), ", "); got != want {
 				t.Errorf("attempt %d: %s is %q, want %q", i+1, name, got, want)

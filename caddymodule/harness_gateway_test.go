@@ -197,6 +197,7 @@ func loadConfig(t testing.TB, config string) (status int, text string) {
 	client.CloseIdleConnections()
 	a := do(t, r)
 	client.CloseIdleConnections()
+	waitOneListener(t)
 	loaded = time.Now()
 	noteText("answer of /load in "+t.Name(), a.body)
 	return a.status, a.body

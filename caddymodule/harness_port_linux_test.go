@@ -1,6 +1,13 @@
 package caddymodule_test
 
-import "golang.org/x/sys/unix"
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
 
 // reservePort reserves a TCP port, which the system chooses, until release is called.
 // Its socket is bound and does not listen: the system gives the port to no other
@@ -37,4 +44,31 @@ func reservePort() (port int, release func(), err error) {
 		port = bound.Port
 	}
 	return port, release, nil
+}
+
+// listeners returns how many sockets listen at a TCP port of this machine.
+func listeners(port int) (n int, err error) {
+	for _, name := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
+		file, err := os.Open(name)
+		if err != nil {
+			continue // without IPv6
+		}
+		defer file.Close()
+		lines := bufio.NewScanner(file)
+		lines.Scan() // the titles
+		for lines.Scan() {
+			fields := strings.Fields(lines.Text()) // number, local address, remote address, state
+			const listening = "0A"
+			if len(fields) < 4 || fields[3] != listening {
+				break // the sockets that listen come first
+			}
+			if strings.HasSuffix(fields[1], fmt.Sprintf(":%04X", port)) {
+				n++
+			}
+		}
+		if err := lines.Err(); err != nil {
+			return 0, err
+		}
+	}
+	return n, nil
 }
