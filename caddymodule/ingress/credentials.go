@@ -46,6 +46,10 @@ const methodOverride = "X-Http-Method-Override"
 // for the gateway's own, from header and URL: also from the original URL, which
 // FastCGI and placeholders hand on.
 func (x *exchange) removeCredentials() {
+	if x.isClean {
+		return // the next handler may still be reading the request
+	}
+	x.isClean = true
 	header := x.r.Header
 	for _, name := range x.rc.Credentials.Headers {
 		delete(header, name)

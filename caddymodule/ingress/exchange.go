@@ -35,6 +35,7 @@ type exchange struct {
 	waited   time.Duration // outside the gateway: in the next handler, for the queue, for a claim
 	body     []byte
 	proof    verify.Proof
+	isClean  bool // credentials are removed
 	outcome  Outcome
 }
 
