@@ -260,7 +260,7 @@ last answer  the crm is <away>
 		{"replay --since 1h --destination archive", true, "2 deliveries will be made again.\n", nil},
 		{"replay --since 1h --destination archives", false, "no destination \"archives\"; use one of archive, crm", nil},
 		{"replay " + keyOf("1") + " " + keyOf("2"), true, "4 deliveries will be made again.\n", func() { waitDelivered(t, "archive") }},
-		{"replay " + keyOf("1") + " " + keyOf("3"), false, "unknown: " + keyOf("3") + " is not kept, or not any more", nil},
+		{"replay " + keyOf("1") + " " + keyOf("3"), false, "unknown: " + keyOf("3") + " is not in the queue; it may have been older than `retention`", nil},
 		{"replay", false, "say which events: by their ids, by --dead, or by --since <time>; by one of these", nil},
 		{"forget crm", false, "crm is in use; remove the `destination` block from the configuration first", func() { waitDelivered(t, "crm") }},
 		{"pause crm --json", true, "{}\n", nil},

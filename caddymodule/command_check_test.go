@@ -46,7 +46,7 @@ func TestCheckCommand(t *testing.T) {
 			}
 		}
 	}
-	want(false, "there is no queue yet")
+	want(false, "no queue yet")
 	if _, err := os.Stat(filepath.Dir(file)); err == nil {
 		t.Error("the check has made the directory")
 	}
@@ -127,7 +127,7 @@ func TestCheckCommandPostgres(t *testing.T) {
 	to := startReceiver(t)
 	c := newChild(t, "a", "postgres {env.DSN}", durableSite(deliverTo("app", to, "")))
 	config := filepath.Join(c.dir, "Caddyfile")
-	if out, errs, ok := run(t, "", "check", "--config", config); ok || !strings.Contains(errs, "there is no queue yet") {
+	if out, errs, ok := run(t, "", "check", "--config", config); ok || !strings.Contains(errs, "no queue yet") {
 		t.Errorf("%v %s%s", ok, out, errs)
 	}
 	c.startReady()

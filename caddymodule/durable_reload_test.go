@@ -178,7 +178,7 @@ func TestRemovedName(t *testing.T) {
 	sendNotifly(t, secret, "1", "2")
 	g.change("destination crm", "destination customers")
 	left := func() int {
-		return len(g.logLines("this name is not in the configuration any more", `"destination":"crm"`, `"backlog":2`))
+		return len(g.logLines("destination left the configuration", `"destination":"crm"`, `"backlog":2`))
 	}
 	waitFor(t, func() bool { return left() > 0 })
 	sendNotifly(t, secret, "3")

@@ -260,7 +260,7 @@ func TestTo(t *testing.T) {
 		{"two groups, the second", "handle /a/* {\nrespond 500\n}\nhandle {\n" + app.proxy() + "\n}", "/b", 1, 0, 0, "/b", ""},
 		{"by type", "@created expression {http.webhooks.type} == \"message.created\"\nhandle @created {\nrespond 202\n}\nrespond 500", "/", 1, 0, 0, "", ""},
 		{"a rewrite", "rewrite * /hooks{uri}\n" + app.proxy(), "/b?c=d", 1, 0, 0, "/hooks/b?c=d", ""},
-		{"a panic", "test_panic\nrespond 204", "/?panic=1", 0, 1, 1, "", "the handler panicked with a string"},
+		{"a panic", "test_panic\nrespond 204", "/?panic=1", 0, 1, 1, "", "handler panicked with a value of type string"},
 		{"gone", `error "they left" 410`, "/", 0, 0, 1, "", "they left"},
 		{"an error with a status of success", `error 204`, "/", 0, 1, 1, "", `"status":204`},
 		{"an error", `error "later" 503`, "/", 0, 1, 1, "", `"status":503`},

@@ -40,7 +40,7 @@ func TestQueueFileReplaced(t *testing.T) {
 		return strings.Count(string(log), text)
 	}
 	want("first", http.StatusOK)
-	const began, over = "was removed or replaced while it is open", "the queue's file is back"
+	const began, over = "was removed or replaced while open", "queue file is back"
 	for i, name := range []string{file, file + "-wal"} {
 		for j, copied := range []bool{false, true} {
 			id := fmt.Sprintf("e-%d-%d", i, j)
@@ -69,7 +69,7 @@ func TestQueueFileReplaced(t *testing.T) {
 			}
 		}
 	}
-	if n := logged("trying again"); n > 0 {
+	if n := logged("retrying"); n > 0 {
 		t.Errorf("the log has %d lines beside these", n)
 	}
 	to.waitTaken(t, answered)

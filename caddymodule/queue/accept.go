@@ -6,9 +6,10 @@ import (
 	"fmt"
 )
 
-// Store stores the new events of a request, all of them or none, and returns after
-// they are on disk. accepted reports which were not duplicates. While the queue is
-// opening, Store waits for at most 5 s.
+// Store stores the events of a request, all of them or none, and returns after they
+// are on disk. accepted reports which of them are not duplicates. While the queue is
+// opening, Store waits for at most 5 s. After an error the events may have been stored
+// all the same; then they are duplicates when they come again.
 func (g *Generation) Store(ctx context.Context, events []*Event) (accepted []bool, err error) {
 	if !g.isDeclared() {
 		if err := g.waitUntilDeclared(ctx); err != nil {

@@ -9,14 +9,15 @@ import (
 	"go.uber.org/zap"
 )
 
-// finished is an attempt that ended.
+// finished is an attempt that has ended.
 type finished struct {
 	d      *delivery
 	result Result
 	took   time.Duration
-	cut    bool // by a reload, a shutdown or a lost lease
+	cut    bool // short, by a reload, a shutdown or a lost lease
 }
 
+// finishMore finishes all attempts that have ended by now.
 func (w *worker) finishMore() {
 	for {
 		select {
@@ -28,8 +29,8 @@ func (w *worker) finishMore() {
 	}
 }
 
-// errUsedUp is why an event dies that is not tried any more.
-var errUsedUp = errors.New("no attempt is left: the gateway died during the last one, or fewer are configured now")
+// errUsedUp is the error of a dead letter whose last attempt has no result.
+var errUsedUp = errors.New("no attempts left: the gateway crashed during the last one, or `attempts` was lowered")
 
 // die makes an event a dead letter without another attempt.
 func (w *worker) die(d *delivery, result Result) {
@@ -38,7 +39,7 @@ func (w *worker) die(d *delivery, result Result) {
 	w.observe(finished{d: d, result: result}, OutcomeDead, time.Time{})
 }
 
-// begin begins attempts that are written.
+// begin begins attempts that are written as running.
 func (w *worker) begin(t target, now time.Time) {
 	for len(w.ready) > 0 && !w.paused && w.yieldBy.IsZero() && !w.pausing.Load() && w.running < t.Concurrency {
 		if w.down && (w.running > 0 || now.Before(w.probeAt)) {
@@ -80,13 +81,13 @@ func (w *worker) attempt(t target, d *delivery, revoked context.Context) {
 	w.finished <- f
 }
 
-// deliver calls the destination; a panic is a failure.
+// deliver calls the destination. A panic is a failed attempt.
 func deliver(ctx context.Context, to *Destination, d *Delivery, log *zap.Logger) (result Result) {
 	defer func() {
 		if p := recover(); p != nil {
-			// Its value may hold anything, a body or a token among it.
-			result = Result{Err: fmt.Errorf("the handler panicked with a %T", p)}
-			log.Error("a handler panicked", zap.String("destination", to.Name), zap.Stack("stack"))
+			// Its value may hold a body or a token.
+			result = Result{Err: fmt.Errorf("handler panicked with a value of type %T", p)}
+			log.Error("handler panicked", zap.String("destination", to.Name), zap.Stack("stack"))
 		}
 	}()
 	if d.Request != nil && d.Request.err != nil {
@@ -95,7 +96,7 @@ func deliver(ctx context.Context, to *Destination, d *Delivery, log *zap.Logger)
 	return to.Deliver(ctx, d)
 }
 
-// finish decides what an attempt leads to.
+// finish decides the outcome of an attempt.
 func (w *worker) finish(f finished) {
 	w.running--
 	t := w.current()
@@ -103,7 +104,7 @@ func (w *worker) finish(f finished) {
 	d := f.d
 	d.running = false
 	if f.cut {
-		// It may have arrived: the attempt counts, but is nobody's failure.
+		// It may have arrived, so the attempt counts; but the destination has not failed.
 		if d.attempts >= t.Attempts {
 			f.result.Err = errors.New("the gateway stopped during the last attempt")
 			w.observe(f, OutcomeDead, now)
@@ -139,7 +140,7 @@ func (w *worker) finish(f finished) {
 	}
 }
 
-// fail has an event tried again later, and those of its key wait.
+// fail schedules another attempt and parks the later events of its key.
 func (w *worker) fail(t target, d *delivery, due time.Time, result Result) {
 	w.put(d, stateRetry, due, result)
 	w.drop(d)
@@ -150,6 +151,7 @@ func (w *worker) fail(t target, d *delivery, due time.Time, result Result) {
 	w.park(w.lane(d.PartitionKey))
 }
 
+// observe reports an attempt to the observer.
 func (w *worker) observe(f finished, outcome Outcome, next time.Time) {
 	d := f.d.Delivery
 	d.Attempt = f.d.attempts

@@ -63,12 +63,12 @@ func TestEndings(t *testing.T) {
 			"refused":   {func(context.Context) Result { return Result{Status: 401} }, 401, "answered 401", 3, 0, false},
 			"broken":    {func(context.Context) Result { return Result{Err: errors.New("connection refused")} }, 0, "connection refused", 3, 0, false},
 			"nothing":   {func(context.Context) Result { return Result{} }, 0, "", 3, 0, false},
-			"panicking": {func(context.Context) Result { panic("at the disco") }, 0, "the handler panicked with a string", 3, 0, false},
+			"panicking": {func(context.Context) Result { panic("at the disco") }, 0, "handler panicked with a value of type string", 3, 0, false},
 			"panicking with nil": {func(context.Context) Result {
 				var none []int
 				return Result{Status: none[0]}
-			}, 0, "the handler panicked with a runtime.", 3, 0, false},
-			"aborting": {func(context.Context) Result { panic(http.ErrAbortHandler) }, 0, "the handler panicked", 3, 0, false},
+			}, 0, "handler panicked with a value of type runtime.", 3, 0, false},
+			"aborting": {func(context.Context) Result { panic(http.ErrAbortHandler) }, 0, "handler panicked", 3, 0, false},
 			"hanging": {func(ctx context.Context) Result {
 				<-ctx.Done()
 				return Result{Err: ctx.Err()}

@@ -8,22 +8,22 @@ import (
 	"time"
 )
 
-// partSize is how many events are counted as one part of the log.
+// partSize is the number of numbers in one part of the log, whose events are counted
+// together.
 const partSize = 1000
 
-// counter knows how many events a destination takes in each part of the log that
-// it has not read yet, so that each event is counted once when it comes, and those
-// of one part again while that is read. What is read already is of no interest, and
-// may be gone.
+// counter holds the number of events that a destination takes in each part of the log
+// that it has not read yet. Each event is counted once when it comes, and those of one
+// part again while that part is being read.
 type counter struct {
 	era      *era   // in which it was counted
-	takes    string // what is counted: filter and gaps
+	takes    string // filter and gaps, in JSON
 	from, to int64
 	parts    map[int64]int64
 }
 
-// countAhead counts the events that a destination takes after a position. If there
-// are any, the first of them is not far after the number that is returned as first.
+// countAhead counts the events that a destination takes after a position. The first of
+// them is within partSize after first.
 func (q *Queue) countAhead(ctx context.Context, r *destinationRow, position int64) (n, first int64, err error) {
 	takes, err := json.Marshal(struct {
 		Filter Filter
@@ -73,9 +73,9 @@ func (q *Queue) countAhead(ctx context.Context, r *destinationRow, position int6
 	return n, first, nil
 }
 
-// ranges calls f for the parts of a range of the log, each with the source of which
-// the destination takes events there; all are without their beginning and with
-// their end.
+// ranges splits a range of the log at the gaps, and calls f for each part with the
+// source of which the destination takes events there. Ranges exclude from and include
+// to.
 func (r *destinationRow) ranges(from, to int64, f func(from, to int64, source string) error) error {
 	each := func(to int64, source string) error {
 		begin := from
@@ -118,8 +118,8 @@ func (s *store) count(ctx context.Context, r *destinationRow, from, to int64) (m
 	return counts, err
 }
 
-// oldest returns when the first event came in that a destination takes after a
-// number.
+// oldest returns when the first event after a number came in that a destination takes;
+// zero if there is none.
 func (s *store) oldest(ctx context.Context, r *destinationRow, after int64) (oldest time.Time, err error) {
 	err = s.query(ctx, `SELECT seq, source, type, received FROM webhooks_events WHERE seq > $1 ORDER BY seq`,
 		[]any{after}, func(rows *sql.Rows) error {

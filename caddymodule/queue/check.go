@@ -13,27 +13,27 @@ import (
 )
 
 const (
-	// maxMessages is how many problems SQLite reports about a file.
+	// maxMessages is the maximum number of problems that SQLite reports about a file.
 	maxMessages = 20
 
-	// clockMargin is for windows that end while the check runs.
+	// clockMargin allows for windows that end while the check runs.
 	clockMargin = time.Minute
 )
 
-// errNoQueue says that there is nothing to check.
-var errNoQueue = errors.New("there is no queue yet; a gateway creates it when it starts")
+// errNoQueue means that there is nothing to check.
+var errNoQueue = errors.New("no queue yet; a gateway creates it when it starts")
 
 // Report is the result of Check.
 type Report struct {
-	Events   int64    `json:"events"`
-	Bytes    int64    `json:"bytes"` // that they take, of Settings.Size
-	Problems []string `json:"problems"`
+	Events   int64    `json:"events"`   // in the queue
+	Bytes    int64    `json:"bytes"`    // that they take of Settings.Size
+	Problems []string `json:"problems"` // one line each; empty if the queue is intact
 }
 
-// Check reads a whole queue and reports what is wrong with it. It changes nothing,
-// and a gateway may use the queue at the same time. SQLite may leave FILE-shm and an
-// empty FILE-wal behind, which the next gateway removes. An error means that the
-// queue could not be checked.
+// Check reads the whole queue and reports problems. It changes nothing, and gateways
+// may use the queue at the same time. SQLite may leave FILE-shm and an empty FILE-wal
+// behind, which the next gateway removes. An error means that the queue could not be
+// checked.
 func Check(ctx context.Context, s Settings) (Report, error) {
 	c := checker{ctx: ctx, now: time.Now, report: Report{Problems: []string{}}}
 	if s.Now != nil {
@@ -60,10 +60,12 @@ type checker struct {
 	report Report
 }
 
+// add reports a problem.
 func (c *checker) add(format string, args ...any) {
 	c.report.Problems = append(c.report.Problems, fmt.Sprintf(format, args...))
 }
 
+// checkFile checks SQLite's file, first its pages and then its contents.
 func (c *checker) checkFile(file string) error {
 	if _, err := os.Stat(file); errors.Is(err, os.ErrNotExist) {
 		return errNoQueue
@@ -90,12 +92,13 @@ func (c *checker) checkFile(file string) error {
 		c.report.Problems = append(c.report.Problems, damage...)
 		err = c.checkInvariants()
 		if isDamage(err) && len(c.report.Problems) > 0 {
-			return nil // and what is damaged is known
+			return nil // it is reported already
 		}
 		return err
 	})
 }
 
+// checkPostgres checks a queue in PostgreSQL.
 func (c *checker) checkPostgres(dsn string) error {
 	s, err := openPostgres(dsn, nil)
 	if err != nil {
@@ -122,7 +125,7 @@ func (c *checker) checkPostgres(dsn string) error {
 		if err := c.q.QueryRowContext(c.ctx, `SELECT `+s.serverTime).Scan(&micros); err != nil {
 			return err
 		}
-		c.now = func() time.Time { return time.UnixMicro(micros) } // which the windows go by
+		c.now = func() time.Time { return time.UnixMicro(micros) } // windows end by the server's clock
 		return c.checkInvariants()
 	})
 }
@@ -132,12 +135,11 @@ func (c *checker) inSnapshot(db *sql.DB, options *sql.TxOptions, check func() er
 	if c.q, err = db.BeginTx(c.ctx, options); err != nil {
 		return err
 	}
-	defer func() { _ = c.q.Rollback() }() // there is nothing to commit
+	defer func() { _ = c.q.Rollback() }() // it was read only
 	return check()
 }
 
-// checkVersion returns an error for a schema that the invariants are not written
-// for.
+// checkVersion returns an error for a schema to which the invariants do not apply.
 func checkVersion(version int) error {
 	switch {
 	case version == 0:
@@ -145,55 +147,54 @@ func checkVersion(version int) error {
 	case version > len(migrations):
 		return newerSchema(version)
 	case version < len(migrations):
-		return fmt.Errorf("%w: its schema has version %d, and this program checks version %d; start the gateway with this program first",
+		return fmt.Errorf("%w: its schema has version %d, and this program checks version %d; start the gateway with this program once",
 			errSchema, version, len(migrations))
 	}
 	return nil
 }
 
-// summands are what webhooks_queue.bytes counts.
+// summands select what webhooks_queue.bytes counts.
 var summands = []string{
 	`SELECT SUM(size) FROM webhooks_events`,
 	`SELECT SUM(size) FROM webhooks_requests`,
 }
 
-// invariants hold for every queue. A query counts the rows that break one, and
-// names the first; $1 is the time.
+// invariants hold for every queue. A query returns the number of rows that break one,
+// and the name of the first. $1 is the time.
 var invariants = []struct{ query, problem string }{
 	{
 		`SELECT count(*), CAST(MIN(d.seq) AS TEXT) FROM webhooks_deliveries d
 			WHERE NOT EXISTS (SELECT 1 FROM webhooks_events e WHERE e.seq = d.seq)`,
-		"deferred deliveries without their event: %d, beginning with event number %s",
+		"deferred deliveries without their event: %d, first event number %s",
 	},
 	{
 		`SELECT count(*), MIN(d.name) FROM webhooks_deliveries d
 			WHERE NOT EXISTS (SELECT 1 FROM webhooks_destinations destination WHERE destination.name = d.name)`,
-		"deferred deliveries without their destination: %d, such as for %s",
+		"deferred deliveries without their destination: %d, first destination %s",
 	},
 	{
 		`SELECT count(*), MIN(name) FROM webhooks_destinations
 			WHERE position > (SELECT last FROM webhooks_queue WHERE id = 1)`,
-		"destinations with a position beyond the last event: %d, such as %s",
+		"destinations with a position beyond the last event: %d, first %s",
 	},
 	{
 		`SELECT count(*), CAST(MIN(e.seq) AS TEXT) FROM webhooks_events e
 			WHERE e.shared <> 0 AND NOT EXISTS (SELECT 1 FROM webhooks_requests r WHERE r.first = e.shared)`,
-		"events without the request that brought them: %d, beginning with event number %s",
+		"events without their request: %d, first event number %s",
 	},
 	{
 		`SELECT count(*), CAST(MIN(r.first) AS TEXT) FROM webhooks_requests r
 			WHERE NOT EXISTS (SELECT 1 FROM webhooks_events e WHERE e.seq BETWEEN r.first AND r.last)`,
-		"requests without their events: %d, beginning with event number %s",
+		"requests without their events: %d, first event number %s",
 	},
 	{
 		`SELECT count(*), CAST(MIN(e.seq) AS TEXT) FROM webhooks_events e
 			WHERE e.expires > $1 AND NOT EXISTS (SELECT 1 FROM webhooks_keys k WHERE k.key = e.key)`,
-		"events without their key, so that duplicates are accepted: %d, beginning with event number %s",
+		"events without their key, so that duplicates are accepted: %d, first event number %s",
 	},
 }
 
-// checkInvariants adds up the events, and checks what the tables have to do with
-// each other.
+// checkInvariants checks the totals and the relations between the tables.
 func (c *checker) checkInvariants() error {
 	bytes, err := c.checkTotals()
 	if errors.Is(err, sql.ErrNoRows) {
@@ -219,8 +220,8 @@ func (c *checker) checkInvariants() error {
 	return nil
 }
 
-// checkTotals checks the row of webhooks_queue, and returns how many bytes there
-// are.
+// checkTotals checks the row of webhooks_queue, and returns the number of bytes that the
+// events take.
 func (c *checker) checkTotals() (bytes int64, err error) {
 	for _, query := range summands {
 		var n int64
@@ -237,7 +238,7 @@ func (c *checker) checkTotals() (bytes int64, err error) {
 		return bytes, err
 	}
 	if counted != bytes {
-		c.add("webhooks_queue.bytes is %d, but what is stored takes %d", counted, bytes)
+		c.add("webhooks_queue.bytes is %d, but the events take %d", counted, bytes)
 	}
 	if newest > last {
 		c.add(lastTooLow, last, newest)

@@ -13,10 +13,10 @@ import (
 )
 
 const (
-	// newestRows is how many of the newest events checkSQLite reads.
+	// newestRows is the number of the newest events that checkSQLite reads.
 	newestRows = 100
 
-	// newestBytes is how many bytes of them, about.
+	// newestBytes is about the maximum number of their bytes.
 	newestBytes = 4 << 20
 )
 
@@ -29,9 +29,10 @@ type querier interface {
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
-// checkSQLite checks that the file is a queue or can become one, and that what the
-// queue begins with is intact. It takes the same time for a file of any size; Check
-// reads all of it. It only reads: even opening the file as a queue would change it.
+// checkSQLite checks that the file is a queue or can become one, and that the small
+// tables and the newest events are intact. It takes the same time for a file of any
+// size; Check reads all of it. It only reads: opening the file as a queue would already
+// change it.
 func checkSQLite(ctx context.Context, file string) error {
 	db, err := openReadOnly(file)
 	if err != nil {
@@ -54,9 +55,8 @@ func openReadOnly(file string) (*sql.DB, error) {
 	return db, err
 }
 
-// checkBeginning reads the schema, the small tables and the newest events. When it
-// first reads, SQLite itself compares the number of pages in the header with the
-// size of the file.
+// checkBeginning reads the schema, the small tables and the newest events. On the first
+// read, SQLite compares the number of pages in the header with the size of the file.
 func checkBeginning(ctx context.Context, q querier) error {
 	version, err := checkSchema(ctx, q)
 	if err != nil || version == 0 || version > len(migrations) { // which migrate refuses
@@ -74,8 +74,8 @@ func checkBeginning(ctx context.Context, q querier) error {
 	return checkNewest(ctx, q)
 }
 
-// checkSchema checks that all tables are those of a queue, and that none is missing
-// of the version that it returns. A new file has version 0.
+// checkSchema checks that the file has all tables of a queue and no others, and returns
+// the version of the schema. A new file has version 0.
 func checkSchema(ctx context.Context, q querier) (version int, err error) {
 	there, err := namesOf(ctx, q)
 	if err != nil {
@@ -83,7 +83,7 @@ func checkSchema(ctx context.Context, q querier) (version int, err error) {
 	}
 	for name := range there {
 		if !strings.HasPrefix(name, "webhooks_") && !strings.HasPrefix(name, "sqlite_") {
-			return 0, errors.New("it is the database of another program")
+			return 0, errors.New("the file is the database of another program")
 		}
 	}
 	if len(there) == 0 {
@@ -119,7 +119,7 @@ func namesOf(ctx context.Context, q querier) (map[string]bool, error) {
 	return names, err
 }
 
-// namesOfVersion returns the names of a version of the schema.
+// namesOfVersion returns the names of the tables and indexes of a schema version.
 func namesOfVersion(ctx context.Context, version int) (map[string]bool, error) {
 	db, err := sql.Open("sqlite", ":memory:")
 	if err != nil {
@@ -135,7 +135,7 @@ func namesOfVersion(ctx context.Context, version int) (map[string]bool, error) {
 	return namesOf(ctx, db)
 }
 
-// messages returns those of a PRAGMA that checks something, and none if all is ok.
+// messages runs a PRAGMA that checks the file, and returns its problems.
 func messages(ctx context.Context, q querier, pragma string) (all []string, err error) {
 	rows, err := q.QueryContext(ctx, pragma)
 	err = eachRow(rows, err, func(rows *sql.Rows) error {
@@ -153,8 +153,8 @@ func messages(ctx context.Context, q querier, pragma string) (all []string, err 
 	return all, err
 }
 
-// checkNewest reads the newest events with their keys: what a crash of the machine
-// damages was written last.
+// checkNewest reads the newest events with their keys: a crash of the machine damages
+// what was written last.
 func checkNewest(ctx context.Context, q querier) error {
 	var last, newest sql.NullInt64
 	if err := q.QueryRowContext(ctx, `SELECT (SELECT last FROM webhooks_queue WHERE id = 1), (SELECT MAX(seq) FROM webhooks_events)`).Scan(&last, &newest); err != nil {
@@ -207,12 +207,13 @@ func readNewest(ctx context.Context, q querier) (keys [][]byte, err error) {
 	return keys, err
 }
 
-// lastTooLow is the problem that a number was given to two events, or will be.
+// lastTooLow is the problem that two events have or will get the same number.
 const lastTooLow = "webhooks_queue.last is %d, but there is an event with number %d"
 
+// damaged wraps a problem that was found in the file.
 func damaged(err error) error { return fmt.Errorf("the file is damaged: %w", err) }
 
-// isDamage reports whether SQLite says that the file is damaged.
+// isDamage reports whether an error is SQLite's for a damaged file.
 func isDamage(err error) bool {
 	const corrupt = 11 // SQLITE_CORRUPT; the bits above these eight say more
 	var e *sqlite.Error

@@ -7,35 +7,35 @@ import (
 	"go.uber.org/zap"
 )
 
-// clockSlack is how far a time may lie ahead of the clock before it counts as one
-// from before the clock was set back.
+// clockSlack is how far a stored time may be ahead of the clock before it means that
+// the clock was set back.
 const clockSlack = time.Minute
 
-// clock converts between the gateway's time and the queue's, which are microseconds
-// since 1970. Gateways that share a server go by the server's clock, as theirs may
-// differ. The zero value is for a queue whose clock is the gateway's own.
+// clock converts between the gateway's time and the times in the database, which are
+// microseconds since 1970. Gateways that share a server use the server's clock, because
+// theirs may differ. The zero value converts between equal clocks.
 type clock struct {
 	mu     sync.Mutex
-	offset time.Duration // how far the queue's clock is ahead
+	offset time.Duration // by which the server's clock is ahead
 }
 
-// micros returns a time by the queue's clock.
+// micros returns a time of the gateway as the database has it.
 func (c *clock) micros(t time.Time) int64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return t.Add(c.offset).UnixMicro()
 }
 
-// time returns a time of the queue by the gateway's clock.
+// time returns a time of the database by the gateway's clock.
 func (c *clock) time(micros int64) time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return time.UnixMicro(micros).Add(-c.offset)
 }
 
-// adjust takes in what the server's clock showed between two times of the gateway.
-// It moves the offset only if that cannot be right, so that answers which take long
-// do not make it jump.
+// adjust updates the offset from a time that the server's clock showed between two
+// times of the gateway. The offset moves only if it contradicts them, so that a slow
+// answer does not make it jump.
 func (c *clock) adjust(before, after time.Time, micros int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -44,8 +44,8 @@ func (c *clock) adjust(before, after time.Time, micros int64) {
 	c.offset = min(max(c.offset, least), most)
 }
 
-// checkClock moves the retries that were planned before the clock was set back: they
-// would wait until it shows the same time again.
+// checkClock moves retries that were scheduled before the clock was set back. They
+// would otherwise wait until it shows the same time again.
 func (q *Queue) checkClock() error {
 	now := q.now()
 	var seen int64
@@ -63,7 +63,7 @@ func (q *Queue) checkClock() error {
 		return t.exec(`UPDATE webhooks_probe SET seen = $1 WHERE id = (SELECT id FROM webhooks_probe WHERE id = 1`+t.store.skipLocked+`)`, t.micros(now))
 	})
 	if err == nil && isBack {
-		q.log().Warn("the clock was set back; retries wait as long as they would have", zap.Duration("by", q.store.time(seen).Sub(now).Round(time.Second)))
+		q.log().Warn("clock was set back; retries keep the time that they have left to wait", zap.Duration("by", q.store.time(seen).Sub(now).Round(time.Second)))
 		q.lookForDue()
 	}
 	return err

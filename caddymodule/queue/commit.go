@@ -10,7 +10,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/envelope"
 )
 
-// commit is what is written in one transaction.
+// commit is the contents of one transaction.
 type commit struct {
 	events   []*Event
 	requests []sharedRequest
@@ -25,7 +25,7 @@ type sharedRequest struct {
 	*Request
 }
 
-// newCommit puts together what a group of changes writes.
+// newCommit merges a group of changes.
 func newCommit(group []*change) *commit {
 	c := new(commit)
 	for _, change := range group {
@@ -44,7 +44,7 @@ func newCommit(group []*change) *commit {
 	return c
 }
 
-// size returns how many bytes the events and their requests take.
+// size returns the number of bytes of the events and their requests.
 func (c *commit) size() (size int64) {
 	for _, e := range c.events {
 		size += e.size()
@@ -55,7 +55,7 @@ func (c *commit) size() (size int64) {
 	return size
 }
 
-// isFirst returns for each event whether no other one before it has its key.
+// isFirst reports for each event whether no event before it has the same key.
 func (c *commit) isFirst() []bool {
 	all := make([]bool, len(c.events))
 	seen := make(map[envelope.Key]bool, len(c.events))
@@ -66,7 +66,7 @@ func (c *commit) isFirst() []bool {
 	return all
 }
 
-// number gives the events their numbers, of which last is the last one.
+// number gives the events consecutive numbers that end with last.
 func (c *commit) number(last int64) {
 	for i, e := range c.events {
 		e.Seq = last - int64(len(c.events)-1-i)
@@ -78,20 +78,20 @@ func (c *commit) number(last int64) {
 	}
 }
 
-// stored is what a commit found out about the log.
+// stored is the result of a commit of events.
 type stored struct {
-	accepted []bool // of the events
+	accepted []bool // which events were not duplicates
 	logState
 }
 
-// logState is how far the log is and how many bytes it takes, at a server.
+// logState is the end of the log and the number of its bytes, as a server has them.
 type logState struct {
 	last, bytes int64
 	timeline    string
 }
 
-// write writes a commit, event by event and destination by destination. It is what
-// SQLite does, where a statement costs no round trip.
+// write writes a commit with one statement after another, which is how SQLite does it:
+// a statement costs no round trip.
 func (t *tx) write(c *commit, now time.Time) (s stored, err error) {
 	if len(c.events) > 0 {
 		if s, err = t.storeEvents(c, now); err != nil {
@@ -158,8 +158,8 @@ const (
 	keyColumns   = 3
 )
 
-// storeKeys stores the keys of events and returns the numbers of those that are
-// no duplicates.
+// storeKeys stores the keys of events and returns the numbers of events that are not
+// duplicates.
 func (t *tx) storeKeys(c *commit, now time.Time) (map[int64]bool, error) {
 	isNew := make(map[int64]bool, len(c.events))
 	isFirst := c.isFirst()
@@ -179,19 +179,19 @@ func (t *tx) storeKeys(c *commit, now time.Time) (map[int64]bool, error) {
 	return isNew, err
 }
 
-// isForgotten is the condition under which a key that is stored makes no event a
-// duplicate: its window is over at a time; or its event came in after another one,
-// which is in the future, because the clock was set back since.
+// isForgotten is the condition under which a stored key does not make an event a
+// duplicate: its window has ended by now, or its event came in after future, because
+// the clock was set back since.
 func isForgotten(now, future string) string {
 	return `(webhooks_keys.expires <= ` + now + ` OR (SELECT received FROM webhooks_events e WHERE e.seq = webhooks_keys.seq) > ` + future + `)`
 }
 
-// progress writes what a worker has done, unless another gateway has taken over.
+// progress writes the progress of a worker, unless another gateway has its lease.
 func (t *tx) progress(p *progress, now time.Time) error {
 	if err := t.row(`UPDATE webhooks_destinations SET position = $1, begun = $2, holder = CASE WHEN $3 THEN '' ELSE holder END
 		WHERE name = $4 AND lease = $5 RETURNING paused`,
 		[]any{p.position, p.begun, p.release, p.name, p.lease}, &p.isPaused); errors.Is(err, sql.ErrNoRows) {
-		p.lost = true // what is written with it does not fail
+		p.lost = true // which must not fail the rest of the transaction
 		return nil
 	} else if err != nil {
 		return err

@@ -7,11 +7,11 @@ import (
 	"fmt"
 )
 
-// stepRows is how many rows one step of a long change takes.
+// stepRows is the number of rows that one step of a long change takes.
 const stepRows = "500"
 
-// inSteps repeats a change until there is nothing left to change: in small
-// transactions, so that no answer waits for long.
+// inSteps repeats a change until it changes nothing. Small transactions keep answers
+// from waiting long.
 func (q *Queue) inSteps(ctx context.Context, step func(t *tx) (int64, error)) (total int64, err error) {
 	for {
 		var n int64
@@ -26,7 +26,7 @@ func (q *Queue) inSteps(ctx context.Context, step func(t *tx) (int64, error)) (t
 	}
 }
 
-// doWith is do for somebody who waits no longer than ctx.
+// doWith is like do but gives up when ctx ends.
 func (q *Queue) doWith(ctx context.Context, run func(t *tx) error) error {
 	if !q.isOpen() {
 		return errNotOpen
@@ -34,7 +34,7 @@ func (q *Queue) doWith(ctx context.Context, run func(t *tx) error) error {
 	return unavailable(ctx, q.writer.do(ctx, &change{run: run}))
 }
 
-// query is store.query for somebody who asks.
+// query is store.query with the errors of the package.
 func (q *Queue) query(ctx context.Context, query string, args []any, scan func(rows *sql.Rows) error) error {
 	if !q.isOpen() {
 		return errNotOpen
@@ -42,7 +42,7 @@ func (q *Queue) query(ctx context.Context, query string, args []any, scan func(r
 	return unavailable(ctx, q.store.query(ctx, query, args, scan))
 }
 
-// unavailable says of an error of the database that it is one.
+// unavailable wraps an error of the database in ErrUnavailable.
 func unavailable(ctx context.Context, err error) error {
 	if err == nil || ctx.Err() != nil || errors.Is(err, ErrUnknown) || errors.Is(err, ErrClosed) {
 		return err
@@ -50,7 +50,7 @@ func unavailable(ctx context.Context, err error) error {
 	return fmt.Errorf("%w: %w", ErrUnavailable, err)
 }
 
-// known returns an error unless there is a destination of that name.
+// known returns ErrUnknown unless there is a destination of that name.
 func (q *Queue) known(ctx context.Context, name string) error {
 	found := false
 	err := q.query(ctx, `SELECT 1 FROM webhooks_destinations WHERE name = $1`, []any{name}, func(*sql.Rows) error {
@@ -58,7 +58,7 @@ func (q *Queue) known(ctx context.Context, name string) error {
 		return nil
 	})
 	if err == nil && !found {
-		err = fmt.Errorf("%w: there is no destination %q", ErrUnknown, name)
+		err = fmt.Errorf("%w: no destination %q", ErrUnknown, name)
 	}
 	return err
 }

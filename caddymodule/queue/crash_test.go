@@ -81,7 +81,7 @@ func TestCrashDuringTheLastAttempt(t *testing.T) {
 					t.Errorf("it was tried %d times more", n)
 				}
 				dead, err := crashed.q.DeadLettersOf(t.Context(), e.Key)
-				if err != nil || len(dead) != 1 || dead[0].Attempts != attempts || !strings.Contains(dead[0].LastError, "no attempt is left") {
+				if err != nil || len(dead) != 1 || dead[0].Attempts != attempts || !strings.Contains(dead[0].LastError, "no attempts left") {
 					t.Errorf("%+v, %v", dead, err)
 				}
 				if st := crashed.status(t, "a"); st.Backlog != 0 || st.DeadLetters != 2 {

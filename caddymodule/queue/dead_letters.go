@@ -9,10 +9,11 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/envelope"
 )
 
-// DeadLetter is an event that a destination did not take.
+// DeadLetter is an event that a destination did not acknowledge, and that is not tried
+// again by itself.
 type DeadLetter struct {
-	ID          string    `json:"id"` // msg_…
-	Destination string    `json:"destination"`
+	ID          string    `json:"id"`          // msg_…
+	Destination string    `json:"destination"` // its name
 	Provider    string    `json:"provider"`
 	EventID     string    `json:"event_id"` // the provider's own
 	Type        string    `json:"type"`
@@ -23,13 +24,14 @@ type DeadLetter struct {
 	Received    time.Time `json:"received"`
 	Died        time.Time `json:"died"`
 
-	// Body is what the destination was sent; only DeadLettersOf fills it in.
+	// Body is the stored body of the event. Only DeadLettersOf fills it in.
 	Body []byte `json:"-"`
 }
 
 const columnsOfDead = `e.key, d.name, e.provider, e.event_id, e.type, d.attempts, d.status, d.error, d.excerpt, d.received, d.tried`
 
-// DeadLetters returns the latest dead letters, of one destination or all.
+// DeadLetters returns the latest dead letters, at most limit, of one destination or, if
+// that is empty, of all.
 func (q *Queue) DeadLetters(ctx context.Context, destination string, limit int) ([]DeadLetter, error) {
 	all := []DeadLetter{}
 	err := q.query(ctx, `SELECT `+columnsOfDead+` FROM webhooks_deliveries d JOIN webhooks_events e ON e.seq = d.seq
@@ -42,17 +44,16 @@ func (q *Queue) DeadLetters(ctx context.Context, destination string, limit int) 
 	return all, err
 }
 
-// What selects events by their key, $1. Beside the last one that has it there can
-// be dead letters of the same name from before, when it was not remembered any
-// more; they are looked for one by one, which is slow, and rare.
+// Subqueries for the events with a key, $1: the last one, and dead letters. A dead letter
+// can be older than the last event if the window of the key had ended in between. Dead
+// letters are searched one by one, which is slow, and rarely needed.
 const (
 	lastOfKey = `(SELECT seq FROM webhooks_keys WHERE key = $1)`
 	deadOfKey = `(SELECT d.seq FROM webhooks_deliveries d CROSS JOIN webhooks_events e
 		WHERE e.seq = d.seq AND d.state = 'dead' AND e.key = $1)`
 )
 
-// DeadLettersOf returns the dead letters of one event, with what the
-// destinations were sent.
+// DeadLettersOf returns the dead letters of one event, with its body.
 func (q *Queue) DeadLettersOf(ctx context.Context, key envelope.Key) (all []DeadLetter, err error) {
 	for _, ofKey := range []string{lastOfKey, deadOfKey} {
 		err := q.query(ctx, `SELECT `+columnsOfDead+`, e.body FROM webhooks_deliveries d JOIN webhooks_events e ON e.seq = d.seq
@@ -68,7 +69,7 @@ func (q *Queue) DeadLettersOf(ctx context.Context, key envelope.Key) (all []Dead
 			return all, err
 		}
 	}
-	return nil, fmt.Errorf("%w: %s is no dead letter", ErrUnknown, key)
+	return nil, fmt.Errorf("%w: %s is not a dead letter", ErrUnknown, key)
 }
 
 func (s *store) scanDead(rows *sql.Rows, more ...any) (DeadLetter, error) {

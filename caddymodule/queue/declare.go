@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// declare lets the database know the names of the generations.
+// declare writes the names of all generations to the database, and retries until that
+// succeeds.
 func (q *Queue) declare() {
 	q.declaring.Lock()
 	defer q.declaring.Unlock()
@@ -47,15 +48,15 @@ func (q *Queue) declare() {
 			}
 			return
 		}
-		q.logFailure("the queue cannot be written; trying again", err)
+		q.logFailure("queue database error; retrying", err)
 		if !wait(q.ctx, retryDelay) {
 			return
 		}
 	}
 }
 
-// configuredElsewhere returns the destinations in the configurations of other
-// gateways.
+// configuredElsewhere returns the names of the destinations that other gateways are
+// configured with.
 func (q *Queue) configuredElsewhere() (map[string]bool, error) {
 	names := make(map[string]bool)
 	if !q.shared() {
@@ -86,7 +87,7 @@ func (g *Generation) waitUntilDeclared(ctx context.Context) error {
 	}
 }
 
-// noteDeclared notes that the database knows the names.
+// noteDeclared notes that the names are in the database.
 func (g *Generation) noteDeclared() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -104,10 +105,10 @@ func (g *Generation) isDeclared() bool {
 	}
 }
 
-// declare notes which names the configuration of a gateway has: a new one begins
-// with the next event, one that returns goes on where it was, and one that is gone
-// keeps what it has, but gets no more. had are the names that it had already, and
-// elsewhere those in the configurations of other gateways.
+// declare writes which destinations the configuration of a gateway has: a new one
+// begins with the next event, one that returns goes on where it was, and one that is
+// gone keeps its backlog, but gets no more. had are the names that the gateway had
+// before, and elsewhere those in the configurations of other gateways.
 func (t *tx) declare(destinations []Destination, had, elsewhere map[string]bool) error {
 	var last int64
 	if err := t.row(`SELECT last FROM webhooks_queue WHERE id = 1`, nil, &last); err != nil {
@@ -121,7 +122,7 @@ func (t *tx) declare(destinations []Destination, had, elsewhere map[string]bool)
 	}); err != nil {
 		return err
 	}
-	// In the order in which workers write, so that gateways do not wait for each other.
+	// Sorted, as in queueProgress: gateways must lock in the same order.
 	for _, d := range slices.SortedFunc(slices.Values(destinations), func(a, b Destination) int { return strings.Compare(a.Name, b.Name) }) {
 		if err := t.declareOne(d, known, had[d.Name], last); err != nil {
 			return err
@@ -175,8 +176,8 @@ func (t *tx) declareOne(d Destination, known map[string]destinationRow, had bool
 	return t.exec(`UPDATE webhooks_destinations SET filter = $1 WHERE name = $2`, string(filter), d.Name)
 }
 
-// keepSource notes that what a destination has not taken yet, up to a number, it is
-// to take from the source that it had.
+// keepSource adds gaps, so that the destination takes the events up to a number that
+// it has not taken yet from the source that it had.
 func (r *destinationRow) keepSource(last int64) {
 	var all []gap
 	from := r.position

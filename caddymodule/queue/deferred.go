@@ -6,29 +6,31 @@ import (
 	"time"
 )
 
-// States of a deferred delivery.
+// States of a deferred delivery, as they are stored.
 const (
-	stateRetry   = "retry"   // waiting until it is due
-	stateRunning = "running" // being tried
-	stateParked  = "parked"  // waiting for an older event of its key
-	stateDead    = "dead"    // a dead letter
+	stateRetry   = "retry"   // waits until it is due
+	stateRunning = "running" // an attempt is under way, or was at a crash
+	stateParked  = "parked"  // waits for an older event of its key
+	stateDead    = "dead"    // is a dead letter
 )
 
-// maxExcerpt is how much of an answer is kept, in bytes.
+// maxExcerpt is the maximum number of bytes that are kept of an answer.
 const maxExcerpt = 1024
 
-// deferred is a delivery as it stands in webhooks_deliveries.
+// deferred is a delivery as it is to be written to webhooks_deliveries. While the
+// writer has it, the worker goes on and changes the delivery; attempts and event are
+// copies from before.
 type deferred struct {
 	*delivery
-	attempts int    // as they are when it is written; the delivery goes on
-	event    *Event // the same, for what is being written
+	attempts int
+	event    *Event // nil while the worker waits for the write
 	state    string
 	due      time.Time
 	tried    time.Time
 	result   Result
 }
 
-// deferredRow is one as it is written.
+// deferredRow is a row of webhooks_deliveries.
 type deferredRow struct {
 	seq            int64
 	name, state    string
@@ -43,10 +45,10 @@ type deferredRow struct {
 	received, size int64
 }
 
-// row returns the deferred delivery as it is written.
+// row returns the row to write.
 func (d *deferred) row(name string, s *store) deferredRow {
 	e := d.event
-	if e == nil { // the worker waits
+	if e == nil {
 		e = d.Event
 	}
 	return deferredRow{e.Seq, name, d.state, s.micros(d.due), d.attempts, asInt(d.Replay), s.micros(d.tried),
@@ -55,15 +57,15 @@ func (d *deferred) row(name string, s *store) deferredRow {
 
 const deferredColumns = 13
 
-// putOver writes a deferred delivery over the one that is there. One without an error
-// keeps how the last attempt ended.
+// putOver replaces an existing row. A row without an error keeps the result of the
+// last attempt.
 const putOver = ` ON CONFLICT (seq, name) DO UPDATE SET state = excluded.state, due = excluded.due, attempts = excluded.attempts,
 	replay = excluded.replay, tried = excluded.tried,
 	status = CASE WHEN excluded.error = '' THEN webhooks_deliveries.status ELSE excluded.status END,
 	excerpt = CASE WHEN excluded.error = '' THEN webhooks_deliveries.excerpt ELSE excluded.excerpt END,
 	error = CASE WHEN excluded.error = '' THEN webhooks_deliveries.error ELSE excluded.error END`
 
-// put writes deferred deliveries over what is there.
+// put inserts deferred deliveries, or replaces them.
 func (t *tx) put(name string, all map[int64]deferred) error {
 	args := make([]any, 0, len(all)*deferredColumns)
 	for _, d := range all {
@@ -75,7 +77,7 @@ func (t *tx) put(name string, all map[int64]deferred) error {
 		status, error, excerpt, partition_key, received, size)`, deferredColumns, putOver, args, nil)
 }
 
-// remove removes deferred deliveries.
+// remove deletes deferred deliveries of a destination.
 func (t *tx) remove(name string, seqs []int64) error {
 	if len(seqs) == 0 {
 		return nil
@@ -83,6 +85,7 @@ func (t *tx) remove(name string, seqs []int64) error {
 	return t.exec(`DELETE FROM webhooks_deliveries WHERE seq `+t.store.isListed(1)+` AND name = $2`, t.store.list(seqs), name)
 }
 
+// asInt returns 1 for true: the columns are numbers.
 func asInt(b bool) int {
 	if b {
 		return 1
@@ -90,7 +93,7 @@ func asInt(b bool) int {
 	return 0
 }
 
-// text is why there was no success, in words that every database stores.
+// text returns why the attempt failed, as every database can store it.
 func (r Result) text() string {
 	switch {
 	case r.Err != nil:
@@ -101,6 +104,8 @@ func (r Result) text() string {
 	return ""
 }
 
+// storable shortens a text to maxExcerpt bytes and replaces what PostgreSQL's text
+// type refuses: invalid UTF-8 and NUL.
 func storable(s string) string {
 	if len(s) > maxExcerpt {
 		s = s[:maxExcerpt]
@@ -108,4 +113,5 @@ func storable(s string) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
 }
 
+// excerpt returns the beginning of the answer that is stored.
 func (r Result) excerpt() []byte { return r.Excerpt[:min(len(r.Excerpt), maxExcerpt)] }

@@ -7,21 +7,22 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/envelope"
 )
 
-// Filter says which events a destination takes.
+// Filter selects the events that a destination takes.
 type Filter struct {
 	// Source is the source of the events.
 	Source string `json:"source"`
 
-	// Types selects event types; none takes all.
+	// Types are the event types. Default: all.
 	Types []envelope.TypePattern `json:"types,omitempty"`
 }
 
-// Takes reports whether the filter lets an event through.
+// Takes reports whether the filter selects an event.
 func (f Filter) Takes(source, eventType string) bool {
 	return f.Source == source && f.TakesType(eventType)
 }
 
-// TakesType reports whether it lets events of a type through.
+// TakesType reports whether the filter selects events of a type, without looking at the
+// source.
 func (f Filter) TakesType(eventType string) bool {
 	for _, pattern := range f.Types {
 		if pattern.Match(eventType) {
@@ -31,37 +32,41 @@ func (f Filter) TakesType(eventType string) bool {
 	return len(f.Types) == 0
 }
 
-// Destination is where events are delivered to, and how.
+// Destination is where events are delivered to, and how. The package has constants for
+// the defaults, but does not apply them.
 type Destination struct {
-	// Name is what its progress is kept under.
+	// Name identifies the destination: its progress is stored under it.
 	Name string
 
 	Filter
 
-	// Attempts is how often an event is tried before it is a dead letter.
+	// Attempts is the maximum number of attempts before an event becomes a dead letter.
 	Attempts int
 
-	// Backoff is how long to wait between two attempts.
+	// Backoff is the time between two attempts.
 	Backoff Backoff
 
-	// Timeout ends an attempt.
+	// Timeout is the maximum time of one attempt.
 	Timeout time.Duration
 
-	// Concurrency is how many attempts go on at a time.
+	// Concurrency is the maximum number of attempts at a time.
 	Concurrency int
 
-	// Rate is how many attempts begin per unit of time; its zero value is no limit.
+	// Rate is the maximum number of attempts that begin per unit of time. Default:
+	// unlimited.
 	Rate Rate
 
-	// Ordered delivers the events of a partition key one at a time and in order.
+	// Ordered delivers the events of a partition key one at a time, in order of arrival.
+	// Changing it waits for the attempts under way.
 	Ordered bool
 
-	// Deliver makes one attempt. It must return soon after ctx is done.
+	// Deliver makes one attempt. It must return soon after ctx is done. It is called
+	// from several goroutines.
 	Deliver func(ctx context.Context, d *Delivery) Result
 }
 
 // Rate is a number per unit of time.
 type Rate struct {
-	N   int
-	Per time.Duration
+	N   int           // 0 is unlimited
+	Per time.Duration // the unit
 }

@@ -7,18 +7,18 @@ import (
 	"errors"
 )
 
-// gap is a range of the log, after From up to To, for which a destination's filter
-// does not hold: its events came in while no configuration had the name, or while
-// it had another source. To is 0 as long as no configuration has it.
+// gap is a range of the log, after From up to To, to which the filter of a destination
+// does not apply: the events came in while no configuration had the name, or while it
+// had another source. To is 0 while no configuration has the name.
 type gap struct {
 	From int64 `json:"from"`
 	To   int64 `json:"to,omitempty"`
 
-	// Source is the one that it had; empty for none.
+	// Source is the one that the destination had then; empty if no configuration had it.
 	Source string `json:"source,omitempty"`
 }
 
-// destinationRow is what the database knows of a destination.
+// destinationRow is a row of webhooks_destinations.
 type destinationRow struct {
 	name            string
 	filter          Filter
@@ -45,11 +45,12 @@ func (r *destinationRow) isOrphan() bool {
 	return len(r.gaps) > 0 && r.gaps[len(r.gaps)-1].To == 0
 }
 
-// fill undoes what another gateway said, that no configuration has the name: this
-// one's has had it all the time.
+// fill removes the open gap of an orphan: another gateway wrote it while this gateway's
+// configuration had the name.
 func (r *destinationRow) fill() { r.gaps = r.gaps[:len(r.gaps)-1] }
 
-// skips reports whether an event came in while no configuration had the name.
+// skips reports whether an event came in while no configuration had the name, so that
+// the destination never gets it by itself.
 func (r *destinationRow) skips(seq int64) bool {
 	for _, g := range r.gaps {
 		if g.From < seq && g.To != 0 && seq <= g.To && g.Source == "" {
@@ -59,7 +60,7 @@ func (r *destinationRow) skips(seq int64) bool {
 	return false
 }
 
-// awaits reports whether a destination is still to take an event of the log.
+// awaits reports whether a destination has still to take an event from the log.
 func (r *destinationRow) awaits(seq int64, source, eventType string) bool {
 	if seq <= r.position || !r.filter.TakesType(eventType) {
 		return false
@@ -72,7 +73,7 @@ func (r *destinationRow) awaits(seq int64, source, eventType string) bool {
 	return r.filter.Source == source
 }
 
-// destinations returns what the database knows of all destinations.
+// destinations reads all destinations, sorted by name.
 func (s *store) destinations(ctx context.Context) ([]destinationRow, error) {
 	var all []destinationRow
 	err := s.query(ctx, `SELECT `+destinationColumns+` FROM webhooks_destinations ORDER BY name`, nil, func(rows *sql.Rows) error {

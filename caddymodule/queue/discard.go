@@ -7,7 +7,8 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/envelope"
 )
 
-// Discard removes dead letters, and returns how many.
+// Discard removes dead letters and returns their number. Those that are selected by
+// key are removed together, or none of them.
 func (q *Queue) Discard(ctx context.Context, s Selection) (int64, error) {
 	if s.Dead {
 		return q.inSteps(ctx, func(t *tx) (int64, error) {
@@ -41,5 +42,5 @@ func (t *tx) discard(key envelope.Key, destination string) (int64, error) {
 			return n, err
 		}
 	}
-	return 0, fmt.Errorf("%w: %s is no dead letter", ErrUnknown, key)
+	return 0, fmt.Errorf("%w: %s is not a dead letter", ErrUnknown, key)
 }

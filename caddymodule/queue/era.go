@@ -9,9 +9,9 @@ import (
 	"go.uber.org/zap"
 )
 
-// era is a time in which a gateway keeps its place among others: it renews its
-// lease in time, and the server goes on with one history. When it ends, so do the
-// attempts and reads that began in it. A queue that is not shared has one era.
+// era is a period in which a gateway renews its lease in time and the server keeps one
+// history. Attempts and reads that began in an era end with it. A queue that is not
+// shared has one era.
 type era struct {
 	context.Context
 	end      context.CancelFunc
@@ -34,7 +34,7 @@ func (q *Queue) currentEra() *era {
 	return nil
 }
 
-// beginEra replaces an era, unless another goroutine has already. It returns the
+// beginEra replaces an era, unless another goroutine has done so, and returns the
 // current one.
 func (q *Queue) beginEra(from *era, s logState) *era {
 	m := &q.members
@@ -47,7 +47,7 @@ func (q *Queue) beginEra(from *era, s logState) *era {
 		m.era.end()
 	}
 	m.era = newEra(s.timeline)
-	if q.shared() { // some connections may lead to the server before
+	if q.shared() { // some connections may lead to the former server
 		q.store.newest.Store(s.timeline)
 		q.store.epoch.Add(1)
 		q.store.eras.Add(1)
@@ -56,7 +56,7 @@ func (q *Queue) beginEra(from *era, s logState) *era {
 	return m.era
 }
 
-// errNoEra says that the gateway has no place among others.
+// errNoEra means that the lease of the gateway has ended.
 var errNoEra = fmt.Errorf("%w: the lease could not be renewed in time", ErrUnavailable)
 
 // checkEra returns errStale if the server has another history than that of an era.
@@ -74,14 +74,14 @@ func (t *tx) checkEra(e *era) error {
 	return nil
 }
 
-// lastEra returns the era that was begun last.
+// lastEra returns the era that began last, which may have ended.
 func (q *Queue) lastEra() *era {
 	q.members.mu.Lock()
 	defer q.members.mu.Unlock()
 	return q.members.era
 }
 
-// poll looks for what other gateways have stored.
+// poll looks for events that other gateways have stored, until the queue is closed.
 func (q *Queue) poll() {
 	for wait(q.ctx, pollInterval) {
 		e := q.currentEra()
@@ -95,10 +95,10 @@ func (q *Queue) poll() {
 	}
 }
 
-// errStale says that a server is not the current one: a newer timeline was seen.
-var errStale = errors.New("the database server is not the current one: its timeline is not the newest; if it is meant to be, restart Caddy")
+// errStale means that a server is not the current one: a newer timeline was seen.
+var errStale = errors.New("the database server is not the current primary: its timeline is not the newest; if it should be, restart Caddy")
 
-// readLogState finds out how far the log is in an era, and what time it is there.
+// readLogState reads the end of the log and the server's clock.
 func (q *Queue) readLogState(e *era) error {
 	ctx, cancel := context.WithTimeout(e, renewTimeout)
 	defer cancel()
@@ -119,9 +119,10 @@ func (q *Queue) readLogState(e *era) error {
 	})
 }
 
-// checkCommit returns the era that a commit of events belongs to, before which the
-// log was known to reach up to head. A server with another history may have lost
-// what was there; one with an older history is about to.
+// checkCommit returns the era that a commit of events belongs to. head is the end of
+// the log as it was known before the commit. A server with another history may have
+// lost events; a server with an older history is not the current one, which is an
+// error.
 func (q *Queue) checkCommit(s stored, head int64) (*era, error) {
 	e := q.currentEra()
 	if err := q.store.checkTimeline(s.timeline); err != nil {
@@ -131,7 +132,7 @@ func (q *Queue) checkCommit(s stored, head int64) (*era, error) {
 	case e == nil: // the next one reads where the log ends
 		return nil, nil
 	case s.timeline != e.timeline, s.last-int64(len(s.accepted)) < head:
-		q.log().Warn("the database has lost what was stored last, as it may at a failover; those events are not delivered",
+		q.log().Warn("queue database has lost the newest events, as may happen at a failover",
 			zap.String("timeline", s.timeline))
 		e = q.beginEra(e, s.logState)
 		q.pokeAll()

@@ -7,21 +7,22 @@ import (
 
 // Errors of a queue.
 var (
-	// ErrFull says that what is not delivered yet leaves no room.
+	// ErrFull means that undelivered events leave no room for new ones.
 	ErrFull = errors.New("the queue is full")
 
-	// ErrClosed says that the queue was closed.
+	// ErrClosed means that Close was called.
 	ErrClosed = errors.New("the queue is closed")
 
-	// ErrUnavailable says that the database does not do what it should.
+	// ErrUnavailable means that the database cannot be read or written at the moment.
 	ErrUnavailable = errors.New("the queue is unavailable")
 
-	// ErrUnknown says that there is no such name or event.
+	// ErrUnknown means that the queue has no such destination, event or dead letter.
 	ErrUnknown = errors.New("unknown")
 
-	// ErrConfigured says that a name is in use and cannot be forgotten.
-	ErrConfigured = errors.New("it is part of the configuration")
+	// ErrConfigured means that a destination cannot be forgotten, because the
+	// configuration has it.
+	ErrConfigured = errors.New("the destination is still configured")
 )
 
-// errNotOpen says that the database has not answered since the queue was opened.
-var errNotOpen = fmt.Errorf("%w: it is not open yet", ErrUnavailable)
+// errNotOpen means that the database has not answered since the queue was opened.
+var errNotOpen = fmt.Errorf("%w: not open yet", ErrUnavailable)

@@ -7,12 +7,12 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/envelope"
 )
 
-// Event is one accepted event, as it is kept.
+// Event is an accepted event.
 type Event struct {
-	// Seq is its place in the order of arrival. The queue gives it.
+	// Seq is its place in the order of arrival, from 1. Store sets it.
 	Seq int64
 
-	// Key names the event, and is what makes it a duplicate.
+	// Key identifies the event: another event with the same key is a duplicate.
 	Key envelope.Key
 
 	// Source, Provider, Type, Subject, PartitionKey and ID are attributes of its
@@ -22,33 +22,33 @@ type Event struct {
 	// Received is when it came in.
 	Received time.Time
 
-	// Window is how long the same key is a duplicate; 0 lets every event in.
+	// Window is how long its key is remembered. With 0, the event is stored even if its
+	// key is known.
 	Window time.Duration
 
-	// Request is the request that brought it. Events of one request have the same,
-	// which is then stored once.
+	// Request is the request that brought it. Events of one request point to the same
+	// one, which is then stored once.
 	Request *Request
 
-	// Body is the envelope; or, for a batch that is kept as it came, the provider's
-	// own bytes.
+	// Body is the envelope or, for a batch that is stored as it came, the provider's own
+	// bytes.
 	Body []byte
 
-	// Original is how many bytes of the envelope are the provider's own: those
-	// before the two braces at its end. 0 if Body is no envelope.
+	// Original is the number of bytes of the envelope that are the provider's own: those
+	// before the two braces at its end. 0 if Body is not an envelope.
 	Original int
 
-	bytes int64 // its size, once it is without its bytes
+	bytes int64 // its size, once Body and Request are dropped; see withoutBytes
 
-	// shared is the number of the first event of its request if that brought several,
-	// inCommon until they have numbers, and 0 if it came alone.
+	// shared is the number of the first event of the same request if that brought
+	// several, inCommon until they have numbers, and 0 if the event came alone.
 	shared int64
 }
 
-// inCommon says of an event without a number that it shares its request.
+// inCommon marks an event without a number that shares its request.
 const inCommon = -1
 
-// ownRequest returns the request as it is stored with the event: nil if that is
-// done elsewhere, for all events of it.
+// ownRequest returns the request to store with the event: nil if the event shares it.
 func (e *Event) ownRequest() []byte {
 	if e.shared != 0 || e.Request == nil {
 		return nil
@@ -56,7 +56,7 @@ func (e *Event) ownRequest() []byte {
 	return e.Request.encoded()
 }
 
-// withoutBytes returns what is known of the event beside its bytes.
+// withoutBytes returns a copy of the event without its body and request.
 func (e *Event) withoutBytes() *Event {
 	c := *e
 	c.bytes = e.size()
@@ -76,8 +76,8 @@ func (e *Event) OriginalBytes() []byte {
 	return e.Body[end-e.Original : end]
 }
 
-// clean takes out of what the sender chose the one character that PostgreSQL has
-// no text with: the event would be refused however often it came.
+// clean replaces NUL in what the sender chose. PostgreSQL's text type refuses it, so
+// that the event would fail however often it came.
 func (e *Event) clean() {
 	for _, s := range []*string{&e.Type, &e.Subject, &e.PartitionKey, &e.ID} {
 		*s = withoutNUL(*s)
@@ -86,11 +86,11 @@ func (e *Event) clean() {
 
 func withoutNUL(s string) string { return strings.ReplaceAll(s, "\x00", "\uFFFD") }
 
-// overhead is about what an event takes on disk beside its own bytes, in bytes.
+// overhead is about the number of bytes that an event takes on disk beside its own.
 const overhead = 256
 
-// size is about how many bytes the event takes on disk, without what it shares with
-// others.
+// size is about the number of bytes that the event takes on disk, without a shared
+// request.
 func (e *Event) size() int64 {
 	if e.bytes != 0 {
 		return e.bytes
@@ -99,7 +99,7 @@ func (e *Event) size() int64 {
 		len(e.Source)+len(e.Provider)+len(e.Type)+len(e.Subject)+len(e.PartitionKey)+len(e.ID))
 }
 
-// weight is about how many bytes the event takes in memory.
+// weight is about the number of bytes that the event takes in memory.
 func (e *Event) weight() int64 {
 	if e.shared != 0 && e.Request != nil {
 		return e.size() + int64(len(e.Request.encoded()))

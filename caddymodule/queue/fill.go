@@ -6,7 +6,8 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// fill reads what may be tried.
+// fill reads deliveries until there is no room left: parked ones whose turn it is,
+// those that are due, and the log.
 func (w *worker) fill(t target, now time.Time) error {
 	want := w.want(t, now)
 	if want <= 0 {
@@ -32,10 +33,9 @@ func (w *worker) fill(t target, now time.Time) error {
 	return nil
 }
 
-// room returns how many deliveries more may have their attempt written now: as
-// many as can begin at once, and for events with many attempts some more, so
-// that they need not wait for a commit each. A crash takes an attempt from those
-// that did not begin.
+// room returns how many more deliveries may have their attempt written now: as many
+// as can begin at once, and some more for destinations with many attempts, so that
+// each need not wait for a commit. A crash costs those that did not begin an attempt.
 func (w *worker) room(t target, now time.Time) int {
 	written := len(w.ready) + len(w.writing.begin)
 	switch {
@@ -56,13 +56,13 @@ func (w *worker) room(t target, now time.Time) int {
 	return max(0, min(n, w.capacity)-written)
 }
 
-// want returns how many deliveries are to be read for that.
+// want returns how many deliveries to read to fill the room.
 func (w *worker) want(t target, now time.Time) int { return w.room(t, now) - len(w.fresh) }
 
-// isFull reports whether memory has no room for more of the log.
+// isFull reports whether memory has room for no more of the log.
 func (w *worker) isFull() bool { return len(w.open) >= w.capacity || w.bytes > windowBytes }
 
-// limit follows the configured rate. A burst is what is due within 10 ms, so
+// limit applies the configured rate. The burst is what the rate allows in 10 ms, so
 // that timers need not be exact.
 func (w *worker) limit(r Rate) {
 	limit, burst := rate.Inf, 1

@@ -7,8 +7,9 @@ import (
 	"go.uber.org/zap"
 )
 
-// Forget discards all that is kept for a name that is not in the configuration
-// any more, and returns how many deliveries that were, dead letters included.
+// Forget discards a destination that has left the configuration, and returns the number
+// of deliveries that are lost with it, dead letters included. It returns ErrConfigured
+// while a configuration has the name.
 func (q *Queue) Forget(ctx context.Context, name string) (int64, error) {
 	status, err := q.Status(ctx)
 	if err != nil {
@@ -25,7 +26,7 @@ func (q *Queue) Forget(ctx context.Context, name string) (int64, error) {
 		}
 	}
 	if !found {
-		return 0, fmt.Errorf("%w: there is no destination %q", ErrUnknown, name)
+		return 0, fmt.Errorf("%w: no destination %q", ErrUnknown, name)
 	}
 	if _, err := q.inSteps(ctx, func(t *tx) (int64, error) {
 		return t.changed(`DELETE FROM webhooks_deliveries WHERE (seq, name) IN (SELECT seq, name FROM webhooks_deliveries WHERE name = $1 LIMIT `+stepRows+`)`, name)
@@ -36,7 +37,7 @@ func (q *Queue) Forget(ctx context.Context, name string) (int64, error) {
 		return t.exec(`DELETE FROM webhooks_destinations WHERE name = $1`, name)
 	})
 	if err == nil {
-		q.log().Info("a name was forgotten", zap.String("destination", name), zap.Int64("discarded", discarded))
+		q.log().Info("forgot destination", zap.String("destination", name), zap.Int64("discarded", discarded))
 	}
 	return discarded, err
 }

@@ -9,44 +9,50 @@ import (
 	"go.uber.org/zap"
 )
 
-// Generation is one configuration's use of a queue.
+// Generation is the use that one configuration makes of a queue. During a reload there
+// are two: the old one until Stop, and the new one.
 type Generation struct {
 	Service
 	q        *Queue
-	declared chan struct{} // closed when the database knows the names
+	declared chan struct{} // closed when the names are in the database
 
-	ctx    context.Context // of the attempts
+	ctx    context.Context // of its attempts
 	cancel context.CancelFunc
 
 	mu       sync.Mutex
 	held     bool // until Release
 	stopping bool
-	attempts int
-	idle     chan struct{} // closed when stopping and no attempt goes on
+	attempts int           // under way
+	idle     chan struct{} // closed when stopping and attempts is 0
 }
 
 // Service is what a configuration asks of a queue.
 type Service struct {
+	// Destinations are those of the configuration, with unique names.
 	Destinations []Destination
-	Observer     Observer
 
-	// Logger is used as long as this configuration is current. Default: that of
-	// Settings.
+	// Observer is called for every attempt, and must not be nil.
+	Observer Observer
+
+	// Logger is used while this configuration is current. Default: that of Settings.
 	Logger *zap.Logger
 
-	// Retention is how long delivered events and dead letters are kept.
+	// Retention is how long delivered events and dead letters are kept, while this
+	// configuration is current.
 	Retention time.Duration
 
-	// Size is how many bytes all events may take.
+	// Size is the maximum number of bytes that all events may take, while this
+	// configuration is current.
 	Size int64
 
-	// Held lets no attempt begin before Release.
+	// Held delays all attempts until Release: if any part of the new configuration
+	// fails to start, no event may have reached one of its destinations.
 	Held bool
 }
 
-// Serve delivers to the destinations of a configuration, instead of those of the
-// one before. Stop must follow; then those of the one before, if that goes on,
-// have their turn again.
+// Serve makes a configuration the current one: its destinations get the events from
+// now on. Stop must follow. If the configuration before is still there then, as after
+// a reload that failed, it is current again.
 func (q *Queue) Serve(s Service) *Generation {
 	g := &Generation{q: q, Service: s, held: s.Held, declared: make(chan struct{}), idle: make(chan struct{})}
 	g.ctx, g.cancel = context.WithCancel(context.Background())
@@ -56,13 +62,13 @@ func (q *Queue) Serve(s Service) *Generation {
 	q.mu.Unlock()
 	q.wg.Go(q.declare)
 	if q.isOpen() {
-		// So that its names are there for whoever asks; if not, it goes on trying.
+		// Status shows the names at once. If that fails, declare keeps trying.
 		_ = g.waitUntilDeclared(context.Background())
 	}
 	return g
 }
 
-// apply makes the workers follow the current generation.
+// apply makes the workers follow the current generation. q.mu must be held.
 func (q *Queue) apply() {
 	wanted := make(map[string]target)
 	if n := len(q.generations); n > 0 {
@@ -102,9 +108,9 @@ func (q *Queue) apply() {
 	q.kickMembership()
 }
 
-// destinationsOf returns the destinations of the current generation, and those of
-// the ones before that it does not have: as long as these have not stopped, events
-// for them come in, and a new one that fails gives them their turn again.
+// destinationsOf returns the destinations of all generations, the newest of each
+// name: until an older generation has stopped, events for it still come in, and it
+// may become current again.
 func destinationsOf(generations []*Generation) (all []Destination) {
 	names := make(map[string]bool)
 	for _, g := range slices.Backward(generations) {
@@ -118,7 +124,7 @@ func destinationsOf(generations []*Generation) (all []Destination) {
 	return all
 }
 
-// Release lets attempts begin.
+// Release ends Held: attempts may begin.
 func (g *Generation) Release() {
 	g.mu.Lock()
 	g.held = false
@@ -126,7 +132,7 @@ func (g *Generation) Release() {
 	g.q.pokeAll()
 }
 
-// begin notes that an attempt begins, unless none may.
+// begin counts an attempt as under way. It returns false if none may begin.
 func (g *Generation) begin() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -137,6 +143,7 @@ func (g *Generation) begin() bool {
 	return true
 }
 
+// end counts an attempt as ended.
 func (g *Generation) end() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -145,8 +152,8 @@ func (g *Generation) end() {
 	}
 }
 
-// Stop begins no attempt any more and waits for those under way, until ctx ends;
-// then it cancels them, and they will be made again.
+// Stop begins no more attempts and waits for those under way. When ctx ends, it
+// cancels them; they are made again later.
 func (g *Generation) Stop(ctx context.Context) {
 	g.mu.Lock()
 	g.stopping = true
@@ -184,7 +191,7 @@ func (g *Generation) Stop(ctx context.Context) {
 		select {
 		case <-g.idle:
 		case <-timer.C:
-			q.log().Error("an attempt does not end, although it was cancelled")
+			q.log().Error("delivery attempt did not return after being cancelled")
 		}
 	}
 	g.cancel()
@@ -192,7 +199,7 @@ func (g *Generation) Stop(ctx context.Context) {
 	if !q.isOpen() {
 		return
 	}
-	// So that names that are gone get no more.
+	// Names that have left the configuration must get no more events after this.
 	timer := time.NewTimer(stopTimeout)
 	defer timer.Stop()
 	select {
@@ -201,7 +208,7 @@ func (g *Generation) Stop(ctx context.Context) {
 	}
 }
 
-// waitForLeaving waits until the workers that were told to have left.
+// waitForLeaving waits until the workers that must leave have ended.
 func (q *Queue) waitForLeaving() {
 	q.mu.Lock()
 	leaving := slices.Clone(q.leaving)

@@ -2,7 +2,7 @@ package queue
 
 import "time"
 
-// answered notes that the destination works.
+// answered notes that the destination works: it is not down any more.
 func (w *worker) answered(now time.Time) {
 	if w.down {
 		w.down = false
@@ -14,7 +14,7 @@ func (w *worker) answered(now time.Time) {
 	w.streak = 0
 }
 
-// failed notes that it does not; often enough in a row, it is down.
+// failed notes a failure. After downAfter in a row, the destination is down.
 func (w *worker) failed(t target, f finished, now time.Time) {
 	if w.streak == 0 {
 		w.downSince = now.Add(-f.took)
@@ -22,7 +22,7 @@ func (w *worker) failed(t target, f finished, now time.Time) {
 	w.streak++
 	switch {
 	case w.down && !f.d.begun.After(w.downAt):
-		return // no probe: it was under way already
+		return // not a probe: the attempt was already under way
 	case w.down:
 		w.probes++
 	case w.streak >= downAfter:
@@ -36,8 +36,8 @@ func (w *worker) failed(t target, f finished, now time.Time) {
 	w.probeAt = now.Add(interval.delay(w.probes, func() float64 { return 1 }))
 }
 
-// unready takes back what was about to begin: it does not spend its attempt, and a
-// crash does not either once that is written.
+// unready takes back deliveries that were about to begin. They do not spend their
+// attempt, nor does a crash once that is written.
 func (w *worker) unready() {
 	if len(w.ready) == 0 {
 		return

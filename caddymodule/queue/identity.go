@@ -8,13 +8,13 @@ import (
 	"go.uber.org/zap"
 )
 
-// errReplaced says that SQLite has a file open that its path no longer leads to:
-// the next start would not find what was committed. It wraps errCommit, because the
+// errReplaced means that the path of SQLite's file leads to another file or to none:
+// the next start would not find what is committed. It wraps errCommit, because the
 // original may come back.
 var errReplaced = fmt.Errorf("%w: the file was removed or replaced", errCommit)
 
-// openFile is the file that SQLite has open. Only the goroutine that writes uses
-// it, once the queue is open.
+// openFile is the file that SQLite has open. Once the queue is open, only the writer's
+// goroutine uses it.
 type openFile struct {
 	path string
 
@@ -29,13 +29,13 @@ type openFile struct {
 
 	replaced bool // at the last check
 
-	// report is called when the file turns out to be replaced, with the path that
-	// is, and with "" when the original is back.
+	// report is called with the path that was replaced, and with "" when the original
+	// is back.
 	report func(path string)
 }
 
-// holdFile opens the file, and creates it and its directory if they do not exist,
-// before SQLite does that with the permissions of every file.
+// holdFile opens the file. It creates the file and its directory if they do not exist:
+// SQLite would give them wider permissions.
 func holdFile(path string) (*openFile, error) {
 	file, err := create(path)
 	if err != nil {
@@ -50,13 +50,13 @@ func holdFile(path string) (*openFile, error) {
 	return &openFile{path: Path(path), file: file, identity: identity, report: func(string) {}}, nil
 }
 
-// noteWAL notes which file the WAL is. SQLite removes it only after the last
+// noteWAL notes the identity of the WAL. SQLite removes it only after the last
 // connection is closed.
 func (f *openFile) noteWAL() {
 	if f == nil {
 		return
 	}
-	f.wal, _ = os.Stat(f.walPath()) // without a WAL, there is nothing to lose with it
+	f.wal, _ = os.Stat(f.walPath()) // if there is none, nothing can be lost with it
 }
 
 func (f *openFile) walPath() string { return f.path + "-wal" }
@@ -84,8 +84,8 @@ func (f *openFile) check() error {
 	return fmt.Errorf("%w: %s", errReplaced, path)
 }
 
-// recheck is check if the last one failed: what would be lost is not even written
-// then. Otherwise, the check after the commit is enough.
+// recheck repeats a check that failed, so that nothing is written that would be lost.
+// Otherwise the check after the commit is enough.
 func (f *openFile) recheck() error {
 	if f == nil || !f.replaced {
 		return nil
@@ -109,15 +109,15 @@ func isAt(file os.FileInfo, path string) bool {
 // reportReplaced logs that the file was replaced, or that the original is back.
 func (q *Queue) reportReplaced(path string) {
 	if path == "" {
-		q.log().Info("the queue's file is back: events are taken again", zap.String("file", q.store.file.path))
+		q.log().Info("queue file is back; accepting events again", zap.String("file", q.store.file.path))
 		return
 	}
-	q.log().Error("the queue's file was removed or replaced while it is open: no events are taken until it is back or Caddy is restarted",
+	q.log().Error("queue file was removed or replaced while open; no events are accepted until it is back or Caddy restarts",
 		zap.String("file", path))
 }
 
-// logFailure logs an error of the database, unless that is errReplaced, which is
-// logged once.
+// logFailure logs an error of the database, except errReplaced, which reportReplaced
+// logs once.
 func (q *Queue) logFailure(message string, err error, fields ...zap.Field) {
 	if !errors.Is(err, errReplaced) {
 		q.log().Error(message, append(fields, zap.Error(err))...)

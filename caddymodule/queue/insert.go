@@ -6,13 +6,13 @@ import (
 	"strings"
 )
 
-// atOnce returns how many of n rows, of which there are some, one statement takes:
-// the powers of two up to 64 only, so that few statements are prepared.
+// atOnce returns how many of n rows, at least one, one statement inserts: a power of
+// two up to 64, so that few statements are prepared.
 func atOnce(n int) int { return min(64, 1<<(bits.Len(uint(n))-1)) }
 
-// insert inserts rows of a number of columns each, given one after the other.
-// Each $extra in the suffix is one of the extra parameters. If the suffix ends in
-// RETURNING seq, the numbers go to returned.
+// insert inserts rows. args has their columns, row after row. Each $extra in the suffix
+// is one of the extra parameters. If the suffix ends in RETURNING seq, returned is called
+// with each number.
 func (t *tx) insert(prefix string, columns int, suffix string, args []any, returned func(seq int64), extra ...any) error {
 	for len(args) > 0 {
 		n := atOnce(len(args) / columns)
@@ -25,13 +25,13 @@ func (t *tx) insert(prefix string, columns int, suffix string, args []any, retur
 	return nil
 }
 
-// insertion names one INSERT among all.
+// insertion is the key of a statement in store.insertions.
 type insertion struct {
 	prefix string
 	rows   int
 }
 
-// insertQuery returns the statement that inserts a number of rows.
+// insertQuery returns the statement that inserts a number of rows at once.
 func (s *store) insertQuery(prefix string, columns, rows int, suffix string) string {
 	query, ok := s.insertions[insertion{prefix, rows}]
 	if !ok {
@@ -47,6 +47,7 @@ func (s *store) insertQuery(prefix string, columns, rows int, suffix string) str
 	return query
 }
 
+// insertOnce runs one INSERT.
 func (t *tx) insertOnce(query string, args []any, returned func(seq int64)) error {
 	if returned == nil {
 		return t.exec(query, args...)

@@ -5,15 +5,16 @@ import (
 	"time"
 )
 
-// lane is a partition key of an ordered destination: one event at a time.
+// lane is a partition key of an ordered destination, which gets one event of it at a
+// time. A lane exists while any of its events is on its way.
 type lane struct {
-	waiting []*delivery // in memory
-	parked  int         // deferred deliveries
-	failed  bool        // the oldest waits for its retry, or takes long, or parked ones follow
+	waiting []*delivery // in memory, in order
+	parked  int         // number of parked rows
+	failed  bool        // later events are parked: the oldest waits for a retry, or takes long
 }
 
-// spill parks what waits in memory for its key's turn behind an attempt that takes
-// long, so that other keys get past it.
+// spill parks the deliveries that wait in memory behind a slow attempt of their key,
+// so that there is room for other keys.
 func (w *worker) spill(now time.Time) {
 	for _, d := range w.open {
 		if l := w.lanes[d.PartitionKey]; l != nil && d.running && !d.Replay && now.Sub(d.begun) >= spillAfter {
@@ -22,8 +23,8 @@ func (w *worker) spill(now time.Time) {
 	}
 }
 
-// releaseParked reads the oldest parked event of each key whose turn it is. What
-// is not written yet would not be found.
+// releaseParked reads the oldest parked event of each key whose turn it is. A key with
+// a parked row that is not written yet has to wait: the read would miss it.
 func (w *worker) releaseParked() error {
 	var later []string
 	for i, key := range w.releases {
@@ -38,7 +39,7 @@ func (w *worker) releaseParked() error {
 	return nil
 }
 
-// isParking reports whether it is not written yet that events of a key are parked.
+// isParking reports whether a parked row of a key is not written yet.
 func (w *worker) isParking(key string) bool {
 	for _, p := range []*progress{&w.next, w.writing} {
 		for _, d := range p.put {
@@ -50,6 +51,7 @@ func (w *worker) isParking(key string) bool {
 	return false
 }
 
+// releaseKey reads the oldest parked event of a key.
 func (w *worker) releaseKey(key string) error {
 	l := w.lane(key)
 	var d *delivery
@@ -79,7 +81,7 @@ func (w *worker) releaseKey(key string) error {
 	return nil
 }
 
-// park parks what waits for its turn in a lane, and what comes.
+// park parks the deliveries that wait in a lane, and makes later ones park, too.
 func (w *worker) park(l *lane) {
 	l.failed = true
 	for _, waiting := range l.waiting {
@@ -90,7 +92,7 @@ func (w *worker) park(l *lane) {
 	l.waiting = nil
 }
 
-// lane returns the lane of a key.
+// lane returns the lane of a key, which it creates if there is none.
 func (w *worker) lane(key string) *lane {
 	if w.lanes[key] == nil {
 		w.lanes[key] = new(lane)
@@ -98,7 +100,7 @@ func (w *worker) lane(key string) *lane {
 	return w.lanes[key]
 }
 
-// nextInLane lets the next event of a key go.
+// nextInLane lets the next event of a key go, after the one before has ended.
 func (w *worker) nextInLane(t target, d *delivery) {
 	if !t.Ordered || d.PartitionKey == "" || d.Replay {
 		return
@@ -116,7 +118,7 @@ func (w *worker) nextInLane(t target, d *delivery) {
 	}
 }
 
-// lanes loads the keys of an ordered destination that have deferred deliveries.
+// lanes reads the lanes of an ordered destination that have deferred deliveries.
 func (t *tx) lanes(name string) (map[string]*lane, error) {
 	lanes := make(map[string]*lane)
 	err := t.rows(`SELECT partition_key, state, count(*) FROM webhooks_deliveries

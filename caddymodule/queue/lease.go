@@ -7,11 +7,11 @@ import (
 	"slices"
 )
 
-// errLost says that another gateway works a destination now.
-var errLost = errors.New("another gateway works this destination now")
+// errLost means that another gateway has the lease on a destination.
+var errLost = errors.New("lost the lease on this destination")
 
-// acquire makes a gateway the one that works a destination, unless another one
-// does, which is errLost. The lease is good for the era's timeline only.
+// acquire gives a gateway the lease on a destination. It returns errLost if another
+// gateway that lives has it. The lease is good for the era's timeline only.
 func (t *tx) acquire(name, holder string, e *era) (destinationRow, error) {
 	if err := t.checkEra(e); err != nil {
 		return destinationRow{}, err
@@ -22,8 +22,8 @@ func (t *tx) acquire(name, holder string, e *era) (destinationRow, error) {
 	}
 	isFree := `TRUE`
 	if t.store.shared {
-		// The row is locked first, so that the statement that takes it sees who has joined
-		// while this one waited: it would go by an older snapshot if it waited itself.
+		// The row is locked first: if the UPDATE itself waited for the lock, it would see the
+		// gateways as they were before.
 		if err := t.row(`SELECT lease FROM webhooks_destinations WHERE name = $1 FOR UPDATE`, []any{name}, new(int64)); err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return destinationRow{}, err
 		}
@@ -39,7 +39,7 @@ func (t *tx) acquire(name, holder string, e *era) (destinationRow, error) {
 	if err != nil {
 		return r, err
 	}
-	// A server that took over may lack what the one before had.
+	// After a failover, the server may lack events that were settled before.
 	r.position, r.begun = min(r.position, last), min(r.begun, last)
 	if r.isOrphan() {
 		r.fill() // it had the name when it began to try
@@ -50,11 +50,10 @@ func (t *tx) acquire(name, holder string, e *era) (destinationRow, error) {
 	return r, nil
 }
 
-// resume returns the deferred deliveries above the position: those of events that ended, or
-// were found to take long, while an older one went on. A worker that reads on from
-// the position is to skip those in known. When ordered it is to come by the others
-// in their place: their attempts are in resumed, and they are no deferred deliveries any
-// more.
+// resume returns the deferred deliveries above the position, where the log is about to
+// be read again. The worker must skip the events in known. When ordered, it must meet
+// the others in their order: they become events of the log again, and resumed has their
+// attempts.
 func (t *tx) resume(name string, position int64, ordered bool) (known map[int64]bool, resumed map[int64]int, err error) {
 	known, resumed = make(map[int64]bool), make(map[int64]int)
 	err = t.rows(`SELECT seq, attempts, replay, state, partition_key FROM webhooks_deliveries WHERE name = $1 AND seq > $2`, []any{name, position},
@@ -79,9 +78,9 @@ func (t *tx) resume(name string, position int64, ordered bool) (known map[int64]
 	return known, resumed, t.remove(name, slices.Collect(maps.Keys(resumed)))
 }
 
-// settleStates makes the states of a destination's deferred deliveries fit for whoever
-// begins to work it: what was being tried, by a gateway that died, is due. When
-// ordered, only the oldest of a key is not parked.
+// settleStates prepares the deferred deliveries of a destination for a worker that has
+// just acquired it: running ones, of a gateway that died, are due. When ordered, all but
+// the oldest of each key are parked.
 func (t *tx) settleStates(name string, ordered bool, now int64) error {
 	if err := t.exec(`UPDATE webhooks_deliveries SET state = 'retry', due = $1 WHERE name = $2 AND state = 'running'`, now, name); err != nil {
 		return err

@@ -9,8 +9,8 @@ import (
 
 const columnsOfEvent = `e.seq, e.key, e.source, e.provider, e.type, e.subject, e.partition_key, e.event_id, e.received, e.original, e.shared, e.request, e.body`
 
-// scanEvent scans columnsOfEvent. What the event shares with others of its request
-// is missing.
+// scanEvent scans columnsOfEvent. It leaves a request that the event shares with others
+// empty.
 func (s *store) scanEvent(rows *sql.Rows) (*Event, error) {
 	e := &Event{Request: new(Request)}
 	var key, request []byte
@@ -25,9 +25,9 @@ func (s *store) scanEvent(rows *sql.Rows) (*Event, error) {
 	return e, err
 }
 
-// read is a query of a worker. It ends with the era, when others may take over. A
-// standby that is late must not answer it: either the query contains isPrimary, or
-// its caller knows what the answer must contain.
+// read runs a query of a worker, and cancels it when the era ends. A standby that lags
+// behind must not answer it: either the query contains isPrimary, or the caller knows
+// what the result must contain.
 func (q *Queue) read(e *era, query string, args []any, scan func(rows *sql.Rows) error) error {
 	ctx, cancel := context.WithCancel(q.ctx)
 	defer cancel()
@@ -35,8 +35,8 @@ func (q *Queue) read(e *era, query string, args []any, scan func(rows *sql.Rows)
 	return q.store.query(ctx, query, args, scan)
 }
 
-// load reads events by their numbers, in their order. One that is not there is
-// errStale: another connection has seen it.
+// load reads events by their numbers and returns them in order. It returns errStale if
+// one is missing, because another connection has seen it.
 func (q *Queue) load(e *era, seqs []int64) ([]*Event, error) {
 	if len(seqs) == 0 {
 		return nil, nil
@@ -58,8 +58,8 @@ func (q *Queue) load(e *era, seqs []int64) ([]*Event, error) {
 	return events, q.loadRequests(e, events)
 }
 
-// loadRequests reads the requests that events share with others. One that is not
-// there is errStale.
+// loadRequests reads the requests that events share with others. It returns errStale if
+// one is missing.
 func (q *Queue) loadRequests(e *era, events []*Event) error {
 	requests := make(map[int64]*Request)
 	var firsts []int64

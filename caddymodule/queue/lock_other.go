@@ -4,7 +4,7 @@ package queue
 
 import "os"
 
-// lockFile locks nothing: only Linux has locks that belong to an open file.
-// Elsewhere, the lock on FILE.lock keeps a second process out, as long as nobody
-// removes that file. Windows does not let anyone remove it while it is open.
+// lockFile does nothing: only Linux has locks that belong to an open file. Elsewhere,
+// the lock on FILE.lock keeps a second process out, unless that file is removed. Windows
+// refuses to remove it while it is open.
 func lockFile(*os.File) bool { return true }

@@ -13,36 +13,36 @@ import (
 )
 
 const (
-	// leaseTime is how long a gateway keeps its destinations without renewing that:
-	// what it takes others to notice that it died.
+	// leaseTime is how long a lease lasts unless it is renewed: the time after which
+	// other gateways take over from one that died.
 	leaseTime = 5 * time.Second
 
-	// leaseRenewal is how often it renews it.
+	// leaseRenewal is how often a gateway renews its lease.
 	leaseRenewal = time.Second
 
-	// renewTimeout ends an attempt to renew it, and renewRetry is how long to wait
-	// after one that failed: a server that was away may be back in time.
+	// renewTimeout cancels a renewal that hangs, and renewRetry is how long to wait after
+	// one that failed: the server may be back in time.
 	renewTimeout = 2 * time.Second
 	renewRetry   = 100 * time.Millisecond
 
-	// leaseMargin is how long before its end a gateway that could not renew its lease
-	// ends its attempts.
+	// leaseMargin is how long before the end of a lease that could not be renewed the
+	// gateway ends its attempts.
 	leaseMargin = time.Second
 )
 
-// membership is a gateway's place among those that share a queue: its lease, and
-// which destinations are its share.
+// membership is the place of a gateway among those that share a queue: its lease, and
+// its share of the destinations.
 type membership struct {
-	kick chan struct{} // makes it renew at once
+	kick chan struct{} // holds one value: renew at once
 
 	mu       sync.Mutex
-	era      *era        // the last one; nil before the first
-	lapse    *time.Timer // ends the era
-	acquire  map[string]bool
-	freeFrom map[string]time.Time // since when no gateway works a destination
+	era      *era                 // the last one; nil before the first
+	lapse    *time.Timer          // ends the era unless the lease is renewed
+	acquire  map[string]bool      // destinations that this gateway may acquire
+	freeFrom map[string]time.Time // by destination, since when no gateway works it
 }
 
-// mayAcquire reports whether a destination is this gateway's to work.
+// mayAcquire reports whether this gateway may acquire a destination.
 func (q *Queue) mayAcquire(name string) bool {
 	if !q.shared() {
 		return true
@@ -52,7 +52,8 @@ func (q *Queue) mayAcquire(name string) bool {
 	return q.members.acquire[name]
 }
 
-// kickMembership makes others learn at once which destinations this gateway has.
+// kickMembership renews the lease at once, which also publishes the destinations of
+// this gateway.
 func (q *Queue) kickMembership() {
 	select {
 	case q.members.kick <- struct{}{}:
@@ -60,7 +61,8 @@ func (q *Queue) kickMembership() {
 	}
 }
 
-// keepMembership renews the lease, and keeps to this gateway's share.
+// keepMembership renews the lease and follows this gateway's share, until the queue is
+// closed.
 func (q *Queue) keepMembership() {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -70,7 +72,7 @@ func (q *Queue) keepMembership() {
 		} else {
 			timer.Reset(leaseRenewal)
 			if err := q.share(); err != nil && q.ctx.Err() == nil {
-				q.log().Warn("cannot read who shares the queue; trying again", zap.Error(err))
+				q.log().Warn("cannot read which gateways share the queue; retrying", zap.Error(err))
 			}
 		}
 		select {
@@ -82,7 +84,8 @@ func (q *Queue) keepMembership() {
 	}
 }
 
-// renew renews the lease.
+// renew renews the lease. A server with another history, or a lease that had ended,
+// begins an era.
 func (q *Queue) renew() error {
 	before := q.lastEra()
 	ctx, cancel := context.WithTimeout(q.ctx, renewTimeout)
@@ -115,7 +118,7 @@ func (q *Queue) renew() error {
 	m.mu.Unlock()
 	if before.Err() != nil || before.timeline != s.timeline {
 		if before.timeline != s.timeline {
-			q.log().Warn("the database server has begun another timeline, as it does at a failover: events that it lacks are lost")
+			q.log().Warn("queue database has begun a new timeline, as it does at a failover; events that it lacks are lost")
 		}
 		q.beginEra(before, s)
 		q.pokeAll()
@@ -123,24 +126,24 @@ func (q *Queue) renew() error {
 	return nil
 }
 
-// lapse ends the era because the lease was not renewed in time.
+// lapse ends the era, because the lease was not renewed in time.
 func (q *Queue) lapse() {
 	if e := q.currentEra(); e != nil {
-		q.log().Warn("could not renew the lease in time: other gateways may take over this one's destinations")
+		q.log().Warn("could not renew the gateway's lease in time; other gateways may take over its destinations")
 		e.end()
 		q.pokeAll()
 	}
 }
 
-// names returns the destinations that this gateway wants to work.
+// names returns the workers by destination.
 func (q *Queue) names() map[string]*worker {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return maps.Clone(q.workers)
 }
 
-// share finds out which destinations are this gateway's share: it may acquire some,
-// and gives up others.
+// share computes this gateway's share of the destinations: it may acquire some, and
+// gives up others.
 func (q *Queue) share() error {
 	ctx, cancel := context.WithTimeout(q.ctx, renewTimeout) // which must not wait for this
 	defer cancel()
@@ -162,13 +165,13 @@ func (q *Queue) share() error {
 		}
 		w.compareLease(d.lease)
 		if d.holder == q.holder && w.isPaused() != d.paused {
-			w.pausing.Store(true) // at another gateway
+			w.pausing.Store(true) // changed through another gateway
 			w.poke()
 		}
 	}
 	acquire, giveUp := spread(q.holder, living, holders)
 	for name := range workers {
-		if holders[name] == q.holder { // also if it was in an era that has ended
+		if holders[name] == q.holder { // perhaps in an era that has ended
 			acquire = append(acquire, name)
 		}
 	}
@@ -190,7 +193,7 @@ func (q *Queue) share() error {
 		if m.freeFrom[name].IsZero() {
 			m.freeFrom[name] = now
 		}
-		// The gateway whose share it is has not acquired it.
+		// The gateway whose share it is does not acquire it.
 		if now.Sub(m.freeFrom[name]) > 2*leaseTime {
 			m.acquire[name] = true
 		}
@@ -210,8 +213,8 @@ func (q *Queue) share() error {
 	return nil
 }
 
-// livingGateways returns the gateways whose lease has not ended, and the
-// destinations that each is configured with.
+// livingGateways returns the gateways whose lease has not ended, each with the names of
+// the destinations in its configuration.
 func (q *Queue) livingGateways(ctx context.Context) (map[string][]string, error) {
 	living := make(map[string][]string)
 	err := q.store.query(ctx, `SELECT holder, names FROM webhooks_gateways WHERE until > `+q.store.serverTime, nil, func(rows *sql.Rows) error {
@@ -228,7 +231,7 @@ func (q *Queue) livingGateways(ctx context.Context) (map[string][]string, error)
 	return living, err
 }
 
-// leaveMembership gives up the lease, so that no gateway waits for its end.
+// leaveMembership gives the lease up, so that other gateways need not wait for its end.
 func (q *Queue) leaveMembership() {
 	q.members.mu.Lock()
 	if q.members.lapse != nil {

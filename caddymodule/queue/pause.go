@@ -5,32 +5,35 @@ import (
 	"database/sql"
 )
 
-// Pause begins no attempt for a destination any more, until Resume.
+// Pause stops delivery to a destination until Resume, across restarts. Its events queue
+// up, and attempts under way go on.
 func (q *Queue) Pause(ctx context.Context, name string) error { return q.setPaused(ctx, name, true) }
 
-// Resume takes back a Pause.
+// Resume ends a Pause.
 func (q *Queue) Resume(ctx context.Context, name string) error { return q.setPaused(ctx, name, false) }
 
+// setPaused writes whether a destination is paused, and makes its worker read that.
 func (q *Queue) setPaused(ctx context.Context, name string, paused bool) error {
 	if err := q.known(ctx, name); err != nil {
 		return err
 	}
-	// Also when nobody waits any more: the worker must learn of what is committed.
+	// Not with ctx: the worker must read the change after it is committed, even if the
+	// caller has given up.
 	err := q.doWith(context.WithoutCancel(ctx), func(t *tx) error {
 		return t.exec(`UPDATE webhooks_destinations SET paused = $1 WHERE name = $2`, asInt(paused), name)
 	})
 	q.mu.Lock()
 	w := q.workers[name]
 	q.mu.Unlock()
-	if w != nil { // also after an error, when it is not known what was written
+	if w != nil { // even after an error, because the change may be committed
 		w.pausing.Store(true)
 		w.poke()
 	}
 	return err
 }
 
-// readPaused reads whether it is paused, if that may have changed: the database
-// knows what was said last.
+// readPaused reads from the database whether the destination is paused, if that may
+// have changed.
 func (w *worker) readPaused() error {
 	if !w.pausing.Swap(false) {
 		return nil
@@ -47,7 +50,7 @@ func (w *worker) readPaused() error {
 	return nil
 }
 
-// isPaused reports whether it knows that the destination is paused.
+// isPaused reports whether the worker has read that the destination is paused.
 func (w *worker) isPaused() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()

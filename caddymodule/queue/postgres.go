@@ -33,15 +33,15 @@ var postgresDialect = dialect{
 	keyList:     func(keys [][]byte) any { return keys },
 }
 
-// session is what each session sets, unless the DSN does. The timeouts, in
-// milliseconds, end what a gateway that is cut off has left open at the server, so
-// that it holds up the others for seconds only. Statements find what they look for
-// by its key; a plan that was made while a table was empty must not scan it later.
+// session holds the parameters that each session sets, unless the DSN does. The
+// timeouts, in milliseconds, end what a disconnected gateway has left open at the
+// server, so that it holds up the others for seconds only. Every statement can use an
+// index; a plan that was made while a table was empty must not scan it later.
 //
-// They are set once a session is there: a pooler such as PgBouncer refuses most
-// parameters that come with the connection.
+// They are set after connecting: a pooler such as PgBouncer refuses most parameters in
+// the startup message.
 var session = []struct{ name, value string }{
-	{"synchronous_commit", "on"}, // an answer promises it
+	{"synchronous_commit", "on"}, // an answer promises that
 	{"lock_timeout", "5000"},
 	{"statement_timeout", "30000"},
 	{"idle_in_transaction_session_timeout", "5000"},
@@ -49,15 +49,15 @@ var session = []struct{ name, value string }{
 	{"enable_seqscan", "off"},
 	{"enable_hashjoin", "off"},
 	{"enable_mergejoin", "off"},
-	{"jit", "off"}, // compiling takes longer than any of them
+	{"jit", "off"}, // compiling would take longer than the statements
 }
 
-// openPostgres prepares the connections; none is made yet.
+// openPostgres prepares the connection pools. It does not connect.
 func openPostgres(dsn string, tracer pgx.QueryTracer) (*store, error) {
 	config, err := pgx.ParseConfig(dsn)
 	if err != nil {
-		// Its text may hold parts of the DSN.
-		return nil, fmt.Errorf("%w: that is not a DSN, such as postgres://user@host/database", errSchema)
+		// The text of err may hold parts of the DSN.
+		return nil, fmt.Errorf("%w: invalid DSN; use a form such as postgres://user@host/database", errSchema)
 	}
 	var set strings.Builder
 	for _, parameter := range session {
@@ -96,7 +96,7 @@ func openPostgres(dsn string, tracer pgx.QueryTracer) (*store, error) {
 	s.read = stdlib.OpenDB(*config, noteEpoch, checkEpoch)
 	s.read.SetMaxOpenConns(readers)
 	s.read.SetMaxIdleConns(readers)
-	// A lease need not be on disk, and must not wait for a standby.
+	// A lease need not survive a crash, and must not wait for a standby.
 	keeping := config.Copy()
 	keeping.AfterConnect = execAfterConnect(set.String() + "SET synchronous_commit = off")
 	s.keep = stdlib.OpenDB(*keeping, noteEpoch, checkEpoch)
@@ -104,7 +104,7 @@ func openPostgres(dsn string, tracer pgx.QueryTracer) (*store, error) {
 	return s, nil
 }
 
-// execAfterConnect returns what runs a script on a new connection.
+// execAfterConnect returns a function that runs a script on a new connection.
 func execAfterConnect(script string) func(context.Context, *pgconn.PgConn) error {
 	return func(ctx context.Context, conn *pgconn.PgConn) error {
 		return conn.Exec(ctx, script).Close()
@@ -112,7 +112,7 @@ func execAfterConnect(script string) func(context.Context, *pgconn.PgConn) error
 }
 
 // checkServer returns errStale for a server whose timeline is older than one seen
-// before: the next host of the DSN may be the current one.
+// before. pgx then tries the next host of the DSN.
 func (s *store) checkServer(ctx context.Context, conn *pgconn.PgConn) error {
 	results, err := conn.Exec(ctx, `SELECT CASE WHEN pg_is_in_recovery() THEN '' ELSE `+pgTimeline+` END`).ReadAll()
 	if err != nil {
@@ -126,7 +126,7 @@ func (s *store) checkServer(ctx context.Context, conn *pgconn.PgConn) error {
 	return nil
 }
 
-// noteEpoch makes a new connection remember the epoch in which it was begun.
+// noteEpoch attaches the current epoch to a new connection.
 func (s *store) noteEpoch(_ context.Context, config *pgx.ConnConfig) error {
 	epoch, afterConnect := s.epoch.Load(), config.AfterConnect
 	config.AfterConnect = func(ctx context.Context, conn *pgconn.PgConn) error {
@@ -136,7 +136,7 @@ func (s *store) noteEpoch(_ context.Context, config *pgx.ConnConfig) error {
 	return nil
 }
 
-// checkEpoch refuses a connection that rested if it is of an earlier epoch.
+// checkEpoch refuses a pooled connection of an earlier epoch.
 func (s *store) checkEpoch(_ context.Context, conn *pgx.Conn) error {
 	if conn.PgConn().CustomData()["epoch"] != s.epoch.Load() {
 		return driver.ErrBadConn
@@ -144,11 +144,11 @@ func (s *store) checkEpoch(_ context.Context, conn *pgx.Conn) error {
 	return nil
 }
 
-// namesTarget matches a DSN that says which servers are good enough.
+// namesTarget matches a DSN that selects servers by itself.
 var namesTarget = regexp.MustCompile(`(^|[\s?&])target_session_attrs\s*=`)
 
-// isTemporary reports whether an error while opening may go away by itself, as
-// that of a server that is not there yet.
+// isTemporary reports whether an error of Open may go away by itself, such as that of a
+// server that is still starting.
 func isTemporary(err error) bool {
 	var refused *pgconn.PgError
 	if errors.As(err, &refused) {

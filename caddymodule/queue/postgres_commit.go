@@ -23,8 +23,8 @@ const (
 	pgTimeline = `left(pg_walfile_name(pg_current_wal_insert_lsn()), 8)`
 )
 
-// pgProgress writes what workers have done. Those that it does not return have lost
-// their lease, or hold one of another timeline, and nothing of theirs is written.
+// pgProgress writes the progress of workers. It returns the destinations whose lease is
+// still valid, on this timeline; nothing is written for the others.
 const pgProgress = `WITH moved AS (
 	UPDATE webhooks_destinations dest SET position = p.position, begun = p.begun, holder = CASE WHEN p.release THEN '' ELSE dest.holder END
 	FROM unnest($1::text[], $2::bigint[], $3::text[], $4::bigint[], $5::bigint[], $6::boolean[])
@@ -45,15 +45,15 @@ const pgProgress = `WITH moved AS (
 )
 SELECT name, paused FROM moved`
 
-// pgRecovered makes what failed while destinations were down due.
+// pgRecovered makes deliveries due that failed while their destination was down.
 const pgRecovered = `UPDATE webhooks_deliveries d SET due = $1
 	FROM unnest($2::text[], $3::bigint[], $4::text[], $5::bigint[]) AS r (name, lease, timeline, since)
 	JOIN webhooks_destinations dest ON dest.name = r.name AND dest.lease = r.lease
 	WHERE r.timeline = ` + pgTimeline + ` AND d.name = r.name AND d.state = 'retry' AND d.due > $1 AND d.tried >= r.since`
 
-// pgStore stores events whose keys are new. The counter comes first, because it
-// makes other gateways wait their turn; and as all of it is one statement, no
-// gateway holds it while the network, or the gateway itself, is slow.
+// pgStore stores events whose keys are new. The counter comes first, because its lock
+// orders the gateways. All of it is one statement, so that no gateway holds the lock
+// while the network, or the gateway itself, is slow.
 var pgStore = `WITH counter AS (
 	UPDATE webhooks_queue SET last = last + $1, bytes = bytes + $2 WHERE id = 1 RETURNING last, last - $1 AS before, bytes
 ), keys AS (
@@ -81,17 +81,16 @@ var pgStore = `WITH counter AS (
 )
 SELECT last, bytes, ` + pgTimeline + `, ARRAY(SELECT seq FROM events) FROM counter`
 
-// pgRefund gives back the bytes of events that were duplicates, which pgStore has
-// counted.
+// pgRefund subtracts the bytes of duplicates, which pgStore has counted.
 const pgRefund = `UPDATE webhooks_queue q SET bytes = q.bytes - $2 + kept.bytes
 	FROM (SELECT COALESCE((SELECT sum(size) FROM webhooks_events e WHERE e.seq > log.last - $1 AND e.seq <= log.last), 0)
 		+ COALESCE((SELECT sum(size) FROM webhooks_requests r WHERE r.first > log.last - $1 AND r.first <= log.last), 0) AS bytes
 		FROM webhooks_queue log WHERE id = 1) AS kept
 	WHERE q.id = 1 AND kept.bytes < $2 RETURNING q.bytes`
 
-// writePipelined writes a commit in one round trip: its statements are sent
-// together and are one transaction, which ends with the last of them. Those of the
-// progress come first: the counter of events makes other gateways wait.
+// writePipelined writes a commit in one round trip: all statements are sent together,
+// as one transaction. Progress comes before events, whose counter makes other gateways
+// wait.
 func (s *store) writePipelined(ctx context.Context, c *commit, now time.Time) (result stored, err error) {
 	batch := new(pgx.Batch)
 	s.queueProgress(batch, c.progress, now)
@@ -111,8 +110,8 @@ func (s *store) writePipelined(ctx context.Context, c *commit, now time.Time) (r
 	})
 }
 
-// inDoubt marks an error after which a transaction may have been committed all the
-// same: all but those that the server reports and goes on after.
+// inDoubt wraps an error in errCommit if the transaction may be committed all the same.
+// It is not if the server itself reports the error of a statement.
 func inDoubt(err error) error {
 	var refused *pgconn.PgError
 	if errors.As(err, &refused) && refused.SeverityUnlocalized == "ERROR" {
@@ -121,9 +120,8 @@ func inDoubt(err error) error {
 	return fmt.Errorf("%w: %w", errCommit, err)
 }
 
-// onServer calls f with the connection that writes. A connection that has rested is
-// tried first: the server may have closed it, which a statement would notice too
-// late to be repeated.
+// onServer calls f with the connection that writes. It pings an idle connection first:
+// if the server has closed it, a statement would notice too late to be repeated.
 func (s *store) onServer(ctx context.Context, f func(conn *pgx.Conn, warned *bool) error) error {
 	for range 2 {
 		if err := s.connect(ctx); err != nil {
@@ -145,11 +143,11 @@ func (s *store) onServer(ctx context.Context, f func(conn *pgx.Conn, warned *boo
 	return err
 }
 
-// maxIdle is how long a connection may rest before it is tried.
+// maxIdle is how long a connection may be idle without a ping.
 const maxIdle = time.Second
 
-// dropStale closes the connection that writes if an error shows that another one
-// may do better: it is broken, or its server takes no writes.
+// dropStale closes the connection that writes if an error shows that it is broken, or
+// that its server takes no writes.
 func (s *store) dropStale(err error) {
 	if err != nil && isStale(err) {
 		s.drop()
@@ -165,8 +163,8 @@ func (s *store) drop() {
 	s.disconnect()
 }
 
-// isStale reports whether an error is about the connection or its server, rather
-// than about a statement.
+// isStale reports whether an error concerns the connection or its server, rather than a
+// statement.
 func isStale(err error) bool {
 	var refused *pgconn.PgError
 	if !errors.As(err, &refused) {
@@ -181,19 +179,18 @@ func isStale(err error) bool {
 	return strings.HasPrefix(refused.Code, "08") || strings.HasPrefix(refused.Code, "57P")
 }
 
-// Codes of a server that takes no writes now.
+// SQLSTATE codes of a server that takes no writes.
 const (
 	readOnly   = "25006" // cannot execute … in a read-only transaction
 	inRecovery = "55000" // recovery is in progress
 )
 
-// queueProgress adds what workers have done to a batch.
+// queueProgress adds the progress of workers to a batch.
 func (s *store) queueProgress(batch *pgx.Batch, all []*progress, now time.Time) {
 	if len(all) == 0 {
 		return
 	}
-	// In one order, so that two gateways of which one has lost its leases do not wait
-	// for each other.
+	// Sorted: gateways must lock in the same order, even if one has lost its leases.
 	slices.SortFunc(all, func(a, b *progress) int { return strings.Compare(a.name, b.name) })
 	byName := make(map[string]*progress, len(all))
 	var removed, put []deferredRow
@@ -257,7 +254,7 @@ func column[R, T any](rows []R, f func(R) T) []T {
 	return all
 }
 
-// queueEvents adds events to a batch; what becomes of them goes to result.
+// queueEvents adds events to a batch, which fills in result when it is read.
 func (s *store) queueEvents(batch *pgx.Batch, c *commit, now time.Time, result *stored) {
 	n := len(c.events)
 	if n == 0 {

@@ -5,26 +5,26 @@ import (
 	"time"
 )
 
-// progress is what a worker writes in one transaction.
+// progress is the part of a worker's state that it writes in one transaction.
 type progress struct {
 	name     string
-	lease    int64
-	timeline string // that the lease was acquired on
+	lease    int64  // of the destination
+	timeline string // on which the lease was acquired
 
 	position, begun int64
 	put             map[int64]deferred
 	remove          map[int64]bool
-	begin           []*delivery // whose attempt begins after that
-	recovered       time.Time   // failures since then are due now
-	release         bool        // another gateway may take over at once
+	begin           []*delivery // whose attempts may begin after the commit
+	recovered       time.Time   // failures since then are due now; zero for none
+	release         bool        // release the lease
 	isPaused        bool        // read back
-	lost            bool        // read back: another gateway has taken over, nothing was written
+	lost            bool        // read back: the lease is another gateway's, and nothing was written
 }
 
-// size returns how many deferred deliveries change.
+// size returns the number of deferred deliveries that change.
 func (p *progress) size() int { return len(p.put) + len(p.remove) }
 
-// put has a deferred delivery written.
+// put schedules a row to be written.
 func (w *worker) put(d *delivery, state string, due time.Time, result Result) {
 	d.hasRow = true
 	if w.next.put == nil {
@@ -36,7 +36,7 @@ func (w *worker) put(d *delivery, state string, due time.Time, result Result) {
 	w.touch(now)
 }
 
-// settle has it written that nothing more is to be done.
+// settle notes that a delivery is done, and schedules the removal of its row.
 func (w *worker) settle(d *delivery) {
 	w.drop(d)
 	w.touch(w.q.now())
@@ -50,15 +50,15 @@ func (w *worker) settle(d *delivery) {
 	w.next.remove[d.Seq] = true
 }
 
-// touch notes that there is something to be written.
+// touch notes that there is something to write.
 func (w *worker) touch(now time.Time) {
 	if w.dirty.IsZero() {
 		w.dirty = now
 	}
 }
 
-// write submits what is to be written, if there is anything that cannot wait and
-// nothing is being written already.
+// write submits the progress to the writer, if any of it cannot wait. There is one
+// write under way at a time.
 func (w *worker) write(t target, now time.Time) {
 	if w.pending != nil {
 		return
@@ -81,12 +81,12 @@ func (w *worker) write(t target, now time.Time) {
 	}
 	w.putSlow(p.put, now)
 	for seq, d := range p.put {
-		d.event = d.Event // which the delivery exchanges when it lets go of its bytes
+		d.event = d.Event // drop replaces the one of the delivery
 		p.put[seq] = d
 	}
 	p.position, p.begun = w.position()
 	if p.position < w.settled {
-		w.touch(now) // what is too young to be a deferred delivery keeps it from passing what is settled
+		w.touch(now) // an event that is too young to get a row holds the position back
 	}
 	w.sign(&p)
 	w.writing = &p
@@ -94,18 +94,17 @@ func (w *worker) write(t target, now time.Time) {
 	w.q.writer.handOver(w.pending)
 }
 
-// sign says on whose behalf progress is written.
+// sign adds the lease, without which the progress has no effect.
 func (w *worker) sign(p *progress) { p.name, p.lease, p.timeline = w.name, w.lease, w.era.timeline }
 
-// isUrgent reports whether what is to be written cannot wait any longer.
+// isUrgent reports whether the progress cannot wait any longer.
 func (w *worker) isUrgent(now time.Time) bool {
 	return !w.dirty.IsZero() && (len(w.releases) > 0 || now.Sub(w.dirty) >= commitInterval)
 }
 
-// putSlow makes deferred deliveries of deliveries that would keep the position from
-// passing others that are settled, and of those that wait while attempts were
-// begun after them, or are about to be: after a crash it would look as if they had
-// been tried.
+// putSlow writes rows for deliveries that hold the position back while later ones are
+// settled, and for untried ones that later attempts have overtaken: after a crash they
+// would look as if they had been tried.
 func (w *worker) putSlow(put map[int64]deferred, now time.Time) {
 	_, begun := w.position()
 	for seq, d := range w.open {
@@ -123,8 +122,8 @@ func (w *worker) putSlow(put map[int64]deferred, now time.Time) {
 	}
 }
 
-// position returns up to where everything is settled or a deferred delivery, and up to
-// where attempts may have begun.
+// position returns the last seq up to which everything is settled or has a row, and
+// the last one of which an attempt may have begun.
 func (w *worker) position() (position, begun int64) {
 	position = w.pos
 	for seq, d := range w.open {
@@ -139,7 +138,8 @@ func (w *worker) position() (position, begun int64) {
 	return position, max(position, begun, w.lastBegun)
 }
 
-// wrote goes on after something was written, or not.
+// wrote goes on after a write: its attempts may begin. If it failed, everything is
+// scheduled again.
 func (w *worker) wrote(err error) {
 	p := w.writing
 	w.pending, w.writing = nil, new(progress)
@@ -154,7 +154,7 @@ func (w *worker) wrote(err error) {
 			w.pausing.Store(true)
 		}
 		w.ready = append(w.ready, p.begin...)
-		if w.paused || w.down && len(w.ready) > 1 { // since that was submitted
+		if w.paused || w.down && len(w.ready) > 1 { // changed since the write was submitted
 			w.unready()
 		}
 		for _, d := range p.put {
@@ -167,7 +167,7 @@ func (w *worker) wrote(err error) {
 	}
 	for _, d := range p.begin {
 		d.attempts--
-		if d.hasRow { // which may have been about to be written for the first time
+		if d.hasRow { // perhaps only in the write that failed
 			p.put[d.Seq] = deferred{delivery: d, attempts: d.attempts, state: stateRetry, due: now, tried: now}
 		}
 	}
@@ -176,7 +176,7 @@ func (w *worker) wrote(err error) {
 	w.retryLater(err, now)
 }
 
-// again has what was not written be written with what came since, which wins.
+// again merges progress that was not written with what came since, which wins.
 func (w *worker) again(p *progress) {
 	for seq := range w.next.put {
 		delete(p.remove, seq)

@@ -1,14 +1,3 @@
-// Package queue keeps accepted events on disk and delivers them in the end: in
-// SQLite, or in a PostgreSQL that any number of gateways share.
-//
-// Events are a log in order of arrival. Each destination has a position in it:
-// what is at or below is settled, or is a deferred delivery, which is a row of its own
-// with attempts, state and next try. So a delivery that goes well costs no row.
-// One goroutine writes, whatever is waiting in one transaction; one goroutine
-// for each destination reads ahead and keeps the attempts going.
-//
-// At least once: an attempt that was under way when the process died, or whose
-// end was not written yet (see commitInterval), is made again.
 package queue
 
 import (
@@ -32,55 +21,60 @@ const (
 	DefaultSize        = 1 << 30 // bytes
 	DefaultAttempts    = 24
 	DefaultFirst       = 5 * time.Second
-	DefaultMax         = 6 * time.Hour // with 24 attempts, two days in all
+	DefaultMax         = 6 * time.Hour // with 24 attempts: two days in all
 	DefaultTimeout     = 30 * time.Second
 	DefaultConcurrency = 16
 )
 
 const (
-	// openTimeout is how long a request waits for the queue to open.
+	// openTimeout limits how long a request, or Open itself, waits for the database.
 	openTimeout = 5 * time.Second
 
-	// readTimeout ends a read that does not end by itself.
+	// readTimeout cancels a read that hangs.
 	readTimeout = 30 * time.Second
 
-	// pollInterval is how often a gateway looks for what others have stored.
+	// pollInterval is how often a gateway looks for events that others have stored.
 	pollInterval = 50 * time.Millisecond
 
-	// stopTimeout is how long attempts that were cancelled may take to end.
+	// stopTimeout is how long cancelled attempts may take to return.
 	stopTimeout = 5 * time.Second
 )
 
-// Settings say where the events are kept, and how long.
+// Settings select the database of a queue and limit what it keeps.
 type Settings struct {
-	// Engine is SQLite or PostgreSQL.
+	// Engine is SQLite or PostgreSQL. Default: SQLite.
 	Engine string
 
-	// File is SQLite's file. It is made, with its directory, if it is not there.
+	// File is the path of SQLite's file. Open creates the file and its directory.
 	File string
 
-	// DSN says where PostgreSQL is.
+	// DSN is the connection string of PostgreSQL, as a URL or as key=value pairs.
 	DSN string
 
-	// Retention is how long delivered events and dead letters are kept.
+	// Retention is how long delivered events and dead letters are kept. There is no
+	// default; see DefaultRetention.
 	Retention time.Duration
 
-	// Size is how many bytes all events may take.
+	// Size is the maximum number of bytes that all events may take. There is no
+	// default; see DefaultSize.
 	Size int64
 
+	// Logger is used unless the current configuration has one of its own.
 	Logger *zap.Logger
-	Now    func() time.Time
+
+	// Now returns the time. Check may do without it.
+	Now func() time.Time
 
 	tracer pgx.QueryTracer // of PostgreSQL, for tests
 }
 
-// Queue is an open queue.
+// Queue is an open queue. Its methods may be called from any goroutine.
 type Queue struct {
 	store  *store
 	writer *writer
 	logger atomic.Pointer[zap.Logger] // of the current generation
 	now    func() time.Time
-	holder string // names this gateway among those that share the queue
+	holder string // the name of this gateway among those that share the queue
 
 	members membership
 
@@ -89,10 +83,10 @@ type Queue struct {
 	opened chan struct{}
 	wg     sync.WaitGroup
 
-	ended atomic.Int64 // deferred deliveries that were removed, so that there may be room
+	ended atomic.Int64 // counts deferred deliveries that were removed, which may make room
 
-	declaring     sync.Mutex      // one at a time
-	previousNames map[string]bool // names that were declared last
+	declaring     sync.Mutex      // guards previousNames, and serializes declare
+	previousNames map[string]bool // of the destinations that were declared last
 
 	mu          sync.Mutex
 	retention   time.Duration
@@ -105,9 +99,9 @@ type Queue struct {
 	counters map[string]*counter // by destination
 }
 
-// Open opens a queue. An error means that it cannot be used; a server that does
-// not answer is none: the queue opens when it does, and until then takes no
-// events.
+// Open opens a queue. An error means that the queue cannot be used. A PostgreSQL
+// server that does not answer is not an error: the queue keeps trying, and accepts no
+// events until it succeeds.
 func Open(ctx context.Context, s Settings) (*Queue, error) {
 	q := &Queue{
 		now: s.Now, holder: newHolder(), retention: s.Retention,
@@ -145,19 +139,19 @@ func Open(ctx context.Context, s Settings) (*Queue, error) {
 		_ = q.store.close()
 		return nil, err
 	}
-	q.log().Error("the queue's server does not answer; trying again until it does", zap.Error(err))
+	q.log().Error("queue database does not answer; retrying", zap.Error(err))
 	q.wg.Go(q.keepOpening)
 	return q, nil
 }
 
-// newHolder returns a name for this gateway: that of its host, for people, and
-// something that no other process has.
+// newHolder returns a name for this gateway: the host's name, for people, and random
+// letters, because a host may run several.
 func newHolder() string {
 	host, _ := os.Hostname()
 	return strings.ToValidUTF8(host, "") + "-" + strings.ToLower(rand.Text()[:8])
 }
 
-// open makes the database ready and starts what works with it.
+// open migrates the schema, begins the first era and starts the goroutines.
 func (q *Queue) open(ctx context.Context) error {
 	if err := q.store.migrate(ctx); err != nil {
 		return err
@@ -178,7 +172,7 @@ func (q *Queue) open(ctx context.Context) error {
 	return nil
 }
 
-// enter begins the first era.
+// enter reads the end of the log and begins the first era.
 func (q *Queue) enter(ctx context.Context) error {
 	var s logState
 	begun := q.now()
@@ -199,22 +193,22 @@ func (q *Queue) enter(ctx context.Context) error {
 	return err
 }
 
-// keepOpening tries to open until that succeeds.
+// keepOpening retries open until it succeeds or the queue is closed.
 func (q *Queue) keepOpening() {
 	for wait(q.ctx, time.Second) {
 		err := q.open(q.ctx)
 		if err == nil {
-			q.log().Info("the queue is open")
+			q.log().Info("queue database answers; the queue is open")
 			q.pokeAll()
 			return
 		}
 		if !isTemporary(err) {
-			q.log().Error("the queue cannot be opened; trying again", zap.Error(err))
+			q.log().Error("cannot open the queue; retrying", zap.Error(err))
 		}
 	}
 }
 
-// wait waits, and returns false if ctx ends before.
+// wait sleeps for d. It returns false if ctx ends first.
 func wait(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -239,7 +233,7 @@ func (q *Queue) shared() bool { return q.store.shared }
 
 func (q *Queue) head() int64 { return q.writer.head.Load() }
 
-// do has something written and waits for it.
+// do runs a function in a transaction of the writer, and waits for the commit.
 func (q *Queue) do(run func(t *tx) error) error {
 	ctx, cancel := context.WithTimeout(q.ctx, 2*commitTimeout)
 	defer cancel()
@@ -249,7 +243,7 @@ func (q *Queue) do(run func(t *tx) error) error {
 // log returns the logger of the current configuration.
 func (q *Queue) log() *zap.Logger { return q.logger.Load() }
 
-// notify lets the destinations know that events were stored.
+// notify wakes the workers whose destinations take events of the same source.
 func (q *Queue) notify(events []*Event) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -272,7 +266,8 @@ func (q *Queue) pokeAll() {
 	}
 }
 
-// Close closes the queue. All generations must have been stopped.
+// Close closes the queue. All generations must have been stopped. A second call does
+// nothing.
 func (q *Queue) Close() error {
 	q.mu.Lock()
 	if q.closed {
@@ -293,5 +288,5 @@ func (q *Queue) Close() error {
 	return q.store.close()
 }
 
-// Commits returns how many transactions were committed, each with an fsync.
+// Commits returns the number of transactions that were committed, each with an fsync.
 func (q *Queue) Commits() int64 { return q.writer.commits.Load() }

@@ -25,8 +25,8 @@ func (s *store) query(ctx context.Context, query string, args []any, scan func(r
 	return s.dropStaleReaders(eachRow(rows, err, scan))
 }
 
-// dropStaleReaders begins an epoch if an error says that the server is not the one
-// to read from, or that it is gone, and returns the error.
+// dropStaleReaders begins an epoch if an error means that the server is gone or is not
+// the one to read from. It returns the error.
 func (s *store) dropStaleReaders(err error) error {
 	var refused *pgconn.PgError
 	var broken net.Error
@@ -45,13 +45,13 @@ func (s *store) checkTimeline(timeline string) error {
 	return nil
 }
 
-// keepQuery is like query, on the connection that keeps the lease.
+// keepQuery is like query, on the connection that renews the lease.
 func (s *store) keepQuery(ctx context.Context, query string, args []any, scan func(rows *sql.Rows) error) error {
 	rows, err := s.keep.QueryContext(ctx, query, args...)
 	return s.dropStaleReaders(eachRow(rows, err, scan))
 }
 
-// prepareRead prepares a statement once; on each connection, the pool does it.
+// prepareRead prepares a statement once. The pool prepares it on each connection.
 func (s *store) prepareRead(ctx context.Context, query string) (*sql.Stmt, error) {
 	if statement, ok := s.reads.Load(query); ok {
 		return statement.(*sql.Stmt), nil
@@ -67,9 +67,10 @@ func (s *store) prepareRead(ctx context.Context, query string) (*sql.Stmt, error
 	return statement, nil
 }
 
-// errEnough, returned by what scans a row, ends the query without an error.
+// errEnough ends a query without an error if a function that scans rows returns it.
 var errEnough = errors.New("enough")
 
+// eachRow calls scan for every row and closes rows.
 func eachRow(rows *sql.Rows, err error, scan func(rows *sql.Rows) error) error {
 	if err != nil {
 		return err

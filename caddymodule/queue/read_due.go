@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// readDue reads deferred deliveries that are due. They take half of the room at the most
-// while there are new events, so that neither waits for the other.
+// readDue reads deferred deliveries that are due. While there are new events, they
+// take at most half of the room, so that neither waits for the other.
 func (w *worker) readDue(t target, now time.Time) error {
 	if now.Before(w.nextDue) || w.bytes > windowBytes {
 		return nil
@@ -19,7 +19,7 @@ func (w *worker) readDue(t target, now time.Time) error {
 	if w.down {
 		order = "d.attempts, d.due"
 	}
-	// Those in memory are due too, until it is written that they are under way.
+	// Those in memory look due, too, until it is written that they are running.
 	due := make(map[int64]*delivery)
 	var seqs []int64
 	bytes := windowBytes - w.bytes
@@ -68,8 +68,7 @@ func (w *worker) readDue(t target, now time.Time) error {
 	return w.readNextDue(now)
 }
 
-// isChanging reports whether something else than what the database says is to
-// be written, or being written, about a deferred delivery.
+// isChanging reports whether a change to a deferred delivery is not written yet.
 func (w *worker) isChanging(seq int64) bool {
 	for _, p := range []*progress{&w.next, w.writing} {
 		if _, ok := p.put[seq]; ok || p.remove[seq] {
@@ -79,10 +78,10 @@ func (w *worker) isChanging(seq int64) bool {
 	return false
 }
 
-// readNextDue finds out when the next deferred delivery is due.
+// readNextDue reads when the next deferred delivery is due.
 func (w *worker) readNextDue(now time.Time) error {
 	w.nextDue = now.Add(idleDelay)
-	if w.q.shared() { // another gateway may have events delivered again
+	if w.q.shared() { // another gateway may replay events
 		w.nextDue = now.Add(leaseRenewal)
 	}
 	for _, p := range []*progress{&w.next, w.writing} {
@@ -98,7 +97,7 @@ func (w *worker) readNextDue(now time.Time) error {
 		[]any{w.name, from}, func(rows *sql.Rows) error {
 			var due int64
 			err := rows.Scan(&due)
-			// By the clock that only goes on: the other one may be set meanwhile.
+			// A difference, because the wall clock may be set meanwhile.
 			w.nextDue = earlier(w.nextDue, now.Add(time.Duration(due-from)*time.Microsecond))
 			return err
 		})

@@ -2,9 +2,9 @@ package queue
 
 import "time"
 
-// readLog reads new events.
+// readLog reads events after the position.
 func (w *worker) readLog(t target, now time.Time) error {
-	for range 16 { // then look around: there may be many that the destination does not take
+	for range 16 { // then return to step: the destination may not take any of them
 		if w.isFull() {
 			w.spill(now)
 		}
@@ -20,12 +20,13 @@ func (w *worker) readLog(t target, now time.Time) error {
 	return nil
 }
 
+// readLogOnce reads events up to the next gap, and reports whether there are more.
 func (w *worker) readLogOnce(t target, now time.Time) (more bool, err error) {
 	head, source := w.q.head(), t.Source
 	for len(w.gaps) > 0 && w.gaps[0].From <= w.pos {
 		g := w.gaps[0]
 		if g.To == 0 {
-			return false, nil // it has left the configuration
+			return false, nil // the destination has left the configuration
 		}
 		if g.Source != "" && w.pos < g.To {
 			head, source = min(head, g.To), g.Source
@@ -60,15 +61,15 @@ func (w *worker) readLogOnce(t target, now time.Time) (more bool, err error) {
 	return w.pos < w.q.head(), nil
 }
 
-// arrive takes an event of the log.
+// arrive takes an event that was read from the log.
 func (w *worker) arrive(t target, d *delivery) {
 	attempts, isKnown := w.resumed[d.Seq]
 	delete(w.resumed, d.Seq)
 	if !isKnown && d.Seq <= w.maybeBegun {
-		attempts = 1 // it may have been tried before a crash
+		attempts = 1 // an attempt may have begun before a crash
 	}
 	if d.attempts = attempts; attempts > 0 {
-		w.put(d, stateRetry, d.since, Result{}) // so that the next crash does not forget it
+		w.put(d, stateRetry, d.since, Result{}) // the next crash must not forget the count
 	}
 	if d.attempts >= t.Attempts {
 		w.die(d, Result{Err: errUsedUp})

@@ -10,29 +10,28 @@ import (
 )
 
 const (
-	// readyFor is how long it is taken for granted that what was written last can be
-	// written again.
+	// readyFor is how long the result of the last write counts as that of the next.
 	readyFor = time.Second
 
-	// usualSize is how large an event is expected to be before one has come in.
+	// usualSize is the expected size of an event before one has come in.
 	usualSize = 4 << 10
 
-	// maxFiller is how much is written to find out whether there is room, unless the
-	// last event found none. A shared server has a disk of its own, and keeps all that
-	// is written in its log for a while.
+	// maxFiller is the maximum number of bytes that a probe writes to find out whether
+	// there is room, unless the last event found none. A shared server has a disk of its
+	// own, and keeps everything that is written in its WAL for a while.
 	maxFiller       = 1 << 20
 	maxSharedFiller = 16 << 10
 
-	// probeTimeout ends a probe that does not end by itself.
+	// probeTimeout cancels a probe that hangs.
 	probeTimeout = 10 * time.Second
 )
 
-// health knows how the last write of events ended, or of as many bytes.
+// health is the result of the last write of events, or of a probe of the same size.
 type health struct {
 	mu   sync.Mutex
 	at   time.Time
 	err  error
-	last int64 // how large the events were that came in last; 0 before any
+	last int64 // size of the events that came in last; 0 before any
 
 	probing chan struct{} // holds one value while a probe is written
 }
@@ -44,15 +43,16 @@ func (h *health) noteSize(size int64) {
 	h.mu.Unlock()
 }
 
-// note notes how a write ended.
+// note notes the result of a write.
 func (h *health) note(at time.Time, err error) {
 	h.mu.Lock()
 	h.at, h.err = at, err
 	h.mu.Unlock()
 }
 
-// expected returns how large the next events are expected to be, and how much to
-// write, usually at most so many bytes, to find out whether they find room.
+// expected returns the expected size of the next events, and how many bytes to write
+// to find out whether there is room for them: at most as many as most, unless the last
+// write failed.
 func (h *health) expected(most int64) (size, filler int64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -66,15 +66,15 @@ func (h *health) expected(most int64) (size, filler int64) {
 	return size, min(size, most)
 }
 
-// known returns how the last write ended if that was just now.
+// known returns the result of the last write, if it is not older than readyFor.
 func (h *health) known(now time.Time) (err error, isKnown bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.err, !h.at.IsZero() && now.Sub(h.at) < readyFor
 }
 
-// Ready returns nil if the queue takes events as large as the last ones that came
-// in. It writes as many bytes to find out, at most once a second.
+// Ready returns nil if the queue accepts events as large as the last ones. To find
+// out, it writes as many bytes, at most once a second.
 func (q *Queue) Ready(ctx context.Context) error {
 	if !q.isOpen() {
 		return errNotOpen
@@ -98,7 +98,7 @@ func (q *Queue) Ready(ctx context.Context) error {
 		<-h.probing
 	} else {
 		probed := make(chan error, 1)
-		go func() { // which goes on if ctx ends: others ask, too
+		go func() { // goes on when ctx ends: others wait for the result, too
 			defer func() { <-h.probing }()
 			probed <- q.probe(filler)
 		}()
@@ -114,10 +114,10 @@ func (q *Queue) Ready(ctx context.Context) error {
 	return err
 }
 
-// probe writes as many bytes as the next events may take.
+// probe writes size bytes.
 func (q *Queue) probe(size int64) error {
 	filler := make([]byte, size)
-	_, _ = rand.Read(filler) // which no database can make smaller; it never fails
+	_, _ = rand.Read(filler) // cannot be compressed, and never fails
 	ctx, cancel := context.WithTimeout(context.Background(), probeTimeout)
 	defer cancel()
 	err := q.writer.do(ctx, &change{run: func(t *tx) error {

@@ -7,11 +7,11 @@ import (
 )
 
 const (
-	// recentEvents is how many events that were stored last stay in memory, so that
+	// recentEvents is the number of the newest events that stay in memory, so that
 	// destinations that keep up need not read them back.
 	recentEvents = 1024
 
-	// recentBytes is how many bytes of them, about.
+	// recentBytes is about the maximum number of their bytes.
 	recentBytes = 8 << 20
 )
 
@@ -24,13 +24,13 @@ type recent struct {
 	bytes  int64
 }
 
-// add adds what was committed: the accepted ones of events, whose numbers follow
-// each other up to last.
+// add adds the accepted ones of events that were committed, whose consecutive numbers
+// end with last.
 func (r *recent) add(events []*Event, accepted []bool, last int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if first := last - int64(len(events)); first != r.to {
-		// Another gateway has stored some in between.
+		// Another gateway has stored events in between.
 		r.events, r.bytes = nil, 0
 		r.from = first
 	}
@@ -51,7 +51,7 @@ func (r *recent) add(events []*Event, accepted []bool, last int64) {
 	r.events = r.events[drop:]
 }
 
-// forget forgets all events: the log is at a number now.
+// forget removes all events. The log ends at last.
 func (r *recent) forget(last int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -59,9 +59,9 @@ func (r *recent) forget(last int64) {
 	r.from, r.to = last, last
 }
 
-// after returns the events of a source after a number, up to another one: so
-// many, and bytes of them, at the most. pos is up to where that is all. ok is
-// false when they are not all in memory.
+// after returns the events of a source after pos up to to, at most limit of them and
+// about as many bytes. The second result is the number up to which these are all. ok
+// is false if they are not all in memory.
 func (r *recent) after(pos, to int64, source string, limit int, bytes int64) (events []*Event, _ int64, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -89,9 +89,9 @@ func (q *Queue) after(e *era, pos, to int64, source string, limit int, bytes int
 	if events, pos, ok := q.writer.recent.after(pos, to, source, limit, bytes); ok {
 		return events, pos, nil
 	}
-	// Numbers and sizes first: a driver reads all of an answer, so nothing may be in it
-	// that finds no room. And what the server does not have is not passed: it may be a
-	// standby that is late.
+	// Numbers and sizes come first: a driver reads all of a result, which must not be
+	// larger than there is room for. The position does not pass the end of the log at
+	// this server, which may be a standby that lags behind.
 	var seqs []int64
 	var last int64
 	isCut := false

@@ -9,24 +9,25 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/envelope"
 )
 
-// Selection says which events to replay, or which dead letters to discard.
+// Selection selects events to replay, or dead letters to discard: by exactly one of
+// Keys, Dead and Since. Discard does not support Since.
 type Selection struct {
-	// Keys are single events.
+	// Keys selects single events.
 	Keys []envelope.Key
 
-	// Dead are all dead letters.
+	// Dead selects all dead letters.
 	Dead bool
 
-	// Since are all events that came in at this time or later.
+	// Since selects all events that came in at this time or later.
 	Since time.Time
 
-	// Destination limits it to one destination; empty is all of them.
+	// Destination limits the selection to one destination. Default: all.
 	Destination string
 }
 
-// Replay has events delivered again, by the destinations that take them, and
-// returns how many deliveries that are. An event that still waits for its first
-// delivery is not counted: it will come anyway.
+// Replay schedules events to be delivered again to the destinations that take them, and
+// returns the number of deliveries. Events that wait for a retry are tried at once.
+// Events that still wait for their first attempt are unaffected and not counted.
 func (q *Queue) Replay(ctx context.Context, s Selection) (n int64, err error) {
 	defer q.lookForDue()
 	if s.Destination != "" {
@@ -34,7 +35,7 @@ func (q *Queue) Replay(ctx context.Context, s Selection) (n int64, err error) {
 			return 0, err
 		}
 	}
-	// What ended just now is not written yet.
+	// The latest results are not written yet.
 	if !wait(ctx, 2*commitInterval) {
 		return 0, context.Cause(ctx)
 	}
@@ -55,7 +56,7 @@ func (q *Queue) Replay(ctx context.Context, s Selection) (n int64, err error) {
 	}
 }
 
-// lookForDue makes the destinations look for what is due now.
+// lookForDue makes the workers look for deliveries that are due now.
 func (q *Queue) lookForDue() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -67,7 +68,7 @@ func (q *Queue) lookForDue() {
 
 const columnsOfReplay = `seq, source, type, partition_key, received, size`
 
-// replayable is what a replay knows of an event.
+// replayable is an event as a replay reads it.
 type replayable struct {
 	seq, received, size             int64
 	source, eventType, partitionKey string
@@ -91,7 +92,7 @@ func (q *Queue) replayKeys(ctx context.Context, e *era, s Selection) (int64, err
 	return q.replay(ctx, e, events, s.Destination)
 }
 
-// replayable returns the events of a key that are kept.
+// replayable returns the events of a key that are still stored.
 func (q *Queue) replayable(ctx context.Context, key envelope.Key) (events []replayable, err error) {
 	for _, ofKey := range []string{lastOfKey, deadOfKey} {
 		err := q.query(ctx, `SELECT `+columnsOfReplay+` FROM webhooks_events WHERE seq IN `+ofKey, []any{key[:]},
@@ -104,11 +105,12 @@ func (q *Queue) replayable(ctx context.Context, key envelope.Key) (events []repl
 			return events, err
 		}
 	}
-	return nil, fmt.Errorf("%w: %s is not kept, or not any more", ErrUnknown, key)
+	return nil, fmt.Errorf("%w: %s is not in the queue; it may have been older than `retention`", ErrUnknown, key)
 }
 
+// replaySince replays all events that came in since a time, in steps.
 func (q *Queue) replaySince(ctx context.Context, e *era, s Selection) (total int64, err error) {
-	head := q.head() // what comes in meanwhile is delivered anyway
+	head := q.head() // later events are delivered anyway
 	for after := int64(0); ; {
 		var events []replayable
 		if err := q.query(ctx, `SELECT `+columnsOfReplay+` FROM webhooks_events
@@ -129,8 +131,8 @@ func (q *Queue) replaySince(ctx context.Context, e *era, s Selection) (total int
 	}
 }
 
-// replay has some events delivered again. What is parked or being tried is left
-// alone, and what waits for a retry is due now.
+// replay replays some events in one transaction. Parked and running deliveries are left
+// alone, and those that wait for a retry are due now.
 func (q *Queue) replay(ctx context.Context, e *era, events []replayable, destination string) (int64, error) {
 	destinations, err := q.store.destinations(ctx)
 	if err != nil {
@@ -168,7 +170,7 @@ func (q *Queue) replay(ctx context.Context, e *era, events []replayable, destina
 		return nil
 	})
 	if err != nil {
-		return 0, err // n may still be counted, when ctx has ended
+		return 0, err // the transaction may still be running when ctx has ended
 	}
 	return n, nil
 }

@@ -42,5 +42,5 @@ func (r *Request) decode(stored []byte) {
 	}
 }
 
-// size is about how many bytes the request takes on disk, apart from its events.
+// size is about the number of bytes that the request takes on disk, without its events.
 func (r *Request) size() int64 { return overhead + int64(len(r.encoded())) }

@@ -10,21 +10,21 @@ import (
 )
 
 const (
-	// sweepInterval is how often the log is looked through for what is too old.
+	// sweepInterval is how often events that are too old are removed.
 	sweepInterval = time.Minute
 
-	// pressureInterval is how often it is looked whether the room gets short.
+	// pressureInterval is how often the size is compared with the limit.
 	pressureInterval = time.Second
 
-	// sweepRows is how many events are removed in one transaction, at the most, so
-	// that no answer waits for long.
+	// sweepRows is the maximum number of events that one transaction removes, so that
+	// no answer waits for long.
 	sweepRows = 200
 )
 
-// maintain removes what need not be kept.
+// maintain removes what need not be kept any more, until the queue is closed.
 func (q *Queue) maintain() {
 	var swept time.Time
-	var vain int64 // how far all destinations were when a sweep found no room; see far
+	var vain int64 // far, as it was when a sweep freed nothing
 	for wait(q.ctx, pressureInterval) {
 		due := q.now().Sub(swept) >= sweepInterval
 		if !due && !q.isShort() {
@@ -33,7 +33,7 @@ func (q *Queue) maintain() {
 		if due {
 			swept = q.now()
 			if q.store.shared {
-				q.declare() // names that only a gateway had that has died
+				q.declare() // a gateway that has died may have been the only one with a name
 				q.forgetGateways()
 			}
 		}
@@ -56,7 +56,7 @@ func (q *Queue) maintain() {
 			freed, err = q.sweep(q.ctx, e, destinations)
 		}
 		if err != nil && q.ctx.Err() == nil {
-			q.logFailure("what is too old cannot be removed; trying again", err)
+			q.logFailure("cannot remove old events; retrying", err)
 		}
 		if vain = far; freed > 0 {
 			vain = -1
@@ -64,13 +64,13 @@ func (q *Queue) maintain() {
 	}
 }
 
-// isShort reports whether events take 90 % of the room.
+// isShort reports whether events take 90 % of the size.
 func (q *Queue) isShort() bool {
 	return q.writer.bytes.Load() >= q.writer.limit.Load()/10*9
 }
 
-// sweep removes dead letters and delivered events that are too old, or take too
-// much room, and returns how many bytes that frees.
+// sweep removes dead letters and delivered events that are too old or take too much
+// room, and returns the number of bytes that it frees.
 func (q *Queue) sweep(ctx context.Context, e *era, destinations []destinationRow) (freed int64, err error) {
 	q.mu.Lock()
 	cutoff := q.store.micros(q.now().Add(-q.retention))
@@ -94,8 +94,8 @@ func (q *Queue) sweep(ctx context.Context, e *era, destinations []destinationRow
 	}
 }
 
-// forgetKeys removes keys that outlived their events and are not remembered any
-// more. Each gateway removes those whose note it has removed.
+// forgetKeys removes keys whose events are gone and whose window has ended. Each
+// gateway removes the keys whose rows in webhooks_expired_keys it has removed.
 func (q *Queue) forgetKeys(ctx context.Context) error {
 	now := q.store.micros(q.now())
 	_, err := q.inSteps(ctx, func(t *tx) (int64, error) {
@@ -110,24 +110,24 @@ func (q *Queue) forgetKeys(ctx context.Context) error {
 			}); err != nil {
 			return 0, err
 		}
-		// Unless one has come again since.
+		// A key that has come again since has a later end.
 		err := t.exec(`DELETE FROM webhooks_keys WHERE key `+t.store.isListedKey(1)+` AND expires <= $2`, t.store.keyList(keys), now)
 		return int64(len(keys)), err
 	})
 	return err
 }
 
-// forgetGateways removes the rows of gateways that have died.
+// forgetGateways removes the rows of gateways that died more than an hour ago.
 func (q *Queue) forgetGateways() {
 	err := q.do(func(t *tx) error {
 		return t.exec(`DELETE FROM webhooks_gateways WHERE until < `+t.store.serverTime+` - $1`, time.Hour.Microseconds())
 	})
 	if err != nil && q.ctx.Err() == nil {
-		q.logFailure("cannot remove the rows of gateways that have died; trying again", err)
+		q.logFailure("cannot remove the rows of dead gateways; retrying", err)
 	}
 }
 
-// loggedEvent is what a sweep knows of an event.
+// loggedEvent is an event of the log as a sweep reads it.
 type loggedEvent struct {
 	seq, received, size int64
 	delivered           bool
@@ -136,10 +136,10 @@ type loggedEvent struct {
 // logPart is a part of the log.
 type logPart struct {
 	events []loggedEvent
-	last   int64 // seq
+	last   int64 // the seq of the last one
 }
 
-// sweepable returns the part of the log after a number.
+// sweepable reads the part of the log after a number.
 func (s *store) sweepable(ctx context.Context, after int64, destinations []destinationRow) (logPart, error) {
 	b := logPart{last: after}
 	err := s.query(ctx, `SELECT seq, source, type, received, size, EXISTS (SELECT 1 FROM webhooks_deliveries d WHERE d.seq = e.seq)
@@ -161,9 +161,8 @@ func (s *store) sweepable(ctx context.Context, after int64, destinations []desti
 	return b, err
 }
 
-// remove removes what it may of a batch: delivered events that are too old or,
-// as long as the room is short, of any age. done says that what follows is
-// younger.
+// remove removes the delivered events of a part of the log that are too old or, while
+// room is short, of any age. done means that the rest of the log is too young.
 func (q *Queue) remove(ctx context.Context, e *era, b logPart, cutoff int64) (freed int64, done bool, err error) {
 	var old []int64
 	excess := q.writer.bytes.Load() - q.writer.limit.Load()/10*9
@@ -181,15 +180,15 @@ func (q *Queue) remove(ctx context.Context, e *era, b logPart, cutoff int64) (fr
 	}
 	var removed, last, bytes int64
 	err = q.doWith(ctx, func(t *tx) (err error) {
-		if err := t.checkEra(e); err != nil { // its numbers may be those of other events now
+		if err := t.checkEra(e); err != nil { // the numbers may belong to other events now
 			return err
 		}
 		var forgotten forgottenKeys
 		if removed, forgotten, err = t.removeEvents(old, q.now()); err != nil {
 			return err
 		}
-		// The counter makes other gateways wait, so it comes late; and before keys, as
-		// when events are stored.
+		// The counter makes other gateways wait, so it comes late; but before the keys, as
+		// in pgStore, because gateways must lock in the same order.
 		if err = t.row(`UPDATE webhooks_queue SET bytes = bytes - $1 WHERE id = 1 RETURNING last, bytes`, []any{removed}, &last, &bytes); err != nil {
 			return err
 		}
@@ -204,15 +203,16 @@ func (q *Queue) remove(ctx context.Context, e *era, b logPart, cutoff int64) (fr
 	return removed, done, nil
 }
 
-// forgottenKeys are keys of removed events that need not be remembered, with the
-// numbers of the events.
+// forgottenKeys are the keys of removed events whose window has ended, with the numbers
+// of the events.
 type forgottenKeys struct {
 	keys [][]byte
 	seqs []int64
 }
 
-// removeEvents removes events, but for those that have a deferred delivery by now, and
-// returns how many bytes they took. Keys that are still remembered are noted.
+// removeEvents removes events, except those that have a deferred delivery by now, and
+// returns the number of bytes that they took. Keys whose window has not ended are kept
+// and noted in webhooks_expired_keys.
 func (t *tx) removeEvents(old []int64, now time.Time) (freed int64, forgotten forgottenKeys, err error) {
 	var shared []int64
 	var expired []any
@@ -236,7 +236,8 @@ func (t *tx) removeEvents(old []int64, now time.Time) (freed int64, forgotten fo
 			return nil
 		})
 	if err == nil && len(shared) > 0 {
-		// Whoever removes other events of the same request has done so then, and is seen.
+		// The lock waits for gateways that remove other events of the same requests, so
+		// that the next statement sees what they removed.
 		err = t.exec(`UPDATE webhooks_requests SET size = size WHERE first `+t.store.isListed(1), t.store.list(shared))
 	}
 	if err == nil && len(shared) > 0 {
@@ -255,8 +256,8 @@ func (t *tx) removeEvents(old []int64, now time.Time) (freed int64, forgotten fo
 	return freed, forgotten, err
 }
 
-// sweepDead removes dead letters that are too old, and the oldest of those that
-// take more than a quarter of the room.
+// sweepDead removes dead letters that are too old and, while dead letters take more
+// than a quarter of the size, the oldest.
 func (q *Queue) sweepDead(ctx context.Context, e *era, cutoff int64) error {
 	var bytes int64
 	if err := q.store.query(ctx, `SELECT CAST(COALESCE(SUM(size), 0) AS BIGINT) FROM webhooks_deliveries WHERE state = 'dead'`, nil,
@@ -290,13 +291,13 @@ func (q *Queue) sweepDead(ctx context.Context, e *era, cutoff int64) error {
 	}
 }
 
-// deadRow is a dead letter as a sweep sees it.
+// deadRow is a dead letter as a sweep reads it.
 type deadRow struct {
 	seq, size, tried int64
 	name             string
 }
 
-// discard removes dead letters, and says so.
+// discard removes dead letters, logs that and reports it to the observer.
 func (q *Queue) discard(e *era, dead []deadRow) error {
 	counts := make(map[string]int)
 	err := q.do(func(t *tx) error {
@@ -317,7 +318,7 @@ func (q *Queue) discard(e *era, dead []deadRow) error {
 		return err
 	}
 	for name, n := range counts {
-		q.log().Warn("dead letters were discarded: they were too old, or took more than a quarter of the room",
+		q.log().Warn("discarded dead letters: older than `retention`, or more than a quarter of its size",
 			zap.String("destination", name), zap.Int("count", n))
 		if o := q.observer(); o != nil {
 			o.Discarded(name, n)
@@ -326,7 +327,7 @@ func (q *Queue) discard(e *era, dead []deadRow) error {
 	return nil
 }
 
-// observer returns that of the current generation.
+// observer returns the observer of the current generation, nil if there is none.
 func (q *Queue) observer() Observer {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -9,15 +9,15 @@ import (
 	"time"
 )
 
-// Backoff is how long to wait between two attempts: First, then twice as long
-// each time, up to Max, and of that a random part between half and all.
+// Backoff is the time between two attempts: First, doubled for each further failure up
+// to Max, and of that a random part between half and all.
 type Backoff struct{ First, Max time.Duration }
 
-// delay returns how long to wait after a number of failed attempts.
+// delay returns how long to wait after a number of failures.
 func (b Backoff) delay(failures int, random func() float64) time.Duration {
 	d := min(b.First, b.Max)
 	for range failures - 1 {
-		if d > b.Max/2 { // twice as long may be more than a Duration holds
+		if d > b.Max/2 { // doubling might overflow
 			d = b.Max
 			break
 		}
@@ -26,15 +26,16 @@ func (b Backoff) delay(failures int, random func() float64) time.Duration {
 	return d/2 + time.Duration(float64(d/2)*random())
 }
 
-// isDefinite reports whether the destination says that it will not take the event,
-// which does not count as a failure of the destination.
+// isDefinite reports whether the destination refuses the event for good, which does
+// not count as a failure of the destination.
 func (r Result) isDefinite() bool {
 	return r.Status == http.StatusGone || 300 <= r.Status && r.Status <= 399
 }
 
+// isSuccess reports whether the destination has acknowledged the event.
 func (r Result) isSuccess() bool { return r.Err == nil && 200 <= r.Status && r.Status <= 299 }
 
-// decide says what an attempt leads to, and for Retrying, how long to wait.
+// decide returns the outcome of an attempt, and for OutcomeRetrying, how long to wait.
 // attempt is its number, from 1.
 func decide(r Result, attempt, attempts int, backoff Backoff, now time.Time) (Outcome, time.Duration) {
 	switch {
@@ -47,20 +48,20 @@ func decide(r Result, attempt, attempts int, backoff Backoff, now time.Time) (Ou
 	}
 	delay := backoff.delay(attempt, rand.Float64)
 	if r.Status == http.StatusTooManyRequests || r.Status == http.StatusServiceUnavailable {
-		// Not earlier than it asks for, but what it asks for has a limit.
+		// Not before the time that the destination asks for, up to the configured maximum.
 		delay = max(delay, min(retryAfter(r.RetryAfter, now), backoff.Max))
 	}
 	return OutcomeRetrying, delay
 }
 
-// retryAfter reads a Retry-After header: seconds, or a date; 0 if it is neither.
-// See RFC 9110, section 10.2.3.
+// retryAfter parses a Retry-After header: seconds, or a date (RFC 9110, section
+// 10.2.3). It returns 0 for anything else.
 func retryAfter(header string, now time.Time) time.Duration {
 	header = strings.TrimSpace(header)
 	if header == "" {
 		return 0
 	}
-	// One that is out of range is the largest, or the smallest, that there is.
+	// A number out of range is clamped by ParseInt.
 	if seconds, err := strconv.ParseInt(header, 10, 64); err == nil || errors.Is(err, strconv.ErrRange) {
 		const most = int64(1<<63-1) / int64(time.Second)
 		return time.Duration(max(0, min(seconds, most))) * time.Second

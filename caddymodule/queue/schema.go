@@ -9,19 +9,19 @@ import (
 	"time"
 )
 
-// migrations bring the schema from one version to the next; the version is how
-// many of them were applied. What was released is never changed, only added to.
-// Words in braces are replaced by each engine's own.
+// migrations bring the schema from one version to the next. The version is the number
+// of them that were applied. A migration is never changed, only followed by others.
+// Each engine replaces the words in braces.
 //
 // Times are microseconds since 1970.
 var migrations = []string{`
--- One row. Its lock is what makes the order of commits the order of seq, so that
--- a reader never passes a number that a slower transaction is still to commit.
+-- One row. Its lock makes the order of commits the order of seq, so that a reader never
+-- passes a number that a slower transaction has still to commit.
 CREATE TABLE webhooks_queue (
 	id     INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
-	last   BIGINT  NOT NULL, -- the last seq that was given away
+	last   BIGINT  NOT NULL, -- the last seq that was used
 	bytes  BIGINT  NOT NULL, -- that the events take
-	probes BIGINT  NOT NULL  -- counts who asked whether it can be written: SQLite writes nothing that stays as it is
+	probes BIGINT  NOT NULL  -- counts probes: SQLite does not write a row that does not change
 );
 INSERT INTO webhooks_queue (id, last, bytes, probes) VALUES (1, 0, 0, 0);
 
@@ -37,7 +37,7 @@ CREATE TABLE webhooks_events (
 	received      BIGINT NOT NULL,
 	expires       BIGINT NOT NULL, -- when the key is forgotten
 	size          BIGINT NOT NULL, -- in webhooks_queue.bytes
-	original      BIGINT NOT NULL, -- how many bytes of the body are the provider's own
+	original      BIGINT NOT NULL, -- the number of bytes of the body that are the provider's own
 	request       {blob},
 	body          {blob} NOT NULL
 );
@@ -49,15 +49,15 @@ CREATE TABLE webhooks_keys (
 	seq     BIGINT NOT NULL -- the last event with this key
 ) {without_rowid};
 
--- Keys whose events are gone, but that are still remembered.
+-- Keys whose events are gone and whose window has not ended.
 CREATE TABLE webhooks_leftovers (
 	expires BIGINT NOT NULL,
 	key     {blob} NOT NULL,
 	PRIMARY KEY (expires, key)
 ) {without_rowid};
 
--- How far each deliver name is: every event up to position is settled, or is an
--- deferred delivery. Attempts were begun up to begun, at the most.
+-- The progress of each destination: every event up to position is settled or deferred,
+-- and no attempt has begun after begun.
 CREATE TABLE webhooks_destinations (
 	name     TEXT     NOT NULL PRIMARY KEY,
 	filter   TEXT     NOT NULL, -- JSON
@@ -70,8 +70,8 @@ CREATE TABLE webhooks_destinations (
 	until    BIGINT   NOT NULL
 );
 
--- Events that a destination did not take at once: waiting for a retry, parked
--- behind another one of their key, being tried, or dead.
+-- Deliveries that did not succeed at once: they wait for a retry, are parked behind an
+-- older event of their key, are being tried, or are dead letters.
 CREATE TABLE webhooks_exceptions (
 	seq           BIGINT   NOT NULL REFERENCES webhooks_events (seq),
 	name          TEXT     NOT NULL REFERENCES webhooks_destinations (name),
@@ -105,8 +105,8 @@ CREATE TABLE webhooks_requests (
 	request {blob} NOT NULL
 );
 
--- The gateways that share the queue. Whoever holds a destination does so until its
--- gateway's lease ends.
+-- The gateways that share the queue. A gateway holds its destinations until its lease
+-- ends.
 CREATE TABLE webhooks_gateways (
 	holder TEXT   NOT NULL PRIMARY KEY,
 	until  BIGINT NOT NULL, -- by the server's clock
@@ -114,8 +114,8 @@ CREATE TABLE webhooks_gateways (
 );
 ALTER TABLE webhooks_destinations DROP COLUMN until;
 
--- One row: what is written to find out whether that is possible, and the time when
--- the queue was last looked after.
+-- One row: bytes that are written to find out whether there is room, and the time of
+-- the last maintenance.
 CREATE TABLE webhooks_probe (
 	id     INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
 	seen   BIGINT  NOT NULL,
@@ -179,15 +179,15 @@ func (t *tx) moveSubjects() error {
 	return nil
 }
 
-// errSchema says that the schema cannot be used, now or later.
+// errSchema means that the queue cannot be used until something is changed.
 var errSchema = errors.New("the queue cannot be used")
 
-// createMigrations makes the table that says which version the schema has.
+// createMigrations creates the table that holds the version of the schema.
 const createMigrations = `CREATE TABLE IF NOT EXISTS webhooks_migrations (version INTEGER NOT NULL PRIMARY KEY)`
 
 // newerSchema returns the error for a schema of a newer program.
 func newerSchema(version int) error {
-	return fmt.Errorf("%w: its schema has version %d, and this program knows up to %d; run the newer program again, or give this one a queue of its own",
+	return fmt.Errorf("%w: its schema has version %d, and this program supports up to %d; run the newer program, or configure another queue",
 		errSchema, version, len(migrations))
 }
 

@@ -177,9 +177,9 @@ func TestWrongDSN(t *testing.T) {
 		return u.String()
 	}
 	for name, c := range map[string]struct{ dsn, want string }{
-		"no DSN":               {"postgres://user:s3cret@host:port:port/db", "not a DSN"},
-		"an unknown parameter": {"host=127.0.0.1 password=s3cret sslmode=maybe", "not a DSN"},
-		"a wrong escape":       {"postgres://user:s3cret%zz@host/db", "not a DSN"},
+		"no DSN":               {"postgres://user:s3cret@host:port:port/db", "invalid DSN"},
+		"an unknown parameter": {"host=127.0.0.1 password=s3cret sslmode=maybe", "invalid DSN"},
+		"a wrong escape":       {"postgres://user:s3cret%zz@host/db", "invalid DSN"},
 		"no role":              {change(func(u *url.URL) { u.User = url.UserPassword("nobody", "s3cret") }), `role "nobody" does not exist`},
 		"no database": {change(func(u *url.URL) { u.User, u.Path = url.UserPassword("postgres", "s3cret"), "/nothing" }),
 			`database "nothing" does not exist`},

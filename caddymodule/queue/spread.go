@@ -5,13 +5,13 @@ import (
 	"slices"
 )
 
-// spread decides which unheld destinations a gateway is to acquire, and which of its
-// own it is to give up, so that all gateways work as many as each
-// other, or one more. gateways are the living ones, each with the destinations
-// that it is configured with; holders tells who works a destination. All gateways
-// decide alike, from the same rows.
+// spread decides which free destinations a gateway is to acquire and which of its own
+// it is to give up, so that the numbers of destinations of any two gateways differ by
+// at most one. gateways are the living ones, each with the destinations in its
+// configuration; holders has the gateway that holds each destination. All gateways
+// decide from the same rows, and so come to the same result.
 func spread(self string, gateways map[string][]string, holders map[string]string) (acquire, giveUp []string) {
-	able := make(map[string][]string) // by destination, who may work it
+	able := make(map[string][]string) // by destination, the gateways that have it
 	held := make(map[string]int)
 	for _, gateway := range slices.Sorted(maps.Keys(gateways)) {
 		held[gateway] = 0

@@ -34,8 +34,8 @@ var sqliteDialect = dialect{
 	},
 }
 
-// openSQLite opens the file, and makes it and its directory if they are not
-// there. The file belongs to this process until close.
+// openSQLite opens the file. It creates the file and its directory if they do not
+// exist. The file belongs to this process until close.
 func openSQLite(ctx context.Context, file string) (*store, error) {
 	held, err := holdFile(file)
 	if err != nil {
@@ -50,19 +50,19 @@ func openSQLite(ctx context.Context, file string) (*store, error) {
 		_ = s.close()
 		return nil, fmt.Errorf("%w: %w", errSchema, err)
 	}
-	// A second FILE.lock can be locked by whoever removes the first.
+	// A process that removes FILE.lock could lock a new one.
 	if !locked || !lockFile(held.file) {
 		_ = s.close()
-		return nil, fmt.Errorf("%w: %s is in use by another process; give each Caddy a `queue sqlite <file>` of its own, or let them share a `queue postgres <dsn>`", errSchema, file)
+		return nil, fmt.Errorf("%w: %s is in use by another process; use one `queue sqlite <file>` per Caddy, or a shared `queue postgres <dsn>`", errSchema, file)
 	}
 	if err := s.openSQLite(ctx, file); err != nil {
 		_ = s.close()
-		return nil, fmt.Errorf("%w: %s: %w; it was left as it is: move it away to begin with a new one", errSchema, file, err)
+		return nil, fmt.Errorf("%w: %s: %w; the file is unchanged; move it away to start with an empty queue", errSchema, file, err)
 	}
 	return s, nil
 }
 
-// create opens a file, and creates it and its directory if they do not exist.
+// create opens a file. It creates the file and its directory if they do not exist.
 func create(file string) (*os.File, error) {
 	if err := createDirectory(filepath.Dir(file)); err != nil {
 		return nil, err
@@ -70,9 +70,8 @@ func create(file string) (*os.File, error) {
 	return os.OpenFile(file, os.O_CREATE|os.O_RDWR, 0o600)
 }
 
-// createDirectory makes a directory and its parents if they are not there, for
-// their owner only, and lasting: SQLite syncs the directory that its file is in,
-// but not those above it.
+// createDirectory creates a directory and its parents, for their owner only, and syncs
+// them: SQLite syncs the directory of its file, but not those above.
 func createDirectory(path string) error {
 	if _, err := os.Stat(path); err == nil {
 		return nil
@@ -98,6 +97,7 @@ func sqliteURI(file string) string {
 	return "file:" + strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(file)
 }
 
+// openSQLite checks the file and opens the connection pools.
 func (s *store) openSQLite(ctx context.Context, file string) error {
 	if err := checkSQLite(ctx, file); err != nil {
 		return err
@@ -117,8 +117,8 @@ func (s *store) openSQLite(ctx context.Context, file string) error {
 	return nil
 }
 
-// Path returns the one path of a file that may be reached by several, also when
-// it, or its directory, is not there yet.
+// Path returns the absolute path of a file without symbolic links, so that two names
+// of one file are equal. The file and its directory need not exist.
 func Path(file string) string {
 	if absolute, err := filepath.Abs(file); err == nil {
 		file = absolute

@@ -8,36 +8,39 @@ import (
 	"go.uber.org/zap"
 )
 
-// DestinationStatus tells how far a destination is.
+// DestinationStatus is the progress of a destination.
 type DestinationStatus struct {
+	// Destination is its name.
 	Destination string `json:"destination"`
 
 	// Configured is false for a name that has left the configuration.
 	Configured bool `json:"configured"`
 
-	// Here is true if this gateway works it, and not another one.
+	// Here is true if this gateway holds the lease of the destination.
 	Here bool `json:"here"`
 
+	// Paused is true between Pause and Resume.
 	Paused bool `json:"paused"`
 
-	// Down is true while it is probed.
+	// Down is true while the destination is probed. Only the gateway that holds its
+	// lease reports that.
 	Down bool `json:"down"`
 
-	// Backlog is how many events are not delivered yet, dead letters not among
-	// them.
+	// Backlog is the number of events that are not delivered yet, without dead letters.
 	Backlog int64 `json:"backlog"`
 
 	// OldestUndelivered is when the oldest of them came in, zero for none.
 	OldestUndelivered time.Time `json:"oldest_undelivered,omitzero"`
 
+	// DeadLetters is the number of its dead letters.
 	DeadLetters int64 `json:"dead_letters"`
 
-	// Gateway names the gateway that works it: the host, and what tells it from others
-	// there. Empty while none does.
+	// Gateway is the gateway that holds the lease: its host name and random letters.
+	// Empty while no gateway does.
 	Gateway string `json:"gateway,omitempty"`
 }
 
-// Status tells how far each destination is.
+// Status returns the progress of each destination, sorted by name.
 func (q *Queue) Status(ctx context.Context) ([]DestinationStatus, error) {
 	if !q.isOpen() {
 		return nil, errNotOpen
@@ -67,7 +70,7 @@ func (q *Queue) Status(ctx context.Context) ([]DestinationStatus, error) {
 	return all, q.addDeferred(ctx, byName)
 }
 
-// addLog adds what a destination has not taken from the log.
+// addLog adds the events that a destination has not taken from the log yet.
 func (q *Queue) addLog(ctx context.Context, s *DestinationStatus, r destinationRow) error {
 	position := r.position
 	q.mu.Lock()
@@ -92,13 +95,14 @@ func (q *Queue) addLog(ctx context.Context, s *DestinationStatus, r destinationR
 	return err
 }
 
+// note takes in when an undelivered event came in.
 func (s *DestinationStatus) note(oldest time.Time) {
 	if !oldest.IsZero() && (s.OldestUndelivered.IsZero() || oldest.Before(s.OldestUndelivered)) {
 		s.OldestUndelivered = oldest
 	}
 }
 
-// addDeferred adds what is waiting, and what is dead.
+// addDeferred adds the deferred deliveries, and counts the dead letters.
 func (q *Queue) addDeferred(ctx context.Context, byName map[string]*DestinationStatus) error {
 	return q.query(ctx, `SELECT name, state, count(*), min(received) FROM webhooks_deliveries GROUP BY name, state`, nil, func(rows *sql.Rows) error {
 		var name, state string
@@ -119,7 +123,7 @@ func (q *Queue) addDeferred(ctx context.Context, byName map[string]*DestinationS
 	})
 }
 
-// logOrphans logs what is kept for names that no configuration has.
+// logOrphans logs the backlogs of names that no configuration has.
 func (q *Queue) logOrphans() {
 	all, err := q.Status(q.ctx)
 	if err != nil {
@@ -127,7 +131,7 @@ func (q *Queue) logOrphans() {
 	}
 	for _, s := range all {
 		if !s.Configured && s.Backlog+s.DeadLetters > 0 {
-			q.log().Warn("this name is not in the configuration any more; its events are kept until it returns, or until `caddy webhooks forget`",
+			q.log().Warn("destination left the configuration; its events are kept until it returns or `caddy webhooks forget` discards them",
 				zap.String("destination", s.Destination), zap.Int64("backlog", s.Backlog), zap.Int64("dead_letters", s.DeadLetters))
 		}
 	}

@@ -19,63 +19,64 @@ const (
 	PostgreSQL = "postgres"
 )
 
-// store is a database: one connection that writes, some that read.
+// store is a database: one connection that writes, and several that read.
 type store struct {
 	write, read *sql.DB
-	keep        *sql.DB // keeps the lease; nil if the database is not shared
+	keep        *sql.DB // renews the lease; nil if the database is not shared
 	dialect
 	clock
 	lock *flock.Flock // of SQLite's file
 	file *openFile    // SQLite's
 
-	// epoch counts how often the server may have been replaced: a connection that is
-	// older is not used again.
+	// epoch counts how often the server may have been replaced. A connection of an
+	// earlier epoch is not used again.
 	epoch atomic.Int64
 
-	// eras counts those that have begun: each has a connection of its own that writes.
+	// eras counts eras. Each has its own connection that writes.
 	eras atomic.Int64
 
-	// newest is the newest timeline that was seen, a string: a server with an older one
+	// newest is the newest timeline that was seen, a string. A server with an older one
 	// is not the current one.
 	newest atomic.Value
 
-	// Of the one goroutine that writes.
+	// These belong to the writer's goroutine.
 	conn     *sql.Conn
 	prepared map[string]*sql.Stmt // on conn
 	used     time.Time            // when conn was used last
-	connEra  int64                // the number of eras when conn was begun
-	warned   bool                 // by the server, since that was cleared
+	connEra  int64                // eras, when conn was opened
+	warned   bool                 // the server has sent a warning since this was cleared
 
 	insertions map[insertion]string
 
 	reads sync.Map // of *sql.Stmt, by query
 }
 
-// dialect is what the engines do not have in common.
+// dialect is what the two engines do differently.
 type dialect struct {
-	shared     bool              // other gateways may use it at the same time
-	words      *strings.Replacer // of the schema
-	lockSchema string            // serializes migrations
-	serverTime string            // an expression for the time that all gateways go by
+	shared     bool              // other gateways may use the database at the same time
+	words      *strings.Replacer // for the words in braces in the migrations
+	lockSchema string            // a statement that serializes migrations
+	serverTime string            // an expression for the time that all gateways use
 	timeline   string            // an expression that names the history of the server
 	skipLocked string            // ends a SELECT for an update that must not wait for other gateways
-	isPrimary  string            // a condition that fails at a standby, also if there are no rows
+	isPrimary  string            // a condition that fails at a standby, even without rows
 
-	// placeholder is that of many parameters: SQLite takes names everywhere, but
-	// looks for each of them among all.
+	// placeholder returns the nth placeholder of a long statement. SQLite takes numbered
+	// ones everywhere, but searches all of them for each.
 	placeholder func(n int) string
 
-	// isListed is the condition that a number is in a list, which is a parameter, and
-	// list makes that parameter; isListedKey and keyList do the same for keys.
+	// isListed returns the condition that a number is in a list, which is a parameter,
+	// and list returns that parameter. isListedKey and keyList do the same for keys.
 	isListed    func(parameter int) string
 	list        func(numbers []int64) any
 	isListedKey func(parameter int) string
 	keyList     func(keys [][]byte) any
 }
 
-// readers is how many connections read.
+// readers is the number of connections that read.
 const readers = 4
 
+// close closes all connections, and then the file.
 func (s *store) close() error {
 	s.disconnect()
 	var errs []error
@@ -92,7 +93,7 @@ func (s *store) close() error {
 	return errors.Join(errs...)
 }
 
-// connect makes sure that there is a connection that writes.
+// connect opens the connection that writes, unless it is open.
 func (s *store) connect(ctx context.Context) (err error) {
 	if s.conn != nil && s.connEra != s.eras.Load() {
 		s.drop()
@@ -118,8 +119,7 @@ func (s *store) disconnect() {
 	s.conn = nil
 }
 
-// begin begins a transaction, on a new connection if the one that is there is
-// broken.
+// begin begins a transaction, on a new connection if the present one is broken.
 func (s *store) begin(ctx context.Context) (*sql.Tx, error) {
 	if s.conn != nil && s.connEra == s.eras.Load() {
 		if t, err := s.conn.BeginTx(ctx, nil); err == nil {
@@ -145,8 +145,8 @@ func (s *store) transact(ctx context.Context, f func(t *tx) error) (err error) {
 	if err != nil {
 		return err
 	}
-	s.warned = false // which it may have been while connecting
-	// After a commit it does nothing; what it rolls back has its own error.
+	s.warned = false // connecting may have set it
+	// It has no effect after a commit, and otherwise there is another error.
 	defer func() { _ = t.Rollback() }()
 	if err := f(&tx{store: s, ctx: ctx}); err != nil {
 		return err
@@ -160,11 +160,11 @@ func (s *store) transact(ctx context.Context, f func(t *tx) error) (err error) {
 	return s.file.check()
 }
 
-// errUnconfirmed says that the server warned, as it does when the wait for a
-// standby is cancelled: it then reports success.
-var errUnconfirmed = fmt.Errorf("%w: the server warned that no standby may have it", errCommit)
+// errUnconfirmed means that the server sent a warning with a commit. It does so when
+// the wait for a standby is cancelled, and then reports success.
+var errUnconfirmed = fmt.Errorf("%w: the server warned that a standby may lack it", errCommit)
 
-// commit writes what belongs together in one transaction.
+// commit writes a commit in one transaction.
 func (s *store) commit(ctx context.Context, c *commit, now time.Time) (result stored, err error) {
 	if s.shared && len(c.runs) == 0 {
 		return s.writePipelined(ctx, c, now)
@@ -175,7 +175,7 @@ func (s *store) commit(ctx context.Context, c *commit, now time.Time) (result st
 	})
 }
 
-// errCommit says that a transaction failed at its very end. It may have been
-// committed all the same, when the connection broke before the server could say
-// so; to try again would store what has no key twice.
+// errCommit means that a transaction failed at its very end. If the connection broke
+// before the server answered, it may be committed all the same. A second try would
+// store events without a window twice.
 var errCommit = errors.New("the commit failed")

@@ -8,38 +8,45 @@ import (
 	"go.uber.org/zap"
 )
 
-// tenure is what a worker has as long as it holds the lease. Without one it is the
-// zero value.
+// tenure is the state of a worker while it holds the lease of its destination.
+// Without a lease it is the zero value.
 type tenure struct {
-	lease      int64
-	yieldBy    time.Time          // until when no attempt begins, so that it can be given up; zero for not
-	era        *era               // in which it was acquired
-	revoke     context.CancelFunc // ends the attempts when the lease is lost
-	revoked    context.Context
-	gaps       []gap
-	paused     bool
-	pos        int64               // up to which the log is read
-	maybeBegun int64               // up to which attempts may have begun before this worker
-	capacity   int                 // of open
-	open       map[int64]*delivery // in memory, not settled
-	bytes      int64               // of open
-	lastBegun  int64               // the last seq of the log of which an attempt has begun
-	settled    int64               // the last seq of the log that is settled
-	fresh      []*delivery         // read, their attempt not written yet
-	ready      []*delivery         // their attempt written, not begun yet
-	running    int
-	known      map[int64]bool   // events after pos that are deferred deliveries already
-	resumed    map[int64]int    // attempts of those that were
-	lanes      map[string]*lane // by partition key, when ordered
-	releases   []string         // keys whose oldest parked event may go
-	nextDue    time.Time        // when to look for due deferred deliveries
-	next       progress         // what is to be written
-	dirty      time.Time        // since when there is something, zero for nothing
-	pending    *change          // being written
-	writing    *progress        // what pending writes
+	lease   int64              // 0 for none
+	yieldBy time.Time          // the destination is to be given up, and no attempt begins until then; zero if not
+	era     *era               // in which the lease was acquired
+	revoked context.Context    // ends when the lease is lost, and with it all attempts
+	revoke  context.CancelFunc // ends revoked
+	gaps    []gap              // ahead of pos
+	paused  bool
+
+	// Reading.
+	pos        int64          // the seq up to which the log is read
+	maybeBegun int64          // the seq up to which attempts may have begun before this tenure
+	known      map[int64]bool // events after pos to skip: they have deferred deliveries
+	resumed    map[int64]int  // attempts of events after pos that had deferred deliveries
+	nextDue    time.Time      // when to look for due deferred deliveries
+
+	// Deliveries in memory; see delivery.
+	capacity  int                 // the maximum length of open
+	open      map[int64]*delivery // by seq, until settled or deferred
+	bytes     int64               // of open
+	fresh     []*delivery         // the attempt is not written yet
+	ready     []*delivery         // the attempt is written, and has not begun
+	running   int                 // number of attempts under way
+	lastBegun int64               // the last seq of the log of which an attempt has begun
+	settled   int64               // the last seq of the log that is settled
+	lanes     map[string]*lane    // by partition key, when ordered
+	releases  []string            // keys whose oldest parked event may go
+
+	// Writing.
+	next    progress  // to be written
+	dirty   time.Time // since when next has something; zero if it has nothing
+	pending *change   // under way at the writer; nil if none
+	writing *progress // the progress in pending
 }
 
-// acquire tries to become the one that works the destination.
+// acquire tries to get the lease of the destination, and resumes where the database
+// says that it is.
 func (w *worker) acquire(t target, now time.Time) bool {
 	e := w.q.currentEra()
 	if e == nil {
@@ -47,7 +54,7 @@ func (w *worker) acquire(t target, now time.Time) bool {
 	}
 	var (
 		r        destinationRow
-		declined bool // it is another gateway's, or not wanted any more
+		declined bool // another gateway holds the lease, or this worker is leaving
 		known    map[int64]bool
 		resumed  map[int64]int
 		lanes    map[string]*lane
@@ -58,7 +65,7 @@ func (w *worker) acquire(t target, now time.Time) bool {
 			return nil
 		}
 		r, err = tx.acquire(w.name, w.q.holder, e)
-		// That is no failure, which would take that of all that is written with it.
+		// An error here would fail the other changes of the same transaction too.
 		if declined = errors.Is(err, errLost); declined {
 			return nil
 		}
@@ -76,7 +83,7 @@ func (w *worker) acquire(t target, now time.Time) bool {
 	})
 	if err != nil || declined {
 		if err != nil && !errors.Is(err, ErrClosed) {
-			w.q.logFailure("a destination cannot be worked; trying again", err, zap.String("destination", w.name))
+			w.q.logFailure("cannot get the lease on this destination; retrying", err, zap.String("destination", w.name))
 		}
 		w.setStatus(workerStatus{})
 		return false
@@ -92,26 +99,27 @@ func (w *worker) acquire(t target, now time.Time) bool {
 	return true
 }
 
-// lose forgets everything: another gateway goes on where this one was.
+// lose ends all attempts and forgets the tenure: another gateway goes on from what the
+// database has.
 func (w *worker) lose() {
 	w.q.log().Warn("lost the lease on this destination", zap.String("destination", w.name))
 	w.revoke()
 	for running := w.running; running > 0; running-- {
 		w.observe(<-w.finished, OutcomeHandedBack, time.Time{})
 	}
-	w.tenure = tenure{} // whatever becomes of what is being written
+	w.tenure = tenure{} // a write under way has no effect without the lease
 	w.setStatus(workerStatus{})
 }
 
-// leave hands the destination back, for good.
+// leave hands the destination back, if the worker holds it, before the worker ends.
 func (w *worker) leave() {
 	if w.lease != 0 {
 		w.handBack()
 	}
 }
 
-// handBack waits for the attempts that go on, writes how far the destination is,
-// and lets others work it.
+// handBack waits for the attempts under way, writes the progress, and releases the
+// lease. Everything in memory becomes a deferred delivery that is due now.
 func (w *worker) handBack() {
 	defer w.setStatus(workerStatus{})
 	for w.running > 0 {
@@ -135,11 +143,11 @@ func (w *worker) handBack() {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*commitTimeout)
 	defer cancel()
 	if err := w.q.writer.do(ctx, &change{progress: &p}); err != nil {
-		w.q.log().Error("cannot write how far a destination is: what ended last may be repeated",
+		w.q.log().Error("cannot write delivery progress; the latest attempts may be repeated",
 			zap.String("destination", w.name), zap.Error(err))
 	}
 	w.revoke()
 	w.tenure = tenure{}
-	w.acquireAt = now.Add(leaseRenewal) // after those who have less to do
+	w.acquireAt = now.Add(leaseRenewal) // after gateways that have less to do
 	w.q.kickMembership()
 }

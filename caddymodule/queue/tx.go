@@ -13,7 +13,7 @@ type tx struct {
 	ctx   context.Context
 }
 
-// prepare prepares a statement, once for a connection.
+// prepare prepares a statement, once per connection.
 func (t *tx) prepare(query string) (*sql.Stmt, error) {
 	if statement := t.store.prepared[query]; statement != nil {
 		return statement, nil
@@ -25,12 +25,13 @@ func (t *tx) prepare(query string) (*sql.Stmt, error) {
 	return statement, err
 }
 
+// exec runs a statement.
 func (t *tx) exec(query string, args ...any) error {
 	_, err := t.changed(query, args...)
 	return err
 }
 
-// changed runs a statement and returns how many rows it changed.
+// changed runs a statement and returns the number of rows that it changed.
 func (t *tx) changed(query string, args ...any) (int64, error) {
 	statement, err := t.prepare(query)
 	if err != nil {
@@ -75,5 +76,5 @@ func (t *tx) rows(query string, args []any, scan func(rows *sql.Rows) error) err
 	return eachRow(rows, err, scan)
 }
 
-// micros returns a time by the clock that all gateways go by.
+// micros returns a time as the database has it.
 func (t *tx) micros(own time.Time) int64 { return t.store.micros(own) }

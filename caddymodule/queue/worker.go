@@ -10,22 +10,22 @@ import (
 )
 
 const (
-	// commitInterval is how long the end of an attempt may wait before it is
-	// written, and how long an attempt may take before it is written that it is
-	// under way: after a crash, what ended since may be repeated.
+	// commitInterval is how long the result of an attempt may wait before it is
+	// written, and how long an attempt may take before it is written that it is under
+	// way. After a crash, attempts that ended within it may be repeated.
 	commitInterval = 100 * time.Millisecond
 
-	// window is how many events a destination holds in memory, or twice its
-	// concurrency if that is more.
+	// window is the maximum number of events that a destination holds in memory, or
+	// twice its concurrency if that is more.
 	window = 256
 
-	// windowBytes is how many bytes of them, about.
+	// windowBytes is about the maximum number of their bytes.
 	windowBytes = 8 << 20
 
-	// downAfter is after how many failures in a row a destination is probed.
+	// downAfter is the number of failures in a row after which a destination is probed.
 	downAfter = 10
 
-	// maxProbeInterval is how long to wait between two probes, at the most.
+	// maxProbeInterval is the maximum time between two probes.
 	maxProbeInterval = time.Minute
 
 	// spillAfter is how long an attempt may keep the later events of its key in
@@ -35,54 +35,55 @@ const (
 	// retryDelay is how long to wait after the database failed.
 	retryDelay = time.Second
 
-	// maxYield is how long no attempt begins while a destination is to be given up to
-	// another gateway, and keepTime is how long it is kept if one takes longer.
+	// maxYield is how long no attempt begins so that a destination can be given up to
+	// another gateway. If an attempt takes longer, the destination is kept for keepTime.
 	maxYield = 5 * time.Second
 	keepTime = time.Minute
 
-	// idleDelay is how long a destination sleeps at the most.
+	// idleDelay is the maximum time that a worker sleeps.
 	idleDelay = time.Minute
 )
 
-// worker delivers the events of one destination. What it holds is of the one
-// goroutine that runs it, but for what mu guards.
+// worker delivers the events of one destination. One goroutine runs it; see run.
 type worker struct {
 	q    *Queue
-	name string
+	name string // of the destination
 
-	wake     chan struct{}
-	finished chan finished
+	wake     chan struct{} // holds one value: look around
+	finished chan finished // attempts that ended, from their goroutines
 	quit     chan struct{} // closed when the destination leaves
-	done     chan struct{} // closed when the worker has ended
+	done     chan struct{} // closed when run has returned
 
+	// Guarded by mu: target is set by reloads, status is read by others.
 	mu     sync.Mutex
 	target target
 	status workerStatus
 
-	overdue atomic.Bool // deferred deliveries may be due earlier than nextDue says
-	pausing atomic.Bool // whether it is paused may have changed
-
-	surplus atomic.Bool  // the destination is to be given up: another gateway has less to do
+	// Set by other goroutines, and cleared by the worker.
+	overdue atomic.Bool  // a deferred delivery may be due before nextDue
+	pausing atomic.Bool  // paused may have changed in the database
+	surplus atomic.Bool  // another gateway has less to do: give the destination up
 	granted atomic.Int64 // the lease of another gateway that has taken over
 
-	keepUntil time.Time // until when it is not given up
+	// The rest belongs to the goroutine that runs the worker.
+	keepUntil time.Time // when the destination may be given up again
 	acquireAt time.Time // when to try again to get the lease
-	retryAt   time.Time // when to try the database again that failed
+	retryAt   time.Time // when to try again after a database error
 
 	tenure
 
 	limiter *rate.Limiter
 
-	// Of the destination's health, which a lost lease does not change.
-	streak    int
-	down      bool
+	// The health of the destination, which a lost lease does not change.
+	streak    int       // failures in a row
+	down      bool      // it is probed
 	downSince time.Time // when the first failure of the streak began
-	downAt    time.Time // when there were enough of them
-	probes    int
-	probeAt   time.Time
+	downAt    time.Time // when the streak reached downAfter
+	probes    int       // since then
+	probeAt   time.Time // when the next probe may begin
 }
 
-// target is what a worker delivers to.
+// target is a destination with the generation that has it.
 type target struct {
 	*Destination
 	generation *Generation
@@ -99,7 +100,7 @@ func newWorker(q *Queue, name string) *worker {
 	}
 }
 
-// poke makes the worker look around.
+// poke wakes the worker.
 func (w *worker) poke() {
 	select {
 	case w.wake <- struct{}{}:
@@ -107,6 +108,7 @@ func (w *worker) poke() {
 	}
 }
 
+// configure changes the destination without ending the worker.
 func (w *worker) configure(t target) {
 	w.mu.Lock()
 	w.target = t
@@ -127,14 +129,15 @@ func (w *worker) compareLease(granted int64) {
 	}
 }
 
+// current returns the destination as the current generation has it.
 func (w *worker) current() target {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.target
 }
 
-// run works the destination until quit is closed. before is closed when the one
-// that had the name before has ended.
+// run works the destination until quit is closed. If before is not nil, it is closed
+// when an earlier worker of the same name has ended.
 func (w *worker) run(before <-chan struct{}) {
 	defer close(w.done)
 	if before != nil {
@@ -170,6 +173,7 @@ func (w *worker) isLeaving() bool {
 	}
 }
 
+// pendingDone returns the channel of the write under way, nil if there is none.
 func (w *worker) pendingDone() <-chan error {
 	if w.pending == nil {
 		return nil
@@ -177,8 +181,21 @@ func (w *worker) pendingDone() <-chan error {
 	return w.pending.done
 }
 
-// step does what can be done now, and returns how long there is nothing to do
-// unless something happens.
+// step does everything that can be done now, and returns how long to sleep unless
+// something wakes the worker. The order matters:
+//
+//  1. A lease that is lost ends everything else: another gateway already works the
+//     destination, and nothing that follows could be written.
+//  2. A destination that another gateway is to get is handed back as soon as no
+//     attempt is under way.
+//  3. Without a lease, the worker tries to acquire it, and does nothing else.
+//  4. Pauses and limits are read before deliveries, because they decide how many to
+//     read.
+//  5. fill reads deliveries: first those that are due, then the log.
+//  6. begin starts attempts that were written as running in an earlier step.
+//  7. write submits what has ended, and what fill has read as running. It comes after
+//     begin, which makes room, and after fill, so that one transaction takes all.
+//  8. publish comes last, when the state is consistent.
 func (w *worker) step() time.Duration {
 	t := w.current()
 	now := w.q.now()
@@ -226,6 +243,8 @@ func (w *worker) step() time.Duration {
 	return w.sleep(t, now)
 }
 
+// retryLater logs an error of the database and returns how long to wait. A read that
+// ended with its era is not an error.
 func (w *worker) retryLater(err error, now time.Time) time.Duration {
 	switch {
 	case w.q.ctx.Err() != nil:
@@ -233,11 +252,12 @@ func (w *worker) retryLater(err error, now time.Time) time.Duration {
 	case w.era != nil && w.era.Err() != nil:
 		return 0
 	}
-	w.q.logFailure("the queue cannot be read or written; trying again", err, zap.String("destination", w.name))
+	w.q.logFailure("queue database error; retrying", err, zap.String("destination", w.name))
 	w.retryAt = now.Add(retryDelay)
 	return retryDelay
 }
 
+// earlier returns the earlier of two times.
 func earlier(a, b time.Time) time.Time {
 	if b.Before(a) {
 		return b
@@ -245,6 +265,7 @@ func earlier(a, b time.Time) time.Time {
 	return a
 }
 
+// later returns the later of two times.
 func later(a, b time.Time) time.Time {
 	if b.After(a) {
 		return b
@@ -252,7 +273,7 @@ func later(a, b time.Time) time.Time {
 	return a
 }
 
-// sleep returns how long there is nothing to do unless something happens.
+// sleep returns how long the worker may sleep unless something wakes it.
 func (w *worker) sleep(t target, now time.Time) time.Duration {
 	until := now.Add(idleDelay)
 	if !w.yieldBy.IsZero() {

@@ -2,7 +2,7 @@ package queue
 
 import "time"
 
-// workerStatus is what others may know of a worker.
+// workerStatus is the part of a worker's state that other goroutines read.
 type workerStatus struct {
 	here, down bool
 	paused     bool
@@ -12,7 +12,7 @@ type workerStatus struct {
 	oldest     time.Time
 }
 
-// note notes an event that the database does not have as a deferred delivery.
+// note counts an event that has no deferred delivery in the database.
 func (s *workerStatus) note(d *delivery) {
 	s.open++
 	if s.oldest.IsZero() || d.Received.Before(s.oldest) {
@@ -20,15 +20,15 @@ func (s *workerStatus) note(d *delivery) {
 	}
 }
 
-// noteUnwritten notes a deferred delivery that is still to be written, but for what is
-// not to be delivered any more.
+// noteUnwritten counts a deferred delivery that is not written yet. Dead letters do
+// not count.
 func (s *workerStatus) noteUnwritten(d deferred) {
 	if !d.rowWritten && d.state != stateDead {
 		s.note(d.delivery)
 	}
 }
 
-// publish lets others know how far the worker is.
+// publish updates the status.
 func (w *worker) publish() {
 	s := workerStatus{here: true, down: w.down, paused: w.paused, lease: w.lease, pos: w.pos}
 	for _, d := range w.open {

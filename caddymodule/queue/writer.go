@@ -11,32 +11,31 @@ import (
 )
 
 const (
-	// maxGroup is how many events are committed together, about: more would only
-	// make all of them wait for each other.
+	// maxGroup is about the maximum number of events in one commit. With more, all of
+	// them would only wait longer for each other.
 	maxGroup = 256
 
-	// maxGroupBytes is how many bytes of them, about: they have to reach a server
-	// while its other gateways wait.
+	// maxGroupBytes is about the maximum number of their bytes, which have to reach a
+	// server while its other gateways wait.
 	maxGroupBytes = 8 << 20
 
-	// commitTimeout ends a commit that does not end by itself.
+	// commitTimeout cancels a commit that hangs.
 	commitTimeout = 10 * time.Second
 )
 
-// change is something to be written: events, what a worker has done, or anything
-// else.
+// change is what the writer commits: events, the progress of a worker, or any
+// function.
 type change struct {
 	events   []*Event // of one request
 	progress *progress
 	run      func(t *tx) error
 
-	ctx      context.Context // of whoever waits; nil if that is for as long as it takes
-	accepted []bool          // of events
+	ctx      context.Context // of the caller that waits; nil to commit in any case
+	accepted []bool          // which events were not duplicates
 	done     chan error      // gets one value
 }
 
-// shared returns the request that the events have in common, nil if there is none
-// or only one event.
+// shared returns the request that several events have in common, or nil.
 func (c *change) shared() *Request {
 	if len(c.events) < 2 || c.events[0].Request == nil {
 		return nil
@@ -49,7 +48,7 @@ func (c *change) shared() *Request {
 	return c.events[0].Request
 }
 
-// size returns how many bytes the change adds to the queue.
+// size returns the number of bytes that the change adds to the queue.
 func (c *change) size() (size int64) {
 	for _, e := range c.events {
 		size += e.size()
@@ -60,8 +59,8 @@ func (c *change) size() (size int64) {
 	return size
 }
 
-// writer is the one goroutine that writes. It takes whatever is waiting, never
-// waits for more, and commits that at once: a group commit.
+// writer is the one goroutine that writes to the database. It commits whatever is
+// waiting in one transaction and never waits for more: a group commit.
 type writer struct {
 	store   *store
 	now     func() time.Time
@@ -69,23 +68,22 @@ type writer struct {
 	stop    chan struct{}
 	stopped chan struct{}
 
-	limit   atomic.Int64 // of bytes
-	commits atomic.Int64 // how many there were
+	limit   atomic.Int64 // for bytes
+	commits atomic.Int64 // counts them
 
-	noting sync.Mutex   // guards that what follows belongs together
-	era    *era         // in which it was found out
-	bytes  atomic.Int64 // that the events take, as is known
-	head   atomic.Int64 // the last seq that is committed, as is known
+	noting sync.Mutex   // held to change the following together
+	era    *era         // in which bytes and head were read
+	bytes  atomic.Int64 // that the events take, as far as this gateway has read
+	head   atomic.Int64 // the last committed seq that this gateway has read
 
 	recent recent
 	health health
 
-	// check returns the era that a commit belongs to, before which the log was known
-	// to reach up to head, or an error if its server is not the one that events are
-	// stored at.
+	// check returns the era that a commit belongs to; see checkCommit.
 	check func(s stored, head int64) (*era, error)
 
-	// stored is called after events were committed, before their senders know.
+	// stored is called after events were committed, and before their senders are
+	// answered.
 	stored func(events []*Event)
 }
 
@@ -99,7 +97,8 @@ func newWriter(s *store, now func() time.Time, check func(s stored, head int64) 
 	}
 }
 
-// submit hands a change over, or gives up when ctx ends; its done gets the error.
+// submit queues a change, and blocks while too many are queued. If ctx ends first,
+// done gets its error.
 func (w *writer) submit(ctx context.Context, c *change) {
 	c.done = make(chan error, 1)
 	select {
@@ -127,8 +126,8 @@ func (w *writer) handOver(c *change) {
 	}
 }
 
-// do waits for a change to be committed, or for ctx. In the second case it may
-// still be.
+// do commits a change and waits for that, or until ctx ends. In the second case the
+// change may still be committed.
 func (w *writer) do(ctx context.Context, c *change) error {
 	c.ctx = ctx
 	w.submit(ctx, c)
@@ -147,7 +146,7 @@ func (w *writer) do(ctx context.Context, c *change) error {
 	}
 }
 
-// run writes until stop is closed, and then what is still waiting.
+// run writes until stop is closed, and then commits what is still waiting.
 func (w *writer) run() {
 	defer close(w.stopped)
 	for {
@@ -162,9 +161,9 @@ func (w *writer) run() {
 	}
 }
 
-// group returns what is waiting, beginning with c. Those who are about to hand
-// something over come first, as long as there are any: it costs nothing when there
-// is nobody, and makes one commit of several when the machine is busy.
+// group returns the changes that are waiting, beginning with c. It lets goroutines run
+// that are about to submit one: that costs nothing when there are none, and merges
+// commits when the machine is busy.
 func (w *writer) group(c *change) []*change {
 	group := []*change{c}
 	n, bytes := len(c.events), c.size()
@@ -185,15 +184,15 @@ func (w *writer) group(c *change) []*change {
 	return group
 }
 
-// write commits a group and answers those who wait.
+// write commits a group and reports the results.
 func (w *writer) write(group []*change) {
 	for _, part := range w.parts(w.refuse(group)) {
 		w.writePart(part)
 	}
 }
 
-// parts returns what of a group is committed together: all of it, except that a
-// shared database is not locked for longer than one round trip takes.
+// parts splits a group into transactions. SQLite needs one. A shared database must not
+// be locked for longer than one round trip, so each function gets its own.
 func (w *writer) parts(group []*change) [][]*change {
 	if !w.store.shared {
 		return [][]*change{group}
@@ -211,9 +210,8 @@ func (w *writer) parts(group []*change) [][]*change {
 	return parts
 }
 
-// writePart commits changes. One that cannot be written must not fail the others,
-// so if they fail together each is tried alone, as long as there is a database to
-// try it with.
+// writePart commits changes. A change that cannot be written must not fail the others:
+// if they fail together, each is tried alone, while the database answers.
 func (w *writer) writePart(group []*change) {
 	if len(group) == 0 {
 		return
@@ -233,14 +231,15 @@ func (w *writer) writePart(group []*change) {
 	}
 }
 
+// answer reports one result to a group.
 func answer(group []*change, err error) {
 	for _, c := range group {
 		c.done <- err
 	}
 }
 
-// refuse answers those whose events find no room, and those that nobody waits for any
-// more, and returns the others.
+// refuse answers changes whose events find no room and those whose caller has given
+// up, and returns the others.
 func (w *writer) refuse(group []*change) []*change {
 	bytes, limit := w.bytes.Load(), w.limit.Load()
 	kept := group[:0]
@@ -260,6 +259,7 @@ func (w *writer) refuse(group []*change) []*change {
 	return kept
 }
 
+// reachable reports whether the database answers.
 func (w *writer) reachable() bool {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
@@ -269,7 +269,7 @@ func (w *writer) reachable() bool {
 // commit writes a group in one transaction.
 func (w *writer) commit(group []*change) error {
 	ctx := context.Background()
-	if w.store.shared { // a file answers by itself, and the driver's watch for the end of ctx costs
+	if w.store.shared { // a file cannot hang, and a deadline costs SQLite's driver a goroutine
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, commitTimeout)
 		defer cancel()
@@ -305,8 +305,7 @@ func (w *writer) commit(group []*change) error {
 	return nil
 }
 
-// restart begins an era, in which the log is as a server says it is: it may have
-// lost what was there.
+// restart begins an era with the log as the server has it, which may have lost events.
 func (w *writer) restart(e *era, s logState) {
 	w.noting.Lock()
 	defer w.noting.Unlock()
@@ -316,14 +315,15 @@ func (w *writer) restart(e *era, s logState) {
 	w.recent.forget(s.last)
 }
 
-// note notes how far the log is in an era, unless more is known already: not only
-// the writer reads that.
+// note notes the end of the log in an era, unless it is older than what is known: other
+// goroutines read it, too.
 func (w *writer) note(e *era, s logState) {
 	w.noting.Lock()
 	defer w.noting.Unlock()
 	w.noteLocked(e, s)
 }
 
+// noteLocked is note with noting held.
 func (w *writer) noteLocked(e *era, s logState) {
 	if e != w.era || s.last < w.head.Load() {
 		return
@@ -332,7 +332,7 @@ func (w *writer) noteLocked(e *era, s logState) {
 	w.bytes.Store(s.bytes)
 }
 
-// noteStored notes what was committed in an era.
+// noteStored notes events that were committed in an era.
 func (w *writer) noteStored(e *era, events []*Event, s stored) {
 	w.noting.Lock()
 	defer w.noting.Unlock()

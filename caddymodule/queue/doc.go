@@ -1,0 +1,74 @@
+// Package queue persists accepted events and delivers each to its destinations at least
+// once: in an SQLite file, or in a PostgreSQL database that any number of gateways share.
+//
+// # The log
+//
+// Events are a log, webhooks_events. The lock on the one row of webhooks_queue makes the
+// order of commits the order of numbers, so no reader ever passes a number that is still
+// to be committed. Duplicates leave holes. Numbers are used again only if a failover
+// loses the events that had them.
+//
+// An event is new if its key is not in webhooks_keys, or if the window of that key has
+// ended. The key is written in the same transaction as the event, so that of any number
+// of copies, on any number of gateways, exactly one is stored. Keys outlive their events:
+// when an event is removed before its window ends, webhooks_expired_keys remembers when
+// to remove its key.
+//
+// The HTTP request that brought an event is stored with it; if it brought several, once,
+// in webhooks_requests.
+//
+// # Positions and deferred deliveries
+//
+// Each destination has a position in the log. Up to it, every event that the destination
+// takes is settled or deferred. A deferred delivery is a row in webhooks_deliveries, with
+// a state, the number of attempts, and the time of the next one. A delivery that succeeds
+// at once has no row, so a healthy destination costs one update of its position for many
+// events. A row that exists wins over the position: an event above the position that has
+// a row is not read from the log again.
+//
+// begun, beside the position, is the last event of which an attempt may have begun. After
+// a crash, events between the two count one attempt.
+//
+// Gaps are ranges of the log to which the filter of a destination does not apply: no
+// configuration had its name then, or it had another source. A new destination begins at
+// the end of the log. One that leaves keeps its backlog and opens a gap, which is closed
+// when it returns.
+//
+// # Who writes
+//
+// One goroutine, the writer, commits: whatever is waiting, in one transaction. One
+// goroutine per destination, the worker, reads ahead and decides; its state belongs to
+// it alone. Attempts run in goroutines of their own and report to the worker. See
+// delivery for the life of a delivery, and worker.step for the order of things.
+//
+// # Leases and eras
+//
+// Each gateway renews a lease in webhooks_gateways every second. A destination is worked
+// by the gateway in its row, until that gateway's lease has ended; see spread for which
+// gateway works which. The lease number of a destination grows each time that a gateway
+// acquires it. Progress names the number under which it was made, and has no effect under
+// another one. So a gateway that was cut off may repeat attempts, but never moves a
+// position, settles an event or counts an attempt.
+//
+// An era is a period in which a gateway renews its lease in time, at a server with one
+// history. PostgreSQL's timeline names that history. A new timeline ends the era, and
+// with it all attempts, reads and leases of the old one; a server with an older timeline
+// than one seen before is refused. In SQLite there is one era and one holder: locks on
+// the file keep other processes out.
+//
+// # What is promised
+//
+// Store returns without an error only after the events are on disk, and a crash at any
+// moment loses none of them. Each event that a destination takes is delivered, or becomes
+// a dead letter that is kept until retention ends. Undelivered events do not expire: if
+// they fill the queue, Store returns ErrFull. An event never gets more attempts than
+// configured, except by a replay. When ordered, no event is tried while an older one of
+// its partition key is undelivered and not dead.
+//
+// # What is not promised
+//
+// Delivery is at least once. An attempt is repeated if it was under way when the process
+// died, if its result was not written yet (see commitInterval), or if it was cut short.
+// Without ordered, order is only likely. An asynchronous standby lacks what the primary
+// had not sent; if it is promoted, those events are lost, and with them their keys.
+package queue
