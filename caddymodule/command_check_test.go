@@ -64,7 +64,7 @@ func TestCheckCommand(t *testing.T) {
 
 	changeFile(t, file, `UPDATE webhooks_queue SET bytes = bytes + 1`)
 	changeFile(t, file, `UPDATE webhooks_destinations SET position = 1000000`)
-	want(false, "webhooks_queue.bytes is ", "destinations with a position beyond the last event: 1, such as app\n", "the queue is not intact: 2 problems")
+	want(false, "webhooks_queue.bytes is ", "destinations with a position beyond the last event: 1, first app\n", "the queue is not intact: 2 problems")
 	out, _, ok := run(t, "", "check", "--config", config, "--json")
 	var answer struct {
 		Engine, File  string

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 )
 
 // Store stores the events of a request, all of them or none, and returns after they
@@ -31,10 +34,26 @@ func (g *Generation) Store(ctx context.Context, events []*Event) (accepted []boo
 	g.q.writer.health.noteSize(c.size())
 	switch err := g.q.writer.do(ctx, c); {
 	case err == nil:
+		g.q.logStored(c)
 		return c.accepted, nil
 	case errors.Is(err, ErrFull), errors.Is(err, ErrClosed), ctx.Err() != nil:
 		return nil, err
 	default:
 		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+}
+
+// logStored logs at level debug which events were stored, with their numbers, and which
+// were duplicates.
+func (q *Queue) logStored(c *change) {
+	log := q.log()
+	for i, e := range c.events {
+		if !c.accepted[i] {
+			if line := log.Check(zapcore.DebugLevel, "duplicate event"); line != nil {
+				line.Write(zap.Stringer("id", e.Key), zap.String("source", e.Source))
+			}
+		} else if line := log.Check(zapcore.DebugLevel, "stored event"); line != nil {
+			line.Write(zap.Stringer("id", e.Key), zap.Int64("seq", e.Seq), zap.String("source", e.Source))
+		}
 	}
 }

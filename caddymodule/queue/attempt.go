@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 )
 
 // finished is an attempt that has ended.
@@ -71,9 +72,16 @@ func (w *worker) attempt(t target, d *delivery, revoked context.Context) {
 	ctx, stop := context.WithTimeout(ctx, t.Timeout)
 	defer stop()
 
-	begun := w.q.now()
-	result := deliver(ctx, t.Destination, &Delivery{Event: d.Event, Attempt: d.attempts, Replay: d.Replay}, w.q.log())
+	log, begun := w.q.log(), w.q.now()
+	if line := log.Check(zapcore.DebugLevel, "attempt begun"); line != nil {
+		line.Write(zap.String("destination", w.name), zap.Stringer("id", d.Key), zap.Int("attempt", d.attempts))
+	}
+	result := deliver(ctx, t.Destination, &Delivery{Event: d.Event, Attempt: d.attempts, Replay: d.Replay}, log)
 	f := finished{d: d, result: result, took: w.q.now().Sub(begun)}
+	if line := log.Check(zapcore.DebugLevel, "attempt ended"); line != nil {
+		line.Write(zap.String("destination", w.name), zap.Stringer("id", d.Key), zap.Int("attempt", d.attempts),
+			zap.Int("status", result.Status), zap.Duration("took", f.took))
+	}
 	f.cut = !result.isSuccess() && (t.generation.ctx.Err() != nil || revoked.Err() != nil)
 	if !f.cut && !result.isSuccess() && errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		f.result.Err = fmt.Errorf("no answer within %s", t.Timeout)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 )
 
 // tenure is the state of a worker while it holds the lease of its destination.
@@ -96,6 +97,7 @@ func (w *worker) acquire(t target, now time.Time) bool {
 		known: known, resumed: resumed, lanes: lanes,
 	}
 	w.revoked, w.revoke = context.WithCancel(e)
+	w.logLease("acquired the lease on this destination")
 	return true
 }
 
@@ -146,8 +148,16 @@ func (w *worker) handBack() {
 		w.q.log().Error("cannot write delivery progress; the latest attempts may be repeated",
 			zap.String("destination", w.name), zap.Error(err))
 	}
+	w.logLease("gave up the lease on this destination")
 	w.revoke()
 	w.tenure = tenure{}
 	w.acquireAt = now.Add(leaseRenewal) // after gateways that have less to do
 	w.q.kickMembership()
+}
+
+// logLease logs at level debug that the worker got or gave up its lease.
+func (w *worker) logLease(message string) {
+	if line := w.q.log().Check(zapcore.DebugLevel, message); line != nil {
+		line.Write(zap.String("destination", w.name), zap.Int64("lease", w.lease), zap.Int64("position", w.pos))
+	}
 }

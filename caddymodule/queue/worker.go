@@ -192,9 +192,9 @@ func (w *worker) pendingDone() <-chan error {
 //  4. Pauses and limits are read before deliveries, because they decide how many to
 //     read.
 //  5. fill reads deliveries: first those that are due, then the log.
-//  6. begin starts attempts that were written as running in an earlier step.
-//  7. write submits what has ended, and what fill has read as running. It comes after
-//     begin, which makes room, and after fill, so that one transaction takes all.
+//  6. begin starts attempts whose number was committed since an earlier step.
+//  7. write submits what has ended and what fill has read. It comes after both, so that
+//     one transaction takes all of it; attempts of what was read begin after its commit.
 //  8. publish comes last, when the state is consistent.
 func (w *worker) step() time.Duration {
 	t := w.current()
