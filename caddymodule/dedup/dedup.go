@@ -6,9 +6,9 @@
 //	free ──Claim──▶ claimed ──Commit──▶ done ──(window)──▶ free
 //	                   └─────Release────▶ free
 //
-// Only success commits. A request that fails, panics or goes away releases its
-// key, so that the provider's retry gets through. Whoever asks for a claimed
-// key waits for its owner's outcome.
+// Only success commits. A request that fails, panics or is cancelled releases its
+// key, so that the provider's retry gets through. A request for a claimed key waits
+// for the outcome of the owner.
 package dedup
 
 import (
@@ -23,49 +23,48 @@ import (
 )
 
 const (
-	// DefaultWindow is how long an accepted event is remembered.
+	// DefaultWindow is the time for which an accepted event is remembered.
 	DefaultWindow = 24 * time.Hour
 
-	// DefaultHashWindow is how long it is remembered when all that identifies
-	// it is a hash of its content: two events that are truly equal must not
-	// swallow each other for a day.
+	// DefaultHashWindow is that time for an event that only a hash of its content
+	// identifies: two different events with equal content must not count as one for
+	// a day.
 	DefaultHashWindow = 5 * time.Minute
 
-	// DefaultEntries is how many accepted events are remembered per source.
+	// DefaultEntries is the number of accepted events that are remembered per source.
 	DefaultEntries = 500_000
 
-	// MaxAnswer is the largest answer body that is kept for a repeat, in bytes.
+	// MaxAnswer is the maximum size in bytes of an answer that is kept for duplicates.
 	MaxAnswer = 64 << 10
 
-	// MaxAnswers bounds the answers that one Memory keeps, in bytes.
+	// MaxAnswers is the maximum size in bytes of all answers in one Memory.
 	MaxAnswers = 64 << 20
 
-	// MaxWait is how long a duplicate waits for the first of its kind.
+	// MaxWait is the maximum time that a duplicate waits for the first one.
 	MaxWait = 5 * time.Second
 
-	// MaxWaitersPerKey bounds how many duplicates wait for one key.
+	// MaxWaitersPerKey is the maximum number of duplicates that wait for one key.
 	MaxWaitersPerKey = 64
 
-	// MaxWaiters bounds how many duplicates wait in all.
+	// MaxWaiters is the maximum number of duplicates that wait in all.
 	MaxWaiters = 1024
 
-	// lease is how long a claim outlives the request that it was made for.
+	// lease is the time for which a claim outlives its request.
 	lease = 60 * time.Second
 
-	// forgetAtOnce bounds how many outdated keys one commit removes, so that
-	// no request pays for a whole day's worth.
+	// forgetAtOnce is the maximum number of expired keys that one commit removes, so
+	// that no request pays for those of a whole day.
 	forgetAtOnce = 64
 )
 
-// ErrBusy says that a duplicate could not learn the outcome of the first:
-// too many wait already, or it waited for MaxWait.
-var ErrBusy = errors.New("the same event is still under way")
+// ErrBusy is the error of a duplicate that cannot wait any longer for the outcome of
+// the first one: too many wait, or it waited for MaxWait.
+var ErrBusy = errors.New("the same event is still being handled")
 
-// Key identifies an event: the first 20 bytes of a SHA-256, the same that its
-// webhook-id spells out.
+// Key identifies an event: the 20 bytes of SHA-256 that are also in its webhook-id.
 type Key [20]byte
 
-// Answer is what an application answered to the first of its kind.
+// Answer is the application's answer to the first of several equal events.
 type Answer struct {
 	// Status is the HTTP status.
 	Status int
@@ -77,29 +76,30 @@ type Answer struct {
 	Body []byte
 }
 
-// Settings is what may change in a Memory while it is in use.
+// Settings are the settings of a Memory. They can change while it is in use.
 type Settings struct {
-	// Window is how long an accepted event is remembered, to the second.
+	// Window is the time for which an accepted event is remembered, in whole seconds.
 	Window time.Duration
 
-	// Entries is how many accepted events are remembered; the oldest are
-	// forgotten first.
+	// Entries is the maximum number of accepted events that are remembered. The
+	// oldest are forgotten first.
 	Entries int
 
-	// KeepAnswers makes a key done only as long as its answer is kept too.
+	// KeepAnswers keeps answers for duplicates. An event then counts as accepted only
+	// as long as its answer is kept.
 	KeepAnswers bool
 }
 
-// Waiters counts the duplicates that wait in all memories that share it.
+// Waiters counts the waiting duplicates of all memories that share it.
 type Waiters struct {
 	n atomic.Int64
 }
 
-// Waiting returns how many duplicates wait at this moment.
+// Waiting returns the number of duplicates that wait.
 func (w *Waiters) Waiting() int { return int(w.n.Load()) }
 
-// Memory is what is remembered of one source. It owns no goroutine and needs
-// no closing.
+// Memory holds the claims and the accepted events of one source. It owns no goroutine
+// and needs no closing. It is safe for concurrent use.
 type Memory struct {
 	now     func() time.Time
 	waiters *Waiters
@@ -112,16 +112,17 @@ type Memory struct {
 	bytes    int // of the bodies in answers
 }
 
-// record is one accepted event. The index of its LRU entry is the first eight
-// bytes of its key and the record holds the rest, so that an entry fits into
-// 80 bytes. Of two keys that share the index, the later one is remembered: the
-// other could be let through twice, never be taken for a duplicate.
+// record is one accepted event. The first eight bytes of its key are the index of its
+// LRU entry, and the record holds the rest. So an entry and its place in the map take
+// 118 bytes, instead of 196 with a Key and a time.Time. Of two keys with the same
+// index, the later one is remembered: the other one could pass twice, but never
+// counts as a duplicate.
 type record struct {
 	rest [12]byte
 	at   uint32 // Unix time
 }
 
-// New returns an empty Memory. now tells the time.
+// New returns an empty Memory. now returns the current time.
 func New(settings Settings, waiters *Waiters, now func() time.Time) *Memory {
 	m := &Memory{
 		now:      now,
@@ -129,13 +130,13 @@ func New(settings Settings, waiters *Waiters, now func() time.Time) *Memory {
 		settings: settings,
 		claims:   make(map[Key]*Claim),
 	}
-	// The error of NewLRU is about a size that is not positive.
+	// NewLRU fails only for a size that is not positive.
 	m.done, _ = simplelru.NewLRU[uint64, record](max(settings.Entries, 1), nil)
 	m.answers, _ = simplelru.NewLRU(MaxAnswers, func(_ Key, a *Answer) { m.bytes -= len(a.Body) })
 	return m
 }
 
-// Set changes the settings; what is remembered stays as far as they allow.
+// Set changes the settings. Keys and answers that they still allow stay.
 func (m *Memory) Set(settings Settings) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -146,43 +147,41 @@ func (m *Memory) Set(settings Settings) {
 	}
 }
 
-// Len returns how many accepted events are remembered.
+// Len returns the number of accepted events that are remembered.
 func (m *Memory) Len() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.done.Len()
 }
 
-// Claim is the right to let one event through. Whoever holds it must end it
-// with Commit or Release; a Release after a Commit has no effect. The nil Claim,
-// of whoever remembers nothing, ends without effect.
+// Claim is the right to let one event through. Its owner must end it with Commit or
+// Release; a Release after a Commit has no effect. Both do nothing on a nil Claim,
+// which is for a handler without dedup.
 type Claim struct {
 	memory  *Memory
 	key     Key
 	ctx     context.Context
 	expires time.Time
 
-	// ended is made by the first waiter and closed when the claim ends.
-	ended   chan struct{}
+	// outcome is made by the first waiter and closed when the claim ends.
+	outcome chan struct{}
 	waiting int
 }
 
-// Claim claims key for the request whose context is ctx. It returns a claim;
-// or, when the event was accepted before, no claim and the answer that was kept
-// for it, which may be nil with a nil error. While another request holds the
-// key it waits for the outcome: success makes this one a duplicate, failure
-// lets it take the place.
+// Claim claims the key for the request with this context. For an event that was
+// accepted before, it returns no claim, but the answer that is kept for it, which may
+// be nil. While another request holds the key, Claim waits for the outcome: after
+// success, this event is a duplicate; after failure, it gets the claim.
 //
 // The error is ErrBusy, or that of ctx.
 //
-// A claim's lease is renewed for as long as ctx lives; after that it lasts 60 s
-// at most, so that a handler that ignores a client's departure cannot hold a
-// key for ever.
+// The lease of a claim is renewed until ctx ends, and lasts at most 60 s after that,
+// so that a handler that ignores a cancelled request cannot hold a key for ever.
 func (m *Memory) Claim(ctx context.Context, key Key) (*Claim, *Answer, error) {
 	var timeout <-chan time.Time
 	for {
-		claim, answer, ended, err := m.claimOrJoin(ctx, key)
-		if err != nil || ended == nil {
+		claim, answer, outcome, err := m.claimOrJoin(ctx, key)
+		if err != nil || outcome == nil {
 			return claim, answer, err
 		}
 		if timeout == nil {
@@ -191,22 +190,22 @@ func (m *Memory) Claim(ctx context.Context, key Key) (*Claim, *Answer, error) {
 			timeout = timer.C
 		}
 		select {
-		case <-ended:
+		case <-outcome:
 			err = nil
 		case <-timeout:
 			err = ErrBusy
 		case <-ctx.Done():
 			err = ctx.Err()
 		}
-		m.leave(key, ended)
+		m.leave(key, outcome)
 		if err != nil {
 			return nil, nil, err
 		}
 	}
 }
 
-// claimOrJoin is one step of Claim. A channel says that another request holds
-// the key: it is closed when that one ends, and leave must follow.
+// claimOrJoin is one step of Claim. It returns a channel if another request holds the
+// key. The channel is closed when that claim ends, and leave must be called then.
 func (m *Memory) claimOrJoin(ctx context.Context, key Key) (*Claim, *Answer, chan struct{}, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -231,28 +230,29 @@ func (m *Memory) claimOrJoin(ctx context.Context, key Key) (*Claim, *Answer, cha
 		m.waiters.n.Add(-1)
 		return nil, nil, nil, ErrBusy
 	}
-	if held.ended == nil {
-		held.ended = make(chan struct{})
+	if held.outcome == nil {
+		held.outcome = make(chan struct{})
 	}
 	held.waiting++
-	return nil, nil, held.ended, nil
+	return nil, nil, held.outcome, nil
 }
 
-// leave undoes what claimOrJoin counted.
-func (m *Memory) leave(key Key, ended chan struct{}) {
+// leave undoes the counts of claimOrJoin.
+func (m *Memory) leave(key Key, outcome chan struct{}) {
 	m.waiters.n.Add(-1)
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if held := m.claims[key]; held != nil && held.ended == ended {
+	if held := m.claims[key]; held != nil && held.outcome == outcome {
 		held.waiting--
 	}
 }
 
-// accepted reports whether key was accepted within the window.
+// accepted reports whether the key was accepted within the window, and returns the
+// answer that is kept for it.
 func (m *Memory) accepted(key Key, now time.Time) (*Answer, bool) {
 	index, rest := split(key)
 	r, ok := m.done.Peek(index)
-	if !ok || r.rest != rest || m.outdated(r, now) {
+	if !ok || r.rest != rest || m.expired(r, now) {
 		return nil, false
 	}
 	if !m.settings.KeepAnswers {
@@ -261,12 +261,12 @@ func (m *Memory) accepted(key Key, now time.Time) (*Answer, bool) {
 	return m.answers.Peek(key)
 }
 
-func (m *Memory) outdated(r record, now time.Time) bool {
+func (m *Memory) expired(r record, now time.Time) bool {
 	return now.Unix()-int64(r.at) >= int64(m.settings.Window/time.Second)
 }
 
-// lapsed reports whether the claim's lease is over, and renews it while the
-// request that it was made for is alive.
+// lapsed reports whether the lease of the claim is over, and renews it while the
+// request is alive.
 func (c *Claim) lapsed(now time.Time) bool {
 	if now.Before(c.expires) {
 		return false
@@ -278,19 +278,18 @@ func (c *Claim) lapsed(now time.Time) bool {
 	return true
 }
 
-// wake tells the waiters that the claim ended.
+// wake wakes the waiters, because the claim ended.
 func (c *Claim) wake() {
-	if c.ended != nil {
-		close(c.ended)
+	if c.outcome != nil {
+		close(c.outcome)
 	}
 }
 
-// Commit makes the event accepted. A commit after the lease has passed to another
-// request still commits.
+// Commit marks the event as accepted, even if another request holds the lease now.
 //
-// A Memory that keeps answers keeps this one for repeats. Without one, or with
-// one longer than MaxAnswer, a repeat has to be asked again: then Commit is a
-// Release.
+// A Memory with KeepAnswers keeps the answer for duplicates. Without an answer, or with
+// one longer than MaxAnswer, the application must see a duplicate again: then Commit
+// is a Release.
 func (c *Claim) Commit(answer *Answer) {
 	if c == nil {
 		return
@@ -309,7 +308,7 @@ func (c *Claim) Commit(answer *Answer) {
 	now := m.now()
 	index, rest := split(c.key)
 	m.done.Add(index, record{rest: rest, at: uint32(now.Unix())})
-	m.forgetOutdated(now)
+	m.forgetExpired(now)
 
 	if held := m.claims[c.key]; held != nil {
 		delete(m.claims, c.key)
@@ -317,8 +316,8 @@ func (c *Claim) Commit(answer *Answer) {
 	}
 }
 
-// Release makes the event free again. It does nothing after Commit, and nothing
-// when the lease has passed to another request.
+// Release frees the event. It does nothing after Commit, or if another request holds
+// the lease now.
 func (c *Claim) Release() {
 	if c == nil {
 		return
@@ -335,9 +334,9 @@ func (c *Claim) release() {
 	}
 }
 
-// keep stores an answer and removes the oldest ones beyond MaxAnswers.
+// keep keeps an answer, and removes the oldest ones beyond MaxAnswers.
 func (m *Memory) keep(key Key, answer *Answer) {
-	m.answers.Remove(key) // which counts its bytes
+	m.answers.Remove(key) // so that its bytes are not counted twice
 	m.answers.Add(key, answer)
 	m.bytes += len(answer.Body)
 	for m.bytes > MaxAnswers {
@@ -345,12 +344,12 @@ func (m *Memory) keep(key Key, answer *Answer) {
 	}
 }
 
-// forgetOutdated removes keys from behind whose window has passed, and answers
-// that no key leads to any more.
-func (m *Memory) forgetOutdated(now time.Time) {
+// forgetExpired removes the oldest keys whose window is over, and answers whose key is
+// gone.
+func (m *Memory) forgetExpired(now time.Time) {
 	for range forgetAtOnce {
 		_, r, ok := m.done.GetOldest()
-		if !ok || !m.outdated(r, now) {
+		if !ok || !m.expired(r, now) {
 			break
 		}
 		m.done.RemoveOldest()

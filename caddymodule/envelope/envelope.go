@@ -16,13 +16,13 @@ import (
 // ContentType is the media type of an envelope.
 const ContentType = "application/cloudevents+json; charset=utf-8"
 
-// Event is what an envelope is written from. Attributes that are empty are left
-// out; ID, Source, Type and Provider must not be empty.
+// Event holds the parts of an envelope. Empty attributes are left out; ID, Source,
+// Type and Provider must not be empty.
 type Event struct {
-	// ID is the provider's own id of the event, or the hash of its bytes.
+	// ID is the provider's own id of the event, or the Hash of its bytes.
 	ID string
 
-	// Source is the URI-reference that says where the event came in.
+	// Source is the URI-reference of the block that received the event.
 	Source string
 
 	// Type is the canonical type, or `<provider>.<its own type>`.
@@ -31,10 +31,10 @@ type Event struct {
 	// Subject is `conversations/<id>` or `contacts/<id>`.
 	Subject string
 
-	// Time is when the event happened, in RFC 3339 and UTC.
+	// Time is when the event happened, in RFC 3339 and UTC, in the years 1 to 9999.
 	Time string
 
-	// Recorded is when the gateway accepted it.
+	// Recorded is when the gateway received the event.
 	Recorded time.Time
 
 	// PartitionKey groups the events whose order matters.
@@ -89,7 +89,7 @@ func appendMicroseconds(dst []byte, t time.Time) []byte {
 	return append(dst, 'Z')
 }
 
-// Size is an upper estimate of the envelope's length in bytes, so that Append
+// Size is an upper estimate of the envelope's length in bytes, with which Append
 // needs one allocation.
 func (e *Event) Size() int {
 	return 384 + len(e.Fields) + len(e.Original) +
@@ -105,8 +105,8 @@ func appendAttribute(dst []byte, name, value string) []byte {
 	return AppendString(dst, value)
 }
 
-// AppendString appends s as a JSON string. What needs no escapes, as nearly all
-// do not, is copied.
+// AppendString appends s as a JSON string. A text without escapes, as nearly all are,
+// is copied.
 func AppendString(dst []byte, s string) []byte {
 	for i := range len(s) {
 		if c := s[i]; c < ' ' || c >= 0x7f || c == '"' || c == '\\' {
@@ -118,14 +118,14 @@ func AppendString(dst []byte, s string) []byte {
 	return append(dst, '"')
 }
 
-// MaxAttribute is the longest attribute value that is taken from a payload, in
-// bytes. CloudEvents asks consumers to accept events of up to 64 KiB only, and
-// an attribute also becomes a placeholder and a label.
+// MaxAttribute is the maximum length in bytes of an attribute from a payload.
+// Consumers of CloudEvents need not accept events of more than 64 KiB, and an
+// attribute also becomes a placeholder.
 const MaxAttribute = 1024
 
-// ValidAttribute reports whether CloudEvents can carry s as the value of an attribute:
-// not blank, no control characters, no surrogates or noncharacters, and not
-// longer than MaxAttribute. See "Type System" in
+// ValidAttribute reports whether s is a valid value of a CloudEvents attribute: not
+// blank, without control characters, surrogates and noncharacters, and not longer
+// than MaxAttribute. See "Type System" in
 // https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md.
 func ValidAttribute(s string) bool {
 	if len(s) > MaxAttribute || strings.TrimSpace(s) == "" {
@@ -138,7 +138,7 @@ func ValidAttribute(s string) bool {
 		switch {
 		case r < 0x20, 0x7f <= r && r <= 0x9f: // control characters
 			return false
-		case r == '\uFFFD': // what a lone surrogate or invalid UTF-8 decodes to
+		case r == '\uFFFD': // a lone surrogate or invalid UTF-8, decoded
 			return false
 		case 0xfdd0 <= r && r <= 0xfdef, r&0xfffe == 0xfffe: // noncharacters
 			return false

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// Key identifies an event for as long as it is remembered, and names it in the
+// Key identifies an event as long as the gateway remembers it, and names it in the
 // `webhook-id` header, in commands and in the API.
 type Key [20]byte
 
@@ -38,7 +38,8 @@ func (k Key) String() string {
 	return string(buf[:])
 }
 
-// ParseKey reads what String returns, and nothing else: one event has one name.
+// ParseKey parses the result of String. It accepts no other spelling: an event has
+// one name.
 func ParseKey(s string) (Key, error) {
 	var decoded [20]byte
 	encoded, ok := strings.CutPrefix(s, keyPrefix)
@@ -52,13 +53,13 @@ func ParseKey(s string) (Key, error) {
 	return decoded, nil
 }
 
-// keyError shows no more of s than a key is long.
+// keyError shows at most as much of s as a key is long.
 func keyError(s string) error {
 	return fmt.Errorf("%.36q does not name an event; use its `webhook-id`: msg_ and 32 characters of a-z and 2-7", s)
 }
 
-// Hash is what identifies an event that has no id of its own: the first 16
-// bytes of SHA-256 over its bytes, in hex.
+// Hash returns the identity of an event without an id of its own: the first 16 bytes
+// of SHA-256 over its bytes, in hex.
 func Hash(original string) string {
 	sum := sha256.Sum256([]byte(original))
 	return hex.EncodeToString(sum[:16])

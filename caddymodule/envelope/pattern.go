@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// TypePattern selects event types: segments separated by dots, in which `*`
-// stands for one whole segment, or at the end for all that follow.
-// `message.*` and `*.created` select `message.created`, `*` selects everything.
+// TypePattern is a pattern of event types: segments separated by dots, in which `*` is
+// one whole segment, or at the end all segments that follow. `message.*` and
+// `*.created` match `message.created`, and `*` matches every type.
 type TypePattern []string
 
 // ParseTypePattern parses a pattern.
@@ -15,13 +15,13 @@ func ParseTypePattern(pattern string) (TypePattern, error) {
 	segments := strings.Split(pattern, ".")
 	for _, segment := range segments {
 		if segment == "" || (segment != "*" && strings.Contains(segment, "*")) {
-			return nil, fmt.Errorf("%q is not a pattern of event types: segments separated by dots, `*` as a whole segment, such as message.* or *.created", pattern)
+			return nil, fmt.Errorf("%q is not a pattern of event types; use words with dots between them, or * for a whole word, such as message.* or *.created", pattern)
 		}
 	}
 	return segments, nil
 }
 
-// Match reports whether the pattern selects eventType.
+// Match reports whether the pattern matches eventType.
 func (p TypePattern) Match(eventType string) bool {
 	for i, segment := range p {
 		head, tail, more := strings.Cut(eventType, ".")

@@ -56,7 +56,7 @@ func TestParseTypePatternErrors(t *testing.T) {
 			t.Errorf("ParseTypePattern(%q) = %q", pattern, p)
 			continue
 		}
-		if want := `"` + pattern + "\" is not a pattern of event types: segments separated by dots, `*` as a whole segment, such as message.* or *.created"; err.Error() != want {
+		if want := `"` + pattern + `" is not a pattern of event types; use words with dots between them, or * for a whole word, such as message.* or *.created`; err.Error() != want {
 			t.Errorf("ParseTypePattern(%q) = %q; want %q", pattern, err, want)
 		}
 	}

@@ -24,25 +24,25 @@ const (
 // SigningKeyPrefix begins a symmetric Standard Webhooks key.
 const SigningKeyPrefix = "whsec_"
 
-// Sizes that Standard Webhooks recommends for a symmetric key, in bytes.
+// The sizes in bytes that Standard Webhooks recommends for a symmetric key.
 const (
 	minSigningKey = 24
 	maxSigningKey = 64
 )
 
 var (
-	errSigningKeyForm = errors.New("a signing key is whsec_ followed by base64")
+	errSigningKeyForm = errors.New("a signing key is whsec_ followed by base64; make one with: echo whsec_$(openssl rand -base64 32)")
 	errSigningKeySize = fmt.Errorf("a signing key has %d to %d bytes before base64; make one with: echo whsec_$(openssl rand -base64 32)", minSigningKey, maxSigningKey)
 )
 
-// Signer signs what is forwarded as Standard Webhooks, with every key it has.
-// The nil Signer sets the id and the timestamp only.
+// Signer signs requests as Standard Webhooks, with each of its keys. A nil Signer
+// sets only the id and the timestamp.
 type Signer struct {
-	keys []*sync.Pool // of hash.Hash
+	keys []*sync.Pool // of hash.Hash; a reused one has the state after its key
 }
 
-// NewSigner returns a Signer for keys in the form `whsec_<base64>`, nil for no
-// keys. The error never holds a key.
+// NewSigner returns a Signer for keys of the form `whsec_<base64>`, or nil if there are
+// none. The error never contains a key.
 func NewSigner(secrets []string) (*Signer, error) {
 	if len(secrets) == 0 {
 		return nil, nil
@@ -65,8 +65,8 @@ func NewSigner(secrets []string) (*Signer, error) {
 	return s, nil
 }
 
-// SetHeaders sets the three Standard Webhooks headers for one attempt at time t
-// to send body. They replace what stands there.
+// SetHeaders sets the three Standard Webhooks headers for an attempt at time t to send
+// body, and replaces those that are there.
 func (s *Signer) SetHeaders(header http.Header, id string, t time.Time, body []byte) {
 	timestamp := strconv.FormatInt(t.Unix(), 10)
 	header[HeaderID] = []string{id}

@@ -57,13 +57,13 @@ var builtin = sync.OnceValues(func() (map[string]*Provider, error) {
 	return providers, nil
 })
 
-// Get returns a built-in provider; false if there is none of that name.
-func Get(name string) (*Provider, bool) {
+// Get returns a built-in provider. ok is false if no file has that name.
+func Get(name string) (p *Provider, ok bool) {
 	providers, err := builtin()
 	if err != nil {
 		panic(err) // the files are part of the program, and its tests compile them
 	}
-	p, ok := providers[name]
+	p, ok = providers[name]
 	return p, ok
 }
 

@@ -46,7 +46,7 @@ import (
 //
 //		subscriptions {                                 # its own API for its webhooks
 //			api    <url>
-//			path   <path>                               # $account stands for the account
+//			path   <path>                               # $account is the account of the block
 //			key    bearer | header <name>
 //			list   <member> | .                         # the array in the answer, or the answer
 //			get                                         # the list leaves out what a GET of one shows

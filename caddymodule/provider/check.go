@@ -128,7 +128,7 @@ func checkType(t string) error {
 	return nil
 }
 
-// checkKeys checks the words that say what identifies an event.
+// checkKeys checks the parts of Spec.Keys.
 func checkKeys(parts []string) error {
 	for i, part := range parts {
 		if part != keyID && part != keyType && part != keyHash {
@@ -141,7 +141,7 @@ func checkKeys(parts []string) error {
 	return nil
 }
 
-// checkTypes refuses a `when` whose types no event can have.
+// checkTypes refuses a condition whose types no event can have.
 func (p *Provider) checkTypes(rules Rules) error {
 	for _, c := range rules.Conditions {
 		for _, pattern := range c.Types {
@@ -160,8 +160,8 @@ func (p *Provider) checkTypes(rules Rules) error {
 	return nil
 }
 
-// canBeUnknown reports whether a pattern can select a type that is not known
-// before an event comes.
+// canBeUnknown reports whether a pattern can match a type that is unknown until an
+// event comes.
 func (p *Provider) canBeUnknown(t envelope.TypePattern) bool {
 	typesAreKnown := p.spec.Type.Mappings != nil || p.spec.Type.Always != ""
 	return !typesAreKnown || t[0] == "*" || t[0] == p.spec.Name

@@ -12,7 +12,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/verify"
 )
 
-// What may identify an event.
+// The parts of Spec.Keys.
 const (
 	keyID   = "id"
 	keyType = "type"
@@ -37,8 +37,9 @@ var (
 	typePattern = regexp.MustCompile(`^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+$`)
 )
 
-// Compile checks a spec and prepares it for use. The spec must not change
-// afterwards.
+// Compile checks the spec and prepares it for requests. The spec must not change
+// afterwards. Errors name the provider and the word, but have no line: call it
+// where a configuration still has one.
 func (s *Spec) Compile() (*Provider, error) {
 	p := &Provider{spec: s, scope: newScope(), programs: make(map[string]*program)}
 	for _, step := range []func() error{
@@ -89,7 +90,7 @@ func (p *Provider) compileType() error {
 	}
 	p.words = newWordMap(t.Mappings)
 	var err error
-	p.eventTyp, err = p.compileSource("type", t.Source)
+	p.ownType, err = p.compileSource("type", t.Source)
 	return err
 }
 

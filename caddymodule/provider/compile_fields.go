@@ -9,22 +9,22 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/envelope"
 )
 
-// builder compiles the rules that hold for events of one type; without one, for
-// all types that are not known before an event comes.
+// builder compiles the rules for events of one type. Without a type, it compiles
+// them for all types that are unknown until an event comes.
 type builder struct {
 	eventType string
 	scope     *scope
 	data      object
 
-	// canBeUnknown reports whether a pattern can select a type that is not known;
-	// nil for any.
+	// canBeUnknown reports whether a pattern can match an unknown type; nil means
+	// that any can.
 	canBeUnknown func(envelope.TypePattern) bool
 }
 
 // reservedField is the member of `data` that holds the provider's event.
 const reservedField = "original"
 
-// add adds rules, and the rules of `when` blocks within them.
+// add adds rules, and those of the conditions inside.
 func (b *builder) add(rules Rules, guards []guard, depth int) error {
 	for _, f := range rules.Fields {
 		compiled, err := compileField(f, b.scope)
@@ -119,13 +119,13 @@ func matchesAny(types []envelope.TypePattern, eventType string) bool {
 	return slices.ContainsFunc(types, func(p envelope.TypePattern) bool { return p.Match(eventType) })
 }
 
-// checkOnly reports the errors of rules that do not hold for this type.
+// checkOnly returns the error of rules that do not apply to this type.
 func (b *builder) checkOnly(rules Rules) error {
 	other := builder{eventType: b.eventType, scope: newScope()}
 	return other.add(rules, nil, 0)
 }
 
-// member returns the member of a dotted name, made if need be.
+// member returns the member with a dotted name, and creates it if it is missing.
 func (o *object) member(name string) (*member, error) {
 	if name == reservedField || strings.HasPrefix(name, reservedField+".") {
 		return nil, fmt.Errorf(`field %s: "original" is reserved for the provider's own event; use another name`, name)
@@ -233,8 +233,8 @@ func compileList(l List, s *scope) (list, error) {
 	return compiled, compiled.scope.root.check()
 }
 
-// sort puts the fields of deeper `when` blocks first, and the others in the
-// order of the file.
+// sort puts the fields of deeper conditions first, and keeps the order of the file
+// otherwise.
 func (o *object) sort() {
 	for _, m := range o.members {
 		sort.SliceStable(m.fields, func(i, j int) bool { return m.fields[i].depth > m.fields[j].depth })
@@ -244,7 +244,7 @@ func (o *object) sort() {
 	}
 }
 
-// lookup returns the member at a path of names, nil if there is none.
+// lookup returns the member at a path of names, or nil.
 func (o *object) lookup(names ...string) *member {
 	for _, m := range o.members {
 		if m.name != names[0] {

@@ -8,7 +8,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/envelope"
 )
 
-// What to make of a value. Any other word of Field.As is a time.
+// The forms of a value. Any other word of Field.As is the format of a time.
 const (
 	asText   = "text"
 	asString = "string"
@@ -16,8 +16,8 @@ const (
 	asValue  = "value"
 )
 
-// object is a JSON object in `data`, its members in the order in which the
-// provider's file names them first.
+// object is a JSON object in `data`. Its members are in the order in which the
+// provider's file first names them.
 type object struct {
 	members []*member
 }
@@ -27,7 +27,7 @@ type member struct {
 	name     string
 	label    []byte // `"name":`
 	required bool
-	fields   []field // the first that yields something wins
+	fields   []field // the first that yields a value counts
 	lists    []list  // all add to it
 	object   *object
 }
@@ -35,11 +35,11 @@ type member struct {
 // field is a compiled Field.
 type field struct {
 	guards []guard
-	depth  int // of the `when` blocks around it
+	depth  int // the number of conditions around it
 	slots  []int
 	always string
 	as     string
-	time   timeFormat // "" for what is no time
+	time   timeFormat // "" if as is not a time
 	words  *wordMap
 }
 
@@ -52,15 +52,15 @@ type list struct {
 	object  *object
 }
 
-// guard is a compiled When that depends on the event.
+// guard is a compiled Condition that depends on the event.
 type guard struct {
 	slot  int
 	words *wordMap               // for a path
 	types []envelope.TypePattern // for the type
 }
 
-// appendMembers appends the members that yield something, separated by commas.
-// ok is false when a required one does not.
+// appendMembers appends the members that yield a value, separated by commas. ok is
+// false if a required one yields none.
 func (o *object) appendMembers(dst []byte, found values) (_ []byte, ok bool) {
 	start := len(dst)
 	for _, m := range o.members {
@@ -81,7 +81,7 @@ func (o *object) appendMembers(dst []byte, found values) (_ []byte, ok bool) {
 	return dst, true
 }
 
-// append appends the member's value, or nothing when it yields nothing.
+// append appends the member's value, or nothing if it yields none.
 func (m *member) append(dst []byte, found values) []byte {
 	switch {
 	case m.object != nil:
@@ -112,7 +112,7 @@ func (m *member) append(dst []byte, found values) []byte {
 	}
 }
 
-// text returns the text of a field, as far as it has one.
+// text returns the text of a member, or "" if it is not a field with a text.
 func (m *member) text(found values) string {
 	if m == nil {
 		return ""
@@ -143,7 +143,7 @@ func holds(guards []guard, found values) bool {
 
 func (f *field) holds(found values) bool { return holds(f.guards, found) }
 
-// append appends the field's JSON, or nothing when it yields nothing.
+// append appends the field's JSON, or nothing if it yields no value.
 func (f *field) append(dst []byte, found values) []byte {
 	if !f.holds(found) {
 		return dst
@@ -181,9 +181,9 @@ func (f *field) appendTime(dst []byte, v value) []byte {
 	return append(dst, '"')
 }
 
-// text returns the text of a value; false when it is of the wrong type, or not
-// in the map.
-func (f *field) text(v value) (string, bool) {
+// text returns the text of a value. ok is false if the value has the wrong type, or is
+// not in the map.
+func (f *field) text(v value) (_ string, ok bool) {
 	if f.always != "" {
 		return f.always, true
 	}

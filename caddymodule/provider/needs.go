@@ -2,16 +2,17 @@ package provider
 
 import "strings"
 
-// Needs is what a block must know to prove a provider's requests.
+// Needs lists what a `webhooks` block needs to verify a provider's requests.
 type Needs struct {
-	// Secret, Token and BasicAuth say which credentials are required.
+	// Secret, Token and BasicAuth report whether the block needs this credential.
 	Secret, Token, BasicAuth bool
 
-	// Timestamp says that a signed timestamp is checked.
+	// Timestamp reports whether requests have a signed timestamp, so that
+	// `tolerance` has an effect.
 	Timestamp bool
 }
 
-// String lists the words of the required credentials.
+// String lists the words of the credentials, as in "`token` and `basic_auth`".
 func (n Needs) String() string {
 	var words []string
 	for _, need := range []struct {
@@ -25,7 +26,7 @@ func (n Needs) String() string {
 	return strings.Join(words, " and ")
 }
 
-// Needs returns the credentials that the provider's proof and challenge need.
+// Needs returns what a block needs for the provider's requests and challenge.
 func (p *Provider) Needs() Needs {
 	v := p.spec.Verify
 	needs := Needs{

@@ -6,14 +6,14 @@ import (
 	"strings"
 )
 
-// Paths inside the item of a list that are not gjson's.
+// Paths that are not gjson's: a value itself, and the name of an item in an object.
 const (
 	itemPath = "."
 	keyPath  = ".key"
 )
 
-// scope is all the paths that are read from one JSON value: an event, or an
-// item of a list. One walk over the value fills a slot for each of them.
+// scope holds the paths that are read from one JSON value, which is an event or an
+// item of a list. One walk over the value fills a slot for each path.
 type scope struct {
 	root  node
 	slots int
@@ -42,8 +42,8 @@ type node struct {
 	searches []search
 }
 
-// search is a path that a walk by name cannot follow: it has array positions,
-// wildcards or queries, and is left to gjson.
+// search is a path with array positions, wildcards or queries, which a walk by name
+// cannot follow. gjson does.
 type search struct {
 	path string
 	slot int
@@ -97,10 +97,11 @@ func (n *node) member(name string) *node {
 	return m
 }
 
-// maxMembers is how many members of one object a provider can name.
+// maxMembers is the maximum number of members of one object that a provider can
+// name.
 const maxMembers = 63
 
-// check refuses what walk cannot count.
+// check refuses more members than walk can count.
 func (n *node) check() error {
 	if len(n.members) > maxMembers {
 		return fmt.Errorf("more than %d members of one object are read; read fewer", maxMembers)
@@ -113,8 +114,8 @@ func (n *node) check() error {
 	return nil
 }
 
-// parsePath splits a gjson path into the member names that lead to a value, and
-// the rest that needs a search. itemPath is the value itself.
+// parsePath splits a gjson path into the names of members that lead to a value, and
+// the rest, which needs a search. itemPath has neither.
 func parsePath(path string) (names []string, rest string, err error) {
 	if path == itemPath {
 		return nil, "", nil
@@ -156,7 +157,7 @@ func cutName(path string) (name, tail string, plain bool) {
 	return b.String(), "", !digits
 }
 
-// checkPath refuses what gjson would re-encode or not find.
+// checkPath refuses a path with which gjson writes new JSON or finds nothing.
 func checkPath(path string) error {
 	if path == "" {
 		return errors.New("a path must not be empty")

@@ -13,22 +13,23 @@ const (
 	// ReplyToken answers with the token that the request presented.
 	ReplyToken = "token"
 
-	// ReplyAnswer answers with what the application answers.
+	// ReplyAnswer answers with the application's answer.
 	ReplyAnswer = "answer"
 )
 
-// MaxEvents is how many events one request may hold.
+// MaxEvents is the maximum number of events in one request.
 const MaxEvents = 1000
 
-// Why a body holds no events that can be taken.
+// The errors of Split.
 var (
-	// ErrNoEvent says that there is none.
+	// ErrNoEvent is the error of a body without any event.
 	ErrNoEvent = errors.New("no event")
 
-	// ErrNotArray says that something else stands where the events should be.
+	// ErrNotArray is the error of a body that has something else in the place of
+	// the array of events.
 	ErrNotArray = errors.New("the events are not an array")
 
-	// ErrTooMany says that there are more than MaxEvents.
+	// ErrTooMany is the error of a body with more than MaxEvents events.
 	ErrTooMany = fmt.Errorf("more than %d events", MaxEvents)
 )
 
@@ -41,7 +42,7 @@ type Provider struct {
 	unknown  *program            // for all other types
 	words    *wordMap            // nil when the provider's types are canonical
 	id       source
-	eventTyp source
+	ownType  source
 	time     source
 	timeAs   timeFormat
 	key      []string
@@ -84,7 +85,7 @@ func (p *Provider) KnowsType(t string) bool { return p.programs[t] != nil }
 
 func (p *Provider) unknownType() string { return p.spec.Name + ".unknown" }
 
-// canonicalType returns what the provider's own type is called here.
+// canonicalType returns the canonical type of the provider's own type.
 func (p *Provider) canonicalType(own string) string {
 	switch {
 	case p.spec.Type.Always != "":

@@ -13,25 +13,25 @@ import (
 // jsonSpace is the white space of JSON.
 const jsonSpace = " \t\r\n"
 
-// fieldsSize is how much longer than its original an event's fields may be
-// before they need a second allocation.
+// fieldsSize is the number of bytes by which an event's fields can be longer than
+// its original before they need a second allocation.
 const fieldsSize = 128
 
-// Event is one event as it is read from a request.
+// Event is an event that was read from a request.
 type Event struct {
 	// Event has all attributes but Source and Recorded.
 	envelope.Event
 
-	// DedupKey is what identifies the event within its source.
+	// DedupKey identifies the event within its source.
 	DedupKey string
 
-	// MissingID says that the provider has ids, but this event has none, so that
-	// its hash stands in.
+	// MissingID reports that the provider has ids, but this event has none, so its
+	// hash is used instead.
 	MissingID bool
 }
 
-// Split returns the events in a body that passed envelope.Check, each as its own
-// bytes. The error is ErrNoEvent, ErrNotArray or ErrTooMany.
+// Split returns the bytes of each event in a body, which must have passed
+// envelope.Check. The error is ErrNoEvent, ErrNotArray or ErrTooMany.
 func (p *Provider) Split(body string) ([]string, error) {
 	if p.spec.Events == "" {
 		if !strings.HasPrefix(strings.TrimLeft(body, jsonSpace), "{") {
@@ -63,19 +63,19 @@ func (p *Provider) Split(body string) ([]string, error) {
 	return events, nil
 }
 
-// Read reads one event that Split returned; header is that of the request.
+// Read reads an event that Split returned. The header is that of the request.
 func (p *Provider) Read(raw string, header http.Header) Event {
 	found := p.found.Get().(*values)
 	defer func() {
-		clear(*found) // which would keep the body from being collected
+		clear(*found) // or it would keep the body in memory
 		p.found.Put(found)
 	}()
 	var e Event
-	// Nothing is read from what must not leave the gateway.
+	// Redacted members are not read either.
 	e.Original = p.redactEvent.apply(strings.Trim(raw, jsonSpace))
 	p.scope.root.read(value(e.Original), *found)
 	e.Provider = p.spec.Name
-	if own := p.eventTyp.text(*found, header); envelope.ValidAttribute(own) {
+	if own := p.ownType.text(*found, header); envelope.ValidAttribute(own) {
 		e.ProviderType = own
 	}
 	e.Type = p.canonicalType(e.ProviderType)
@@ -131,9 +131,9 @@ func (p *Provider) identify(e *Event, raw string, found values, header http.Head
 	e.DedupKey = strings.Join(parts, "/")
 }
 
-// ReadWhole returns the event that a request is when it is forwarded as it came: the
-// only event in it; or, for a provider that sends batches, the batch, identified
-// by the hash of the body. Its Original is the body, less what must not leave.
+// ReadWhole returns the event for a request that is forwarded as it came. That is its
+// only event, or, for a provider that sends batches, the batch, identified by the
+// hash of the body. Its Original is the body without the redacted members.
 func (p *Provider) ReadWhole(body string, events []string, header http.Header) Event {
 	var e Event
 	if len(events) == 1 {
@@ -150,8 +150,8 @@ func (p *Provider) ReadWhole(body string, events []string, header http.Header) E
 	return e
 }
 
-// subject returns the event's subject and partition key: the conversation's id,
-// else the contact's.
+// subject returns the event's subject and partition key, from the id of the
+// conversation, or else of the contact.
 func (pr *program) subject(found values) (subject, partitionKey string) {
 	if id := pr.conversation.text(found); envelope.ValidAttribute(id) {
 		return "conversations/" + id, id

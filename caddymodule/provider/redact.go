@@ -7,8 +7,7 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-// eachElement is the component of a path that stands for every element of an
-// array.
+// eachElement is the component of a path that selects every element of an array.
 const eachElement = "#"
 
 // redaction is a tree of the members that must not leave the gateway. A leaf is
@@ -44,7 +43,7 @@ func (r redaction) add(path string) error {
 		}
 		below, ok := r[step]
 		if ok && below == nil {
-			return nil // what is above is removed already
+			return nil // a parent is removed already
 		}
 		if !ok {
 			below = make(redaction)
@@ -57,8 +56,8 @@ func (r redaction) add(path string) error {
 // span is a part of a text.
 type span struct{ start, end int }
 
-// apply returns raw, which is valid JSON, without the members of r. Every other
-// byte stays as it is; of members that stand there twice, all go.
+// apply returns raw, which is valid JSON, without the members of r. Duplicate
+// members are all removed. Every other byte stays as it is.
 func (r redaction) apply(raw string) string {
 	if len(r) == 0 {
 		return raw
@@ -80,9 +79,8 @@ func (r redaction) apply(raw string) string {
 	return b.String()
 }
 
-// cuts appends the parts of value that go, in order. A member goes with the
-// comma before it, or, when no member that stays comes before, with the comma
-// after it.
+// cuts appends the parts of value to remove, in order. A member is removed with the
+// comma before it, or, if no member before it stays, with the comma after it.
 func (r redaction) cuts(value gjson.Result, cuts []span) []span {
 	if value.Type != gjson.JSON {
 		return cuts
@@ -119,7 +117,7 @@ func (r redaction) cuts(value gjson.Result, cuts []span) []span {
 	return cuts
 }
 
-// appendCut appends a cut, or makes the last one longer when it goes on there.
+// appendCut appends a cut, or extends the last one if they touch.
 func appendCut(cuts []span, cut span) []span {
 	if n := len(cuts); n > 0 && cuts[n-1].end == cut.start {
 		cuts[n-1].end = cut.end

@@ -9,12 +9,12 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/verify"
 )
 
-// timeFormat turns a provider's time into RFC 3339 in UTC at the precision
-// given: verify.RFC3339, verify.Unix, verify.UnixMilli, or a layout.
+// timeFormat is the format of a provider's time: verify.RFC3339, verify.Unix,
+// verify.UnixMilli, or a layout. It becomes RFC 3339 in UTC with the same precision.
 type timeFormat string
 
-// newTimeFormat checks a word that says how a time is written. A layout must not
-// have the abbreviation of a zone, which Go reads as UTC whatever it is.
+// newTimeFormat checks the format of a time. A layout must not have the abbreviation
+// of a zone, which Go reads as UTC whatever it is.
 func newTimeFormat(as string) (timeFormat, error) {
 	switch as {
 	case verify.RFC3339, verify.Unix, verify.UnixMilli:
@@ -26,8 +26,7 @@ func newTimeFormat(as string) (timeFormat, error) {
 	return timeFormat(as), nil
 }
 
-// append appends the time in value, or nothing when there is none that can be
-// read.
+// append appends the time in value, or nothing if it cannot be read.
 func (f timeFormat) append(dst []byte, v value) []byte {
 	switch f {
 	case verify.Unix, verify.UnixMilli:
@@ -105,8 +104,8 @@ func appendTime(dst []byte, t time.Time, digits int) []byte {
 	return append(dst, 'Z')
 }
 
-// fractionDigits counts the digits of the fraction of a second in s, 9 at most:
-// those after a dot or comma behind `:05`.
+// fractionDigits counts the digits of the fraction of a second in s, at most 9:
+// those after the dot or comma behind `:05`.
 func fractionDigits(s string) int {
 	for i := 3; i < len(s); i++ {
 		if (s[i] != '.' && s[i] != ',') || s[i-3] != ':' {

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// wordMap turns a provider's words into canonical ones.
+// wordMap maps a provider's words to canonical ones.
 type wordMap struct {
 	exact    map[string]string
 	patterns []Mapping
@@ -26,7 +26,7 @@ func newWordMap(pairs []Mapping) *wordMap {
 	return m
 }
 
-// checkMappings refuses a duplicate word.
+// checkMappings refuses duplicate words.
 func checkMappings(pairs []Mapping) error {
 	seen := make(map[string]bool, len(pairs))
 	for _, pair := range pairs {
@@ -38,8 +38,8 @@ func checkMappings(pairs []Mapping) error {
 	return nil
 }
 
-// lookup returns the canonical word: exact words go before patterns, and those
-// in their order.
+// lookup returns the canonical word. Exact words go before patterns, and patterns in
+// their order.
 func (m *wordMap) lookup(word string) (string, bool) {
 	if to, ok := m.exact[word]; ok {
 		return to, true
@@ -52,8 +52,7 @@ func (m *wordMap) lookup(word string) (string, bool) {
 	return "", false
 }
 
-// matchWord reports whether word matches pattern, in which `*` stands for any
-// characters.
+// matchWord reports whether word matches pattern, in which `*` is any characters.
 func matchWord(pattern, word string) bool {
 	head, tail, star := strings.Cut(pattern, "*")
 	if !star {

@@ -6,47 +6,47 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-// ErrNoChallenge says that a proved GET holds no challenge to answer.
+// ErrNoChallenge is the error of a proved GET without a challenge.
 var ErrNoChallenge = errors.New("no challenge")
 
-// Handshake is what a provider asks of a URL before, or instead of, sending it
-// events. Exactly one of Query, Body, Reply and Empty is set.
+// Handshake is a request that a provider sends to a URL before events, or between
+// them. Exactly one of Query, Body, Reply and Empty is set.
 type Handshake struct {
-	// Query is the query parameter of a GET that holds the challenge. The answer
-	// is 200, text/plain, and the challenge.
+	// The query parameter of a GET that holds the challenge. The answer is 200,
+	// text/plain, and the challenge.
 	Query string `json:"query,omitempty"`
 
-	// Token is the query parameter by which alone that GET proves itself. It is
-	// required with Query.
+	// The query parameter that holds the token, which alone proves that GET. Required
+	// with Query.
 	Token string `json:"token,omitempty"`
 
-	// Body is the path of a challenge in the JSON body of a proved POST. The
-	// answer is 200, text/plain, and the challenge.
+	// The gjson path of a challenge in the body of a proved POST. The answer is 200,
+	// text/plain, and the challenge.
 	Body string `json:"body,omitempty"`
 
-	// Reply is the text that answers a proved POST that meets When.
+	// The text that answers a proved POST that meets When.
 	Reply string `json:"reply,omitempty"`
 
-	// ContentType is that of Reply. Default: text/plain; charset=utf-8.
+	// The content type of Reply. Default: `text/plain; charset=utf-8`.
 	ContentType string `json:"content_type,omitempty"`
 
-	// When says which POSTs Body and Reply are about. It is required with Reply.
+	// The condition of Body and Reply. Required with Reply. Default: every POST.
 	When *Condition `json:"when,omitempty"`
 
-	// Empty acknowledges a proved POST that holds no event.
+	// Whether a proved POST without an event is acknowledged.
 	Empty bool `json:"empty,omitempty"`
 }
 
-// Condition holds when the value at Path is Is.
+// Condition holds if the value at Path equals Is.
 type Condition struct {
-	// Path is a gjson path in the body.
+	// The gjson path of the value in the body.
 	Path string `json:"path"`
 
-	// Is is the text of a string, number or boolean.
+	// The text of a string, number or boolean.
 	Is string `json:"is"`
 }
 
-// TextPlain is the content type of challenges and tokens that are sent back.
+// TextPlain is the content type of answers that are a challenge or a token.
 const TextPlain = "text/plain; charset=utf-8"
 
 // Paths returns the paths that the handshake reads from a body.
@@ -70,8 +70,8 @@ func (h *Handshake) Challenge(r *Request) (string, error) {
 	return challenge, nil
 }
 
-// Answer returns what answers a proved POST whose body is valid JSON, and
-// whether it is a handshake at all.
+// Answer returns the answer to a proved POST whose body is valid JSON. ok is false if
+// the POST is not this handshake.
 func (h *Handshake) Answer(body []byte) (text, contentType string, ok bool) {
 	if h.When != nil && gjson.GetBytes(body, h.When.Path).String() != h.When.Is {
 		return "", "", false

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// CheckHeaderName refuses names that no request can carry to a Caddy handler:
-// Caddy drops headers with `_` or `.` in their name.
+// CheckHeaderName refuses a name that is not one of a header, or whose header does
+// not reach a Caddy handler: Caddy drops headers with `_` or `.` in their names.
 func CheckHeaderName(name string) error {
 	if name == "" {
 		return errors.New("the name of the header is missing")

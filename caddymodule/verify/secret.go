@@ -7,15 +7,15 @@ import (
 	"strings"
 )
 
-// secretForms say how to write a secret in each encoding of the key.
+// secretForms holds the advice for a secret in the wrong form, by encoding.
 var secretForms = map[string]string{
 	Hex:       "write two hexadecimal digits for each byte",
 	Base64:    "write base64 with its padding",
 	Base64URL: "write base64url without padding",
 }
 
-// CheckSecret reports what is wrong with the form of a secret. The error never
-// holds the secret.
+// CheckSecret checks the form of a secret, for an error that still has a line of the
+// configuration. The error never contains the secret.
 func (s Signature) CheckSecret(secret string) error {
 	_, err := s.withDefaults().decodeKey(secret)
 	return err
@@ -40,7 +40,7 @@ func (s Signature) decodeKey(secret string) ([]byte, error) {
 	return key, nil
 }
 
-// afterPrefix returns where in a secret the encoded key begins.
+// afterPrefix returns a remark about the prefix before the encoded key, if any.
 func (s Signature) afterPrefix() string {
 	if s.KeyPrefix == "" {
 		return ""

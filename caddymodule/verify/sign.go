@@ -9,12 +9,12 @@ import (
 	"time"
 )
 
-// ErrCannotSign says that a scheme is signed with a key that the gateway does
-// not have.
+// ErrCannotSign is the error of a scheme that is signed with a private key, which
+// only the provider has.
 var ErrCannotSign = errors.New("only the provider can sign: the secret is its public key")
 
-// Sign signs r as the provider would, with one secret, at r.Time: it sets the
-// headers of the signature and the timestamp. It is for samples and tests.
+// Sign signs r as the provider does, with one secret, at r.Time: it sets the headers
+// of the signature and the timestamp. It is for samples and tests.
 func (s Signature) Sign(r *Request, secret string) error {
 	s = s.withDefaults()
 	if err := s.Validate(); err != nil {
@@ -49,8 +49,7 @@ func (s Signature) Sign(r *Request, secret string) error {
 	return nil
 }
 
-// layOut returns the header of a signature, with its timestamp where that is an
-// item of it.
+// layOut returns the signature's header, with the timestamp if that is an item of it.
 func (s Signature) layOut(signature, timestamp string) string {
 	t := s.Timestamp
 	if t == nil || t.Header != "" {

@@ -36,87 +36,86 @@ const (
 	RFC3339   = "rfc3339"
 )
 
-// DefaultTolerance is the age, past or future, up to which a signed timestamp
-// is accepted.
+// DefaultTolerance is the maximum difference between a signed timestamp and the
+// gateway's clock.
 const DefaultTolerance = 5 * time.Minute
 
-// MaxItems is how many items of a signature header are looked at: a header with
-// more is refused, so that nobody can make the gateway check thousands.
+// MaxItems is the maximum number of items in a signature header. A header with more
+// is refused, so that one request cannot make the gateway check thousands.
 const MaxItems = 32
 
-// DefaultContent is what is signed when nothing else is said.
+// DefaultContent is the signed content by default.
 const DefaultContent = "$body"
 
-// Signature is how a provider signs its requests.
+// Signature describes how a provider signs its requests.
 type Signature struct {
-	// Algorithm is hmac-sha1, hmac-sha256, hmac-sha512 or ed25519.
+	// The algorithm: `hmac-sha1`, `hmac-sha256`, `hmac-sha512` or `ed25519`.
 	Algorithm string `json:"algorithm"`
 
-	// Header is the name of the header that holds the signature.
+	// The name of the header that holds the signature.
 	Header string `json:"header"`
 
-	// Separator splits the header into items, such as `,` for `t=…,v1=…`.
-	// Without it the header is one item.
+	// The separator of the header's items, such as `,` in `t=…,v1=…`. Default: the
+	// header is one item.
 	Separator string `json:"separator,omitempty"`
 
-	// Item is the position, from 1, of the item that holds the signature. With
-	// 0, the default, every item that begins with Prefix is a signature, and one
-	// of them must match.
+	// The position, from 1, of the item that holds the signature. Default: every item
+	// that begins with Prefix is a signature, and one of them must match.
 	Item int `json:"item,omitempty"`
 
-	// Prefix is what stands before the signature in its item, such as
-	// `sha256=`. An item without it is no signature.
+	// The text before the signature in its item, such as `sha256=`. An item without it
+	// is not a signature.
 	Prefix string `json:"prefix,omitempty"`
 
-	// Encoding is hex (lower case), base64 (padded) or base64url (not padded).
-	// Default: hex.
+	// The encoding of the signature: `hex` (lower case), `base64` (padded) or
+	// `base64url` (not padded). Default: `hex`.
 	Encoding string `json:"encoding,omitempty"`
 
-	// Content is a template of what is signed: `$body`, `$timestamp`, `$method`,
-	// `$uri` (path and query as sent) and `$header(<name>)` stand for parts of
-	// the request, everything else for itself. Default: `$body`.
+	// The template of the signed content. `$body`, `$timestamp`, `$method`, `$uri`
+	// (path and query as sent) and `$header(<name>)` are parts of the request,
+	// everything else is literal. It must contain `$body`. Default: `$body`.
 	Content string `json:"content,omitempty"`
 
-	// Timestamp is where the signed timestamp stands. Without it, signatures do
-	// not age.
+	// The place of the signed timestamp. Default: signatures never expire.
 	Timestamp *Timestamp `json:"timestamp,omitempty"`
 
-	// Key is how the configured secret encodes the key: raw, hex, base64 or
-	// base64url.
-	// Default: raw for HMAC, hex for ed25519, whose secret is the public key.
+	// The encoding of the key in the configured secret: `raw`, `hex`, `base64` or
+	// `base64url`. Default: `raw` for HMAC, `hex` for ed25519, whose secret is the
+	// public key.
 	Key string `json:"key,omitempty"`
 
-	// KeyPrefix is what stands before the encoded key in the configured secret,
-	// such as `whsec_`; it may be left out there.
+	// The prefix of the encoded key in the configured secret, such as `whsec_`. A
+	// secret may leave it out.
 	KeyPrefix string `json:"key_prefix,omitempty"`
 }
 
-// Timestamp is where a signed timestamp stands. Exactly one of Header and an
-// item of the signature's header is set.
+// Timestamp is the place of a signed timestamp. Exactly one of Header, Item and Prefix
+// is set.
 type Timestamp struct {
-	// Header is the name of the header that holds the timestamp.
+	// The name of the header that holds the timestamp.
 	Header string `json:"header,omitempty"`
 
-	// Item is the position, from 1, of the item of the signature's header that
-	// holds the timestamp.
+	// The position, from 1, of the item of the signature's header that holds the
+	// timestamp.
 	Item int `json:"item,omitempty"`
 
-	// Prefix marks the item of the signature's header that holds the timestamp,
-	// such as `t=`.
+	// The prefix of the item of the signature's header that holds the timestamp, such
+	// as `t=`.
 	Prefix string `json:"prefix,omitempty"`
 
-	// Format is unix (seconds), unix_ms (milliseconds) or rfc3339. Default: unix.
+	// The format: `unix` (seconds), `unix_ms` (milliseconds) or `rfc3339`. Default:
+	// `unix`.
 	Format string `json:"format,omitempty"`
 }
 
-// hashes are those of the HMAC algorithms.
+// hashes are the hashes of the HMAC algorithms.
 var hashes = map[string]func() hash.Hash{
 	HMACSHA1:   sha1.New,
 	HMACSHA256: sha256.New,
 	HMACSHA512: sha512.New,
 }
 
-// encodings are what the text of a signature or key stands for.
+// encodings are the encodings of signatures and keys.
 var encodings = map[string]encoding{
 	Hex:       lowerHex{},
 	Base64:    base64.StdEncoding.Strict(),
@@ -158,7 +157,7 @@ func (s Signature) withDefaults() Signature {
 	return s
 }
 
-// Validate checks the scheme.
+// Validate checks the scheme. The error says what to write instead.
 func (s Signature) Validate() error {
 	s = s.withDefaults()
 	if hashes[s.Algorithm] == nil && s.Algorithm != Ed25519 {

@@ -19,9 +19,10 @@ type SignatureVerifier struct {
 	tolerance time.Duration
 }
 
-// NewSignatureVerifier returns a verifier for the scheme s. Several secrets are
-// for rotation: any may match. tolerance is the age, past or future, up to which
-// a signed timestamp is accepted. No error ever holds a secret.
+// NewSignatureVerifier returns a verifier for the scheme s. Several secrets are for
+// rotation: any may match. The tolerance is the maximum difference, past or future,
+// between a signed timestamp and the time of the request. Errors never contain a
+// secret.
 func NewSignatureVerifier(s Signature, secrets []string, tolerance time.Duration) (*SignatureVerifier, error) {
 	if err := s.Validate(); err != nil {
 		return nil, err
@@ -46,8 +47,8 @@ func NewSignatureVerifier(s Signature, secrets []string, tolerance time.Duration
 	return v, nil
 }
 
-// Verify implements Verifier. The timestamp counts only after the signature was
-// found right, so that its error means what it says.
+// Verify implements Verifier. The timestamp is checked after the signature, so that
+// ErrStale is only returned for a right one.
 func (v *SignatureVerifier) Verify(r *Request) (Proof, error) {
 	value, err := single(r.Header, v.scheme.Header)
 	if err != nil {
@@ -76,7 +77,7 @@ func (v *SignatureVerifier) Verify(r *Request) (Proof, error) {
 	return Proof{Ordinal: n}, nil
 }
 
-// match returns the position, from 1, of the first key under which one of the
+// match returns the position, from 1, of the first key for which one of the
 // signatures in value is right; 0 if there is none.
 func (v *SignatureVerifier) match(value string, content parts) int {
 	signatures := v.items(value, v.scheme.Item, v.scheme.Prefix)
@@ -88,8 +89,8 @@ func (v *SignatureVerifier) match(value string, content parts) int {
 	return 0
 }
 
-// items returns the items of a signature header that are at the position, or
-// begin with the prefix, less that prefix.
+// items returns the items of a signature header that are at the position, or all for
+// position 0, and begin with the prefix, without that prefix.
 func (v *SignatureVerifier) items(value string, position int, prefix string) []string {
 	if v.scheme.Separator == "" {
 		if item, ok := strings.CutPrefix(value, prefix); ok {
@@ -111,7 +112,7 @@ func (v *SignatureVerifier) items(value string, position int, prefix string) []s
 	return items
 }
 
-// timestamp returns the timestamp as it was sent; "" when the scheme has none.
+// timestamp returns the timestamp as it was sent; "" if the scheme has none.
 func (v *SignatureVerifier) timestamp(value string, header http.Header) (string, error) {
 	t := v.scheme.Timestamp
 	if t == nil {
@@ -123,7 +124,7 @@ func (v *SignatureVerifier) timestamp(value string, header http.Header) (string,
 	return one(v.items(value, t.Item, t.Prefix))
 }
 
-// fresh reports whether a signed timestamp is within the tolerance of now.
+// fresh returns an error unless a signed timestamp is within the tolerance of now.
 func (v *SignatureVerifier) fresh(timestamp string, now time.Time) error {
 	var t time.Time
 	switch v.scheme.Timestamp.Format {
@@ -146,8 +147,8 @@ func (v *SignatureVerifier) fresh(timestamp string, now time.Time) error {
 			t = time.Unix(n, 0)
 		}
 	}
-	// Sub saturates, so that no distance overflows into the tolerance; negating
-	// its minimum would.
+	// Sub saturates instead of overflowing into the tolerance; negating its minimum
+	// would overflow.
 	if age := now.Sub(t); age > v.tolerance || age < -v.tolerance {
 		return ErrStale
 	}

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Parts of a request that a content template may name.
+// The parts of a request in a content template.
 const (
 	partBody      = "body"
 	partTimestamp = "timestamp"
@@ -16,7 +16,7 @@ const (
 	partHeader    = "header"
 )
 
-// template says what is signed.
+// template describes the signed content.
 type template []element
 
 // element is a part of the request, or literal text when part is empty.
@@ -25,7 +25,7 @@ type element struct {
 	text string // the literal text, or the name of the header
 }
 
-// parts are the pieces of what is signed, in order.
+// parts are the pieces of the signed content, in order.
 type parts [][]byte
 
 // parseTemplate parses a template such as `v0:$timestamp:$body`.
@@ -78,9 +78,9 @@ func (t template) has(part string) bool {
 	return false
 }
 
-// parts returns what is signed of r; false for a header that stands there twice.
-// One that is missing counts as empty: whether the signature is right decides.
-func (t template) parts(r *Request, timestamp string) (parts, bool) {
+// parts returns the signed content of r. ok is false if r has a header of it twice. A
+// missing header is empty; then the signature decides.
+func (t template) parts(r *Request, timestamp string) (_ parts, ok bool) {
 	p := make(parts, 0, len(t))
 	for _, e := range t {
 		switch e.part {

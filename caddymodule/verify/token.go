@@ -7,27 +7,26 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-// Token is how a provider presents a shared token.
+// Token describes how a provider presents a shared token.
 type Token struct {
-	// Places lists the places where the token may stand. Each one that holds
-	// something is tried.
+	// The places where the token may be. Every one that holds something is tried.
 	Places []Place `json:"places"`
 }
 
-// Place is one place in a request where a token may stand: exactly one of its
-// fields is set.
+// Place is a place in a request where a token may be. Exactly one of its fields is
+// set.
 type Place struct {
-	// Bearer is the Authorization header, with `Bearer` before the token
-	// (RFC 6750) or without.
+	// Whether the token is in the Authorization header, after `Bearer` (RFC 6750) or
+	// alone.
 	Bearer bool `json:"bearer,omitempty"`
 
-	// Header is the name of a header.
+	// The name of a header.
 	Header string `json:"header,omitempty"`
 
-	// Query is the name of a query parameter.
+	// The name of a query parameter.
 	Query string `json:"query,omitempty"`
 
-	// Body is the name of a member at the top of a JSON body.
+	// The name of a member at the top of a JSON body.
 	Body string `json:"body,omitempty"`
 }
 
@@ -37,8 +36,8 @@ type TokenVerifier struct {
 	tokens []string
 }
 
-// NewTokenVerifier returns a verifier for tokens presented as t says. A token
-// must not be empty.
+// NewTokenVerifier returns a verifier for tokens in the places of t. Several tokens
+// are for rotation: any may match. A token must not be empty.
 func NewTokenVerifier(t Token, tokens []string) (*TokenVerifier, error) {
 	if len(tokens) == 0 {
 		return nil, errors.New("a token is required")
@@ -69,8 +68,8 @@ func (v *TokenVerifier) Verify(r *Request) (Proof, error) {
 	return Proof{}, result
 }
 
-// ordinal returns the position, from 1, of the token that matches; 0 if none
-// does. All are compared.
+// ordinal returns the position, from 1, of the token that matches; 0 if none does. All
+// are compared, so that the time does not reveal which one matched.
 func ordinal(presented string, tokens []string) int {
 	n := 0
 	for i, token := range tokens {
@@ -81,7 +80,7 @@ func ordinal(presented string, tokens []string) int {
 	return n
 }
 
-// read returns what stands in the place.
+// read returns the value in the place.
 func (p Place) read(r *Request) (string, error) {
 	switch {
 	case p.Bearer:
@@ -102,7 +101,7 @@ func (p Place) read(r *Request) (string, error) {
 	}
 }
 
-// readBody looks at the top of the body only; what is not a JSON object holds no
+// readBody reads only the top of the body. A body that is not a JSON object holds no
 // token.
 func (p Place) readBody(body []byte) (string, error) {
 	object := gjson.ParseBytes(body)
@@ -119,7 +118,7 @@ func (p Place) readBody(body []byte) (string, error) {
 	return one(tokens)
 }
 
-// Validate checks that the place is exactly one, and can be reached.
+// Validate checks that exactly one place is set, and that a token can be there.
 func (p Place) Validate() error {
 	n := 0
 	for _, set := range []bool{p.Bearer, p.Header != "", p.Query != "", p.Body != ""} {

@@ -1,6 +1,6 @@
-// Package verify proves who sent a request: by a signature over what was sent,
-// by a shared token, by basic auth or a static header. It fails closed, compares
-// in constant time, and its errors say nothing that a sender could learn from.
+// Package verify proves who sent a request: by a signature, a shared token, basic
+// auth or a static header. It fails closed and compares in constant time, and its
+// errors hold neither credentials nor anything that helps to guess one.
 package verify
 
 import (
@@ -11,20 +11,20 @@ import (
 	"time"
 )
 
-// What a proof can fail on.
+// The errors of a Verifier.
 var (
-	// ErrMissing says that no credential was presented where one is expected.
+	// ErrMissing is the error of a request without a credential.
 	ErrMissing = errors.New("no credential presented")
 
-	// ErrBad says that a credential was presented and is not the right one.
+	// ErrBad is the error of a request with a wrong credential.
 	ErrBad = errors.New("credential does not match")
 
-	// ErrStale says that a signature is right but its timestamp is out of
-	// tolerance.
+	// ErrStale is the error of a request with a right signature and a timestamp out
+	// of tolerance.
 	ErrStale = errors.New("timestamp out of tolerance")
 )
 
-// Request is what a proof is looked for in, exactly as it was received.
+// Request is a request to verify, exactly as it was received.
 type Request struct {
 	// Method is the HTTP method.
 	Method string
@@ -45,13 +45,13 @@ type Request struct {
 	Time time.Time
 }
 
-// Proof is what is known after a request was verified.
+// Proof is the result of a verification.
 type Proof struct {
-	// Ordinal is the position, counted from 1, of the secret or token that
-	// matched; 0 when none was asked for.
+	// Ordinal is the position, from 1, of the secret or token that matched; 0 if the
+	// verifier has neither.
 	Ordinal int
 
-	// Token is the token as the request presented it; may be empty.
+	// Token is the token that the request presented; "" if the verifier has none.
 	Token string
 }
 
@@ -60,8 +60,8 @@ type Verifier interface {
 	Verify(r *Request) (Proof, error)
 }
 
-// All asks for every proof of its verifiers. The result is that of the first
-// one that matched a secret or token.
+// All requires the proof of every one of its verifiers. The result is that of the
+// first one that matched a secret or token.
 type All []Verifier
 
 // Verify implements Verifier.
@@ -79,7 +79,7 @@ func (all All) Verify(r *Request) (Proof, error) {
 	return proof, nil
 }
 
-// BasicAuth asks for a user name and password (RFC 7617).
+// BasicAuth requires a user name and a password (RFC 7617).
 type BasicAuth struct {
 	Username, Password string
 }
@@ -94,14 +94,14 @@ func (b BasicAuth) Verify(r *Request) (Proof, error) {
 	if !ok {
 		return Proof{}, ErrBad
 	}
-	// Both are compared, so that the time taken does not tell which one is wrong.
+	// Both are compared, so that the time does not reveal which one is wrong.
 	if !equal(username, b.Username) || !equal(password, b.Password) {
 		return Proof{}, ErrBad
 	}
 	return Proof{}, nil
 }
 
-// StaticHeader asks for a header that the provider was told to send.
+// StaticHeader requires a header with a fixed value.
 type StaticHeader struct {
 	Name, Value string
 }
@@ -118,13 +118,13 @@ func (h StaticHeader) Verify(r *Request) (Proof, error) {
 	return Proof{}, nil
 }
 
-// single returns the one value of a header.
+// single returns the only value of a header.
 func single(header http.Header, name string) (string, error) {
 	return one(header[http.CanonicalHeaderKey(name)])
 }
 
-// queryValue returns the one value of a query parameter. Pairs that cannot be
-// unescaped do not count, as with net/url.
+// queryValue returns the only value of a query parameter. Pairs that cannot be
+// unescaped are skipped, as in net/url.
 func queryValue(query, name string) (string, error) {
 	if query == "" {
 		return "", ErrMissing
@@ -133,8 +133,8 @@ func queryValue(query, name string) (string, error) {
 	return one(values[name])
 }
 
-// one returns the value of what may stand there once. What stands there twice
-// proves nothing: whoever reads the other one would see something else.
+// one returns the only value. Two values prove nothing: another program could read
+// the other one.
 func one(values []string) (string, error) {
 	switch {
 	case len(values) > 1:
@@ -145,8 +145,8 @@ func one(values []string) (string, error) {
 	return values[0], nil
 }
 
-// equal compares a presented credential with the right one, in a time that
-// depends on their lengths only.
+// equal compares a presented credential with the right one. The time depends only on
+// their lengths.
 func equal(presented, want string) bool {
 	return subtle.ConstantTimeCompare([]byte(presented), []byte(want)) == 1
 }
