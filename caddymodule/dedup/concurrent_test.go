@@ -40,7 +40,7 @@ func TestFiftyClaimOneKey(t *testing.T) {
 }
 
 // TestCrossedBatches shows that batches that claim one event at a time cannot
-// wait for each other: whoever waits holds nothing.
+// wait for each other: a request that waits holds nothing.
 func TestCrossedBatches(t *testing.T) {
 	bubble(t, func(t *testing.T, m *dedup.Memory, _ *dedup.Waiters) {
 		var mu sync.Mutex
@@ -71,7 +71,7 @@ func TestCrossedBatches(t *testing.T) {
 
 // TestOneOwner hammers a few keys from many goroutines, in real time for the
 // race detector: no key ever has two owners, none is claimed after a commit, and
-// nobody is left waiting.
+// no request is left waiting.
 func TestOneOwner(t *testing.T) {
 	const keys, goroutines, rounds = 20, 50, 40
 	waiters := new(dedup.Waiters)

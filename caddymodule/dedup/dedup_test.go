@@ -10,7 +10,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/dedup"
 )
 
-// clock is a time that passes only when a test says so.
+// clock is a time that passes only when a test advances it.
 type clock struct{ t time.Time }
 
 func newClock() *clock { return &clock{time.Unix(1_700_000_000, 0)} }
@@ -22,7 +22,7 @@ func (c *clock) advance(d time.Duration) { c.t = c.t.Add(d) }
 var settings = dedup.Settings{Window: time.Hour, Entries: 1000}
 
 // gone is the context of a request whose client is gone. A Claim with it never
-// waits, so it tells what state a key is in.
+// waits, so it shows the state of a key.
 var gone = func() context.Context {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
@@ -132,7 +132,7 @@ func TestReleaseAfterCommit(t *testing.T) {
 	want(t, m, key(1), done)
 }
 
-// TestNilClaim is about whoever remembers nothing.
+// TestNilClaim shows the claim of a handler without dedup.
 func TestNilClaim(t *testing.T) {
 	var claim *dedup.Claim
 	claim.Commit(nil)

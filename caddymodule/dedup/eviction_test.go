@@ -7,7 +7,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/dedup"
 )
 
-// TestEviction forgets the oldest accepted event first, whoever asks for it.
+// TestEviction forgets the oldest accepted event first, even if it was asked for since.
 func TestEviction(t *testing.T) {
 	m := dedup.New(dedup.Settings{Window: time.Hour, Entries: 3}, new(dedup.Waiters), newClock().now)
 	commit(t, m, key(1), key(2), key(3))

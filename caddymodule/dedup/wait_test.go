@@ -133,7 +133,7 @@ func TestOneWaiterTakesThePlace(t *testing.T) {
 	})
 }
 
-// TestWaitEnds shows that nobody waits for more than MaxWait in all.
+// TestWaitEnds shows that no duplicate waits for more than MaxWait in all.
 func TestWaitEnds(t *testing.T) {
 	bubble(t, func(t *testing.T, m *dedup.Memory, waiters *dedup.Waiters) {
 		claim := take(t, m, t.Context(), key(1))

@@ -85,7 +85,7 @@ func TestWaitersInAll(t *testing.T) {
 	})
 }
 
-// TestWaitersOfALapsedClaim wait on for whoever takes the place of an owner that
+// TestWaitersOfALapsedClaim wait on for the request that takes the place of an owner that
 // never comes back, and learn that one's outcome.
 func TestWaitersOfALapsedClaim(t *testing.T) {
 	for _, success := range []bool{true, false} {
@@ -97,7 +97,7 @@ func TestWaitersOfALapsedClaim(t *testing.T) {
 				time.Sleep(2 * time.Second)
 				owner := take(t, m, t.Context(), key(1))
 				wantWaiting(t, waiters, 1)
-				late.Release() // too late: it wakes nobody
+				late.Release() // too late: it wakes no waiter
 				wantWaiting(t, waiters, 1)
 				time.Sleep(time.Second)
 				if success {

@@ -21,7 +21,7 @@ func TestWhenByType(t *testing.T) {
 		}
 	}
 
-	// A type that no event has is a mistake of whoever wrote it.
+	// A type that no event has is a mistake.
 	const possible = "when message.* {\nfield a always message\n}\nwhen *.created {\nfield c always created\n}\nwhen * {\nfield d always all\n}\nwhen acme.other {\nfield e always other\n}\n"
 	always := compile(t, acme("verify basic\ntype always message.created\n"+possible))
 	if got, want := read(t, always, `{}`, nil), `"a":"message","c":"created","d":"all"`; string(got.Fields) != want {
@@ -120,7 +120,7 @@ func TestWhenByPath(t *testing.T) {
 }
 
 // TestWhenGoesFirst shows that the special rule wins over the general one,
-// wherever it stands, and that the general one holds where the special one yields
+// wherever it is, and that the general one holds where the special one yields
 // nothing.
 func TestWhenGoesFirst(t *testing.T) {
 	const rules = "field a general\nwhen k is x y {\nfield a special\nwhen l is z {\nfield a most\n}\n}\nwhen k is y {\nfield a other\n}"

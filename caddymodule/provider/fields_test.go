@@ -67,7 +67,7 @@ func TestPaths(t *testing.T) {
 		{`field a b\*`, `{"bx":"y","b*":"x"}`, `{"a":"x"}`},
 		{`field a ` + "`b\\\\c`", `{"b\\c":"x"}`, `{"a":"x"}`},
 		{"field a użytkownik.imię", `{"użytkownik":{"imię":"Łucja"}}`, `{"a":"Łucja"}`},
-		{"field a ¿·name·?.b", `{"¿·name·?":{"b":"x"}}`, `{"a":"x"}`}, // by wildcard: ? stands for itself too
+		{"field a ¿·name·?.b", `{"¿·name·?":{"b":"x"}}`, `{"a":"x"}`}, // by wildcard: a literal ? matches it too
 		{`field a "a b"`, `{"a b":"x"}`, `{"a":"x"}`},
 
 		// What is no plain name.
@@ -93,7 +93,7 @@ func TestPaths(t *testing.T) {
 		{`field a b.#(c.#(d=="e")).f`, `{"b":[{"c":[],"f":"x"},{"c":[{"d":"e"}],"f":"y"}]}`, `{"a":"y"}`},
 		{`field a b.#(n==1)#.v as value`, `{"b":[{"n":1,"v":"x"},{"n":2,"v":"y"},{"n":1,"v":"z"}]}`, `{"a":["x","z"]}`},
 
-		// What stands beside a member that is looked for does not disturb.
+		// Other members do not matter.
 		{"field a z", `{"a":[[{"z":"no"}]],"b":{"z":"no"},"c":"\"z\":\"no\"","z":"yes"}`, `{"a":"yes"}`},
 		{"field a b.c\nfield d b.0\nfield e b.#", `{"b":["x"]}`, `{"d":"x","e":"1"}`},
 	})
@@ -181,7 +181,7 @@ func TestMaps(t *testing.T) {
 
 		{"field a b as string {\n1 one\n* other\n}", `{"b":"1"}`, `{"a":"one"}`},
 		{"field a b as string {\n1 one\n* other\n}", `{"b":1}`, `{}`},
-		{"field a b as string {\n1 one\n* other\n}", `{"b":""}`, `{"a":"other"}`}, // a map may say what is empty
+		{"field a b as string {\n1 one\n* other\n}", `{"b":""}`, `{"a":"other"}`}, // a map can have a word for it
 		{"field a b as lower {\nopen\n}", `{"b":"OPEN"}`, `{"a":"open"}`},
 		{"field a b {\n* other\nopen\n}", `{"b":"open"}`, `{"a":"open"}`}, // exact words first
 		{"field a b {\na*b*c abc\n* other\n}", `{"b":"axxbxxc"}`, `{"a":"abc"}`},
@@ -202,7 +202,7 @@ func TestMaps(t *testing.T) {
 	})
 }
 
-// TestOrderOfMembers pins that members stand in the order in which the file names
+// TestOrderOfMembers pins that members are in the order in which the file names
 // them first, whatever the event's order.
 func TestOrderOfMembers(t *testing.T) {
 	runRules(t, []rulesTest{

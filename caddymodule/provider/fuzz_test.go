@@ -18,7 +18,7 @@ import (
 )
 
 // FuzzParse shows that no text makes the parser, the compiler or a provider of
-// its own panic, and that whatever it says survives JSON.
+// its own panic, and that every spec survives JSON.
 func FuzzParse(f *testing.F) {
 	for _, name := range provider.Builtin() {
 		file, err := provider.File(name)

@@ -121,8 +121,8 @@ func TestKey(t *testing.T) {
 	}
 }
 
-// TestKeyHasTheOwnType shows that two types of the provider that are one here
-// still tell events apart.
+// TestKeyHasTheOwnType shows that two types of the provider with one canonical type
+// still make two events.
 func TestKeyHasTheOwnType(t *testing.T) {
 	p := compile(t, acme("verify basic\nid id\nkey type id\ntype type {\na message.created\nb message.created\n}"))
 	a, b := read(t, p, `{"id":1,"type":"a"}`, nil), read(t, p, `{"id":1,"type":"b"}`, nil)
@@ -161,8 +161,8 @@ func TestKeyOfNothing(t *testing.T) {
 	}
 }
 
-// TestWotNotKeys shows that nothing but its bytes tells WotNot's events apart,
-// and that they do: also when one comes again inside another batch.
+// TestWotNotKeys shows that only the bytes of WotNot's events differ, and that they
+// identify an event that comes again in another batch.
 func TestWotNotKeys(t *testing.T) {
 	p := get(t, "wotnot")
 	all, err := fixtures.Of("wotnot")

@@ -144,8 +144,8 @@ func TestSubject(t *testing.T) {
 	}
 }
 
-// TestTime shows when an event happened; one that does not say so, or not in the
-// form that was told, has no time. The forms themselves are in TestTimes.
+// TestTime shows when an event happened. An event without a time, or with one in
+// another format, has none. The formats themselves are in TestTimes.
 func TestTime(t *testing.T) {
 	for _, test := range []struct{ lines, event, want string }{
 		{"time at", `{"at":"2026-11-20T12:00:00.120+01:00"}`, "2026-11-20T11:00:00.120Z"},

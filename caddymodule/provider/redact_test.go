@@ -192,7 +192,7 @@ func TestRedactToken(t *testing.T) {
 		t.Errorf("whole with space before: got %s, want %s", e.Original, want)
 	}
 
-	// In a batch the token stands beside the events, and a member of that name in
+	// In a batch the token is beside the events, and a member of that name in
 	// an event is the event's.
 	batch := compile(t, acme(verify+"events events"))
 	if e := read(t, batch, body, nil); e.Original != `{"token":"of the event"}` {

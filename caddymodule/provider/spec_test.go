@@ -126,7 +126,7 @@ func throughJSON(t testing.TB, spec *provider.Spec) *provider.Spec {
 	return again
 }
 
-// TestThroughJSON shows that JSON says all that the Caddyfile says.
+// TestThroughJSON shows that JSON holds all that the Caddyfile holds.
 func TestThroughJSON(t *testing.T) {
 	blocks := make(map[string]string)
 	for _, golden := range goldens(t) {

@@ -187,7 +187,7 @@ func TestReadWhole(t *testing.T) {
 			body := fmt.Sprintf(`{"events":[%s]}`, event)
 			hash := envelope.Hash(body)
 			got := p.ReadWhole(body, []string{event}, header)
-			got.Fields = nil // which nobody asks for
+			got.Fields = nil // which are not used
 			checkEvent(t, got, provider.Event{
 				Event: envelope.Event{
 					ID:           hash,

@@ -123,7 +123,7 @@ func TestTimes(t *testing.T) {
 		{httpDate, `"Fri, 01 Sep 2023 14:13:32 GMT"`, "2023-09-01T14:13:32Z"},
 		{short, `"23-09-01"`, "2023-09-01T00:00:00Z"},
 
-		// Where no colon tells how long the fraction is, nothing of it is lost.
+		// Without a colon before the seconds, the fraction has all its digits.
 		{compact, `"20230901T141332.123"`, "2023-09-01T14:13:32.123000000Z"},
 		{compact, `"20230901T141332.000"`, "2023-09-01T14:13:32Z"},
 	} {

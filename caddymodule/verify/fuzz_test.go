@@ -21,7 +21,7 @@ func isRefusal(err error) bool {
 }
 
 // FuzzSignatureHeader looks for a header that is taken for signed without the
-// right signature in it. HEX, BASE64, T and ED in the header stand for right
+// right signature in it. HEX, BASE64, T and ED in the header are replaced by right
 // signatures of the body, so that the search gets beyond the comparison.
 func FuzzSignatureHeader(f *testing.F) {
 	hexMAC := mac(sha256.New, raw, hex.EncodeToString)
@@ -117,7 +117,7 @@ func FuzzSignatureHeader(f *testing.F) {
 	})
 }
 
-// itemsBehind splits value and returns what stands behind the prefix in its
+// itemsBehind splits value and returns the text behind the prefix in its
 // items.
 func itemsBehind(value, separator, prefix string) (found []string) {
 	if strings.Count(value, separator) >= verify.MaxItems {

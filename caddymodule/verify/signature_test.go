@@ -173,7 +173,7 @@ func TestSignatureRefused(t *testing.T) {
 	}
 }
 
-// replace spoils the signature, and leaves what stands around it.
+// replace spoils the signature, and leaves the text around it.
 func replace(change func(signature string) string) func(*verify.Request, *scheme, string) bool {
 	return func(r *verify.Request, s *scheme, signature string) bool {
 		value := strings.Replace(r.Header.Get(s.spec.Header), signature, change(signature), 1)

@@ -25,7 +25,7 @@ func newTokenVerifier(t testing.TB, places ...verify.Place) *verify.TokenVerifie
 	return v
 }
 
-// tokenPlace is a place where a token may stand, and how a test puts values
+// tokenPlace is a place where a token may be, and how a test puts values
 // there.
 type tokenPlace struct {
 	name  string

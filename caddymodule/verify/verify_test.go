@@ -45,7 +45,7 @@ func checkProof(t *testing.T, v verify.Verifier, r *verify.Request, want verify.
 }
 
 // checkRefused wants a request to be refused with exactly one of the package's
-// errors, nothing proved, and no secret told.
+// errors, nothing proved, and no secret revealed.
 func checkRefused(t *testing.T, v verify.Verifier, r *verify.Request, want error, secrets ...string) {
 	t.Helper()
 	got, err := v.Verify(r)
