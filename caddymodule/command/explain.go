@@ -2,7 +2,6 @@ package command
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -15,9 +14,8 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/spf13/cobra"
 
-	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/webhooks"
-
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/ingress"
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/webhooks"
 )
 
 func explainCommand() *cobra.Command {
@@ -133,13 +131,4 @@ func explain(h *webhooks.Handler, w io.Writer, r *http.Request) error {
 		fmt.Fprintf(w, "A handshake, answered with %d and forwarded to nobody.\n", answer.Code)
 	}
 	return err
-}
-
-// pretty indents JSON; what is none stays as it is.
-func pretty(body []byte) []byte {
-	var indented bytes.Buffer
-	if err := json.Indent(&indented, body, "", "  "); err != nil {
-		return body
-	}
-	return indented.Bytes()
 }

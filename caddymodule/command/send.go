@@ -1,11 +1,9 @@
 package command
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"time"
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
@@ -13,12 +11,6 @@ import (
 
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/provider"
 )
-
-// sendTimeout bounds one sample delivery.
-const sendTimeout = 30 * time.Second
-
-// maxShownAnswer is how much of an answer is shown, in bytes.
-const maxShownAnswer = 4 << 10
 
 func sendCommand() *cobra.Command {
 	cmd := &cobra.Command{
@@ -87,47 +79,4 @@ func runSend(w io.Writer, fl caddycmd.Flags, args []string) error {
 		return errors.New("not accepted; the reason is in the log of Caddy, in a line \"webhook refused\"")
 	}
 	return nil
-}
-
-// answered is what came back.
-type answered struct {
-	code   int
-	status string
-	body   []byte
-}
-
-// send posts one delivery of a provider.
-func send(url string, p *provider.Provider, creds credentials, body []byte, at time.Time) (answered, error) {
-	r, err := http.NewRequest(http.MethodPost, url, bytes.NewReader(body))
-	if err != nil {
-		return answered{}, withoutURL(err)
-	}
-	r.Header.Set("Content-Type", "application/json")
-	if err := creds.prove(r, p, body, at); err != nil {
-		return answered{}, err
-	}
-	return do(r)
-}
-
-// do makes a request and reads what is shown of the answer.
-func do(r *http.Request) (answered, error) {
-	client := &http.Client{
-		Timeout:       sendTimeout,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-	response, err := client.Do(r)
-	if err != nil {
-		return answered{}, withoutURL(err)
-	}
-	defer response.Body.Close()
-	shown, err := io.ReadAll(io.LimitReader(response.Body, maxShownAnswer))
-	return answered{response.StatusCode, response.Status, shown}, err
-}
-
-// withoutURL drops the URL from an error: it may hold a token.
-func withoutURL(err error) error {
-	if inner := errors.Unwrap(err); inner != nil {
-		return inner
-	}
-	return err
 }

@@ -1,0 +1,167 @@
+package command
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/admin"
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/envelope"
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/queue"
+)
+
+func deadCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "dead [<msg_...>] [--destination <name>] [--discard]",
+		Short: "Lists the dead letters of a running gateway, shows one, or discards them",
+		Long: `
+Lists the events that a destination did not take: its dead letters, the latest
+first. With the id of one it shows what the destination answered last, and what
+it was sent.
+
+  caddy webhooks dead --destination crm
+  caddy webhooks dead msg_qmg34d6hl7ceiilpask66mlmymhvjw2m
+  caddy webhooks dead msg_qmg34d6hl7ceiilpask66mlmymhvjw2m --discard
+  caddy webhooks dead --discard --all --destination crm
+
+"caddy webhooks replay" delivers them again.`,
+		Args: cobra.MaximumNArgs(1),
+	}
+	cmd.Flags().String("destination", "", "Only those of this destination")
+	cmd.Flags().Int("limit", admin.DefaultLimit, fmt.Sprintf("How many to list, at most %d", admin.MaxLimit))
+	cmd.Flags().Bool("discard", false, "Discard the one with the id, or all with --all")
+	cmd.Flags().Bool("all", false, "With --discard: all of them, or all of --destination")
+	return overAdmin(cmd, runDead)
+}
+
+func runDead(c adminClient, args []string) error {
+	discard, all := c.flags.Bool("discard"), c.flags.Bool("all")
+	switch {
+	case all && !discard:
+		return errors.New("--all goes with --discard; without both, all are listed")
+	case all && len(args) > 0:
+		return errors.New("give an id or --all, not both")
+	case discard && !all && len(args) == 0:
+		return errors.New("say what to discard: an id, or --all")
+	}
+	destination, err := destinationFlag(c.flags)
+	if err != nil {
+		return err
+	}
+	if all {
+		return discardDead(c, "/webhooks/dead", admin.Selection{Dead: true, Destination: destination})
+	}
+	if len(args) == 0 {
+		return listDeadLetters(c, destination)
+	}
+	key, err := envelope.ParseKey(args[0])
+	if err != nil {
+		return err
+	}
+	uri := withQuery("/webhooks/dead/"+key.String(), url.Values{}, destination)
+	if discard {
+		return discardDead(c, uri, nil)
+	}
+	return showDeadLetters(c, uri)
+}
+
+func listDeadLetters(c adminClient, destination *string) error {
+	limit := c.flags.Int("limit")
+	uri := withQuery("/webhooks/dead", url.Values{"limit": {strconv.Itoa(limit)}}, destination)
+	return ask(c, http.MethodGet, uri, nil, func(letters []queue.DeadLetter) error {
+		if len(letters) == limit {
+			fmt.Fprintf(c.notes, "These are %d, and there may be more; --limit takes up to %d.\n", limit, admin.MaxLimit)
+		}
+		return printDead(c.w, letters, time.Now())
+	})
+}
+
+func showDeadLetters(c adminClient, uri string) error {
+	return ask(c, http.MethodGet, uri, nil, func(letters []admin.DeadLetter) error {
+		for i, letter := range letters {
+			if i > 0 {
+				fmt.Fprintln(c.w)
+			}
+			if err := printDeadLetter(c.w, letter, time.Now()); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func discardDead(c adminClient, uri string, selection any) error {
+	return ask(c, http.MethodDelete, uri, selection, func(answer admin.Discarded) error {
+		if answer.Discarded == 0 {
+			return c.say(noDead)
+		}
+		return c.say("Discarded %s.", count(answer.Discarded, "dead letter", "dead letters"))
+	})
+}
+
+const noDead = "No dead letters."
+
+// printDead prints a line for each dead letter.
+func printDead(w io.Writer, letters []queue.DeadLetter, now time.Time) error {
+	if len(letters) == 0 {
+		_, err := fmt.Fprintln(w, noDead)
+		return err
+	}
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "ID\tPROVIDER\tEVENT\tTYPE\tDESTINATION\tATTEMPTS\tSTATUS\tAGE")
+	for _, l := range letters {
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\n", cell(l.ID), cell(l.Provider), cell(l.EventID), cell(l.Type), cell(l.Destination),
+			l.Attempts, statusText(l.LastStatus), age(now.Sub(l.Died)))
+	}
+	return table.Flush()
+}
+
+// printDeadLetter prints all there is to know about one.
+func printDeadLetter(w io.Writer, l admin.DeadLetter, now time.Time) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	row(table, "id", l.ID)
+	row(table, "provider", l.Provider)
+	row(table, "event", l.EventID)
+	row(table, "type", l.Type)
+	row(table, "destination", l.Destination)
+	row(table, "received", timeText(l.Received, now))
+	row(table, "died", timeText(l.Died, now))
+	row(table, "attempts", fmt.Sprint(l.Attempts))
+	row(table, "last status", statusText(l.LastStatus))
+	row(table, "last error", l.LastError)
+	row(table, "last answer", l.Excerpt)
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	if len(l.Body) == 0 {
+		return nil
+	}
+	_, err := fmt.Fprintf(w, "\n%s\n", printableLines(bodyText(l.Body)))
+	return err
+}
+
+// bodyText returns a body as people read it: JSON indented, and what is none as
+// it was sent.
+func bodyText(body json.RawMessage) string {
+	var text string
+	if json.Unmarshal(body, &text) == nil {
+		return text
+	}
+	return string(pretty(body))
+}
+
+// statusText names the last answer.
+func statusText(status int) string {
+	if status == 0 {
+		return "none"
+	}
+	return fmt.Sprint(status)
+}

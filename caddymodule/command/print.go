@@ -1,0 +1,98 @@
+package command
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf16"
+)
+
+// pretty indents JSON; what is none stays as it is.
+func pretty(body []byte) []byte {
+	var indented bytes.Buffer
+	if err := json.Indent(&indented, body, "", "  "); err != nil {
+		return body
+	}
+	return indented.Bytes()
+}
+
+// maxCell is how much of a text a table shows, in characters.
+const maxCell = 40
+
+// row prints a line of a table about one thing, unless there is nothing to tell.
+func row(table io.Writer, name, text string) {
+	if text != "" {
+		fmt.Fprintf(table, "%s\t%s\n", name, printable(text))
+	}
+}
+
+func timeText(t, now time.Time) string {
+	return fmt.Sprintf("%s (%s ago)", t.UTC().Format(time.RFC3339), age(now.Sub(t)))
+}
+
+// age shortens a duration to its largest unit.
+func age(d time.Duration) string {
+	const day = 24 * time.Hour
+	switch {
+	case d < time.Minute:
+		return fmt.Sprintf("%ds", max(d, 0)/time.Second) // clocks differ
+	case d < time.Hour:
+		return fmt.Sprintf("%dm", d/time.Minute)
+	case d < 2*day:
+		return fmt.Sprintf("%dh", d/time.Hour)
+	default:
+		return fmt.Sprintf("%dd", d/day)
+	}
+}
+
+// count names n things.
+func count(n int64, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+// printJSON prints an answer of the API.
+func printJSON(w io.Writer, answer []byte) error {
+	_, err := fmt.Fprintln(w, printableLines(string(pretty(bytes.TrimSpace(answer)))))
+	return err
+}
+
+// cell returns a text as a table shows it: printable, and cut when it is long.
+func cell(s string) string {
+	runes := []rune(printable(s))
+	if len(runes) > maxCell {
+		return string(runes[:maxCell-1]) + "…"
+	}
+	return string(runes)
+}
+
+// printableLines is printable for a text of several lines.
+func printableLines(s string) string {
+	lines := strings.Split(s, "\n")
+	for i, line := range lines {
+		lines[i] = printable(line)
+	}
+	return strings.Join(lines, "\n")
+}
+
+// printable escapes what could steer a terminal, or reorder what it shows, as
+// JSON does: JSON means the same afterwards.
+func printable(s string) string {
+	var b strings.Builder
+	for _, r := range s {
+		if strconv.IsPrint(r) {
+			b.WriteRune(r)
+			continue
+		}
+		for _, unit := range utf16.AppendRune(nil, r) {
+			fmt.Fprintf(&b, `\u%04x`, unit)
+		}
+	}
+	return b.String()
+}
