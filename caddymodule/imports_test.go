@@ -20,8 +20,11 @@ const modulePath = "github.com/caddy-webhooks/caddy-webhooks/"
 var mayImport = map[string]string{
 	"caddymodule": "admin command webhooks", // for their init functions
 
-	"admin":    "webhooks envelope queue",
-	"command":  "admin webhooks ingress provider verify envelope queue subscription command/demo fixtures", // a client of the API, with its types
+	"admin":                   "webhooks envelope queue",
+	"command":                 "admin webhooks ingress provider envelope queue subscription command/demo command/internal/sample fixtures", // a client of the API, with its types
+	"command/demo":            "webhooks provider verify envelope command/internal/sample fixtures",
+	"command/internal/sample": "provider verify",
+
 	"webhooks": "ingress delivery provider verify envelope dedup queue subscription internal/blocks",
 
 	// Not each other, and not the configuration, which hands them all they need.

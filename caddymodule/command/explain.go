@@ -14,6 +14,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/spf13/cobra"
 
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/command/internal/sample"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/ingress"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/webhooks"
 )
@@ -60,7 +61,7 @@ func runExplain(w, notes io.Writer, fl caddycmd.Flags, name string) error {
 	if err != nil {
 		return err
 	}
-	body, err := samplePayload(fl.String("body"), name, "")
+	body, err := readPayload(fl.String("body"), name, "")
 	if err != nil {
 		return err
 	}
@@ -81,24 +82,24 @@ func runExplain(w, notes io.Writer, fl caddycmd.Flags, name string) error {
 		return err
 	}
 	r := httptest.NewRequest(http.MethodPost, "/?"+fl.String("query"), bytes.NewReader(body))
-	r.Header = creds.header
+	r.Header = creds.Header
 	return explain(h, w, r)
 }
 
 // expect makes the handler ask for the credentials that are given, if any.
-func expect(h *webhooks.Handler, creds credentials) error {
-	if creds.secret != "" {
-		h.Secrets = []string{creds.secret}
+func expect(h *webhooks.Handler, creds sample.Credentials) error {
+	if creds.Secret != "" {
+		h.Secrets = []string{creds.Secret}
 	}
-	if creds.token != "" {
-		h.Tokens = []string{creds.token}
+	if creds.Token != "" {
+		h.Tokens = []string{creds.Token}
 	}
-	if creds.basicAuth != "" {
-		resolved, err := webhooks.Resolve("--basic-auth", creds.basicAuth)
+	if creds.BasicAuth != "" {
+		resolved, err := webhooks.Resolve("--basic-auth", creds.BasicAuth)
 		if err != nil {
 			return err
 		}
-		username, password, err := splitBasicAuth(resolved)
+		username, password, err := sample.Credentials{BasicAuth: resolved}.SplitBasicAuth()
 		if err != nil {
 			return err
 		}

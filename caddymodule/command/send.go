@@ -9,6 +9,7 @@ import (
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
 
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/command/internal/sample"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/provider"
 )
 
@@ -60,22 +61,22 @@ func runSend(w io.Writer, fl caddycmd.Flags, args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(creds.resolve(), creds.missing(p)); err != nil {
+	if err := errors.Join(resolveCredentials(&creds), creds.Missing(p)); err != nil {
 		return err
 	}
-	body, err := samplePayload(fl.String("body"), p.Name(), event)
+	body, err := readPayload(fl.String("body"), p.Name(), event)
 	if err != nil {
 		return err
 	}
-	response, err := send(fl.String("to"), p, creds, body, time.Now())
+	response, err := sample.Send(fl.String("to"), p, creds, body, time.Now())
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "%s\n", response.status)
-	if shown := creds.hide(response.body); len(shown) > 0 {
+	fmt.Fprintf(w, "%s\n", response.Status)
+	if shown := creds.HideToken(response.Body); len(shown) > 0 {
 		fmt.Fprintf(w, "%s\n", shown)
 	}
-	if response.code < 200 || response.code > 299 {
+	if response.Code < 200 || response.Code > 299 {
 		return errors.New("not accepted; the reason is in the log of Caddy, in a line \"webhook refused\"")
 	}
 	return nil

@@ -1,0 +1,96 @@
+// Package sample sends sample deliveries as providers do: signed, or with a token.
+package sample
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/provider"
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/verify"
+)
+
+// Credentials are what a delivery proves itself with. Empty ones are not sent.
+type Credentials struct {
+	// Secret is the key to sign with.
+	Secret string
+
+	// Token is the token to present.
+	Token string
+
+	// BasicAuth is a user name and a password, with a colon between them.
+	BasicAuth string
+
+	// Header holds more headers to send.
+	Header http.Header
+}
+
+// SplitBasicAuth splits BasicAuth.
+func (c Credentials) SplitBasicAuth() (username, password string, err error) {
+	username, password, ok := strings.Cut(c.BasicAuth, ":")
+	if !ok {
+		return "", "", errors.New("--basic-auth takes name:password, with a colon")
+	}
+	return username, password, nil
+}
+
+// Missing returns an error that names a credential that the provider needs and c
+// lacks, nil if there is none.
+func (c Credentials) Missing(p *provider.Provider) error {
+	v := p.Spec().Verify
+	switch {
+	case v.Signature != nil && c.Secret == "":
+		return fmt.Errorf("%s signs its requests; give the key with --secret", p.Name())
+	case v.Token != nil && c.Token == "":
+		return fmt.Errorf("%s presents a token; give it with --token", p.Name())
+	case v.Basic && c.BasicAuth == "":
+		return fmt.Errorf("%s uses basic auth; give it with --basic-auth name:password", p.Name())
+	}
+	return nil
+}
+
+// HideToken replaces the token in an answer that returns it.
+func (c Credentials) HideToken(answer []byte) []byte {
+	answer = bytes.TrimSpace(answer)
+	if c.Token == "" {
+		return answer
+	}
+	return bytes.ReplaceAll(answer, []byte(c.Token), []byte("(the token)"))
+}
+
+// prove adds the credentials to a request as the provider does. body is the body
+// of the request, and at the time of its signature.
+func (c Credentials) prove(r *http.Request, p *provider.Provider, body []byte, at time.Time) error {
+	for name, values := range c.Header {
+		r.Header[name] = values
+	}
+	if c.BasicAuth != "" {
+		username, password, err := c.SplitBasicAuth()
+		if err != nil {
+			return err
+		}
+		r.SetBasicAuth(username, password)
+	}
+	if token := p.Spec().Verify.Token; token != nil && c.Token != "" {
+		place := token.Places[0]
+		if place.Body != "" {
+			return fmt.Errorf("%s presents its token in the body; add it to the payload", p.Name())
+		}
+		place.Present(r, c.Token)
+	}
+	scheme := p.Spec().Verify.Signature
+	if scheme == nil || c.Secret == "" {
+		return nil
+	}
+	return scheme.Sign(&verify.Request{
+		Method: r.Method,
+		URI:    r.URL.RequestURI(),
+		Query:  r.URL.RawQuery,
+		Header: r.Header,
+		Body:   body,
+		Time:   at,
+	}, c.Secret)
+}

@@ -1,0 +1,75 @@
+package sample
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/provider"
+)
+
+// timeout is how long a delivery may take.
+const timeout = 30 * time.Second
+
+// maxAnswer is how much of an answer is read, in bytes.
+const maxAnswer = 4 << 10
+
+// Answer is the answer to a delivery.
+type Answer struct {
+	// Code is the status code.
+	Code int
+
+	// Status is the status line, such as "200 OK".
+	Status string
+
+	// Body is the beginning of the body, at most 4 KiB.
+	Body []byte
+}
+
+// CheckURL checks that a delivery can be sent to a URL.
+func CheckURL(to string) error {
+	u, err := url.Parse(to)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return errors.New("--to must begin with http:// or https://, and name a host")
+	}
+	return nil
+}
+
+// Send posts a delivery of a provider to a URL. at is the time of its signature.
+func Send(to string, p *provider.Provider, c Credentials, body []byte, at time.Time) (Answer, error) {
+	r, err := http.NewRequest(http.MethodPost, to, bytes.NewReader(body))
+	if err != nil {
+		return Answer{}, withoutURL(err)
+	}
+	r.Header.Set("Content-Type", "application/json")
+	if err := c.prove(r, p, body, at); err != nil {
+		return Answer{}, err
+	}
+	return Do(r)
+}
+
+// Do makes a request, and follows no redirect.
+func Do(r *http.Request) (Answer, error) {
+	client := &http.Client{
+		Timeout:       timeout,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	response, err := client.Do(r)
+	if err != nil {
+		return Answer{}, withoutURL(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+	return Answer{response.StatusCode, response.Status, body}, err
+}
+
+// withoutURL removes the URL from an error: it may hold a token.
+func withoutURL(err error) error {
+	if inner := errors.Unwrap(err); inner != nil {
+		return inner
+	}
+	return err
+}

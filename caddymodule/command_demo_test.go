@@ -1,0 +1,79 @@
+package caddymodule_test
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/provider"
+)
+
+// TestDemo shows that all steps of the demo pass, and that it has one for each
+// built-in provider.
+func TestDemo(t *testing.T) {
+	out, errs, ok := run(t, "", "demo", "--verbose")
+	steps := strings.Count(out, "\nok  ")
+	if !ok || steps < 17 || !strings.HasSuffix(out, fmt.Sprintf("\nAll %d steps passed.\n", steps)) || errs != "" {
+		t.Fatalf("%s%s", out, errs)
+	}
+	for _, name := range provider.Builtin() {
+		if !strings.Contains(out, "\nok    "+name+" ") {
+			t.Errorf("no step of %s in:\n%s", name, out)
+		}
+	}
+	for _, want := range []string{
+		" duplicate ", " forgery ", " signed an hour ago ", "gateway  restarts", "all three delivered once", // the steps
+		`"type": "message.created"`, "webhook-id: msg_", "webhook-attempt: ", // the envelopes
+	} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in:\n%s", want, out)
+		}
+	}
+	if strings.Contains(out, "FAIL") {
+		t.Error(out)
+	}
+}
+
+// TestDemoKeep runs the command that `demo --keep` prints as another terminal
+// would, and interrupts the demo.
+func TestDemoKeep(t *testing.T) {
+	path, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	demo := exec.Command(path, "webhooks", "demo", "--keep")
+	demo.Env = append(os.Environ(), "XDG_CONFIG_HOME="+t.TempDir(), "XDG_DATA_HOME="+t.TempDir())
+	pipe, err := demo.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := demo.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = demo.Process.Kill() }) // if it fails before the interrupt
+	command := ""
+	for lines := bufio.NewScanner(pipe); command == "" && lines.Scan(); {
+		command, _ = strings.CutPrefix(lines.Text(), "  caddy webhooks ")
+		if command == lines.Text() {
+			command = ""
+		}
+	}
+	if command == "" {
+		t.Fatal("it prints no command")
+	}
+	for range 2 { // the second is a duplicate
+		out, errs, ok := run(t, "", strings.Fields(command)...)
+		if !ok || !strings.HasPrefix(out, "200 OK\n") {
+			t.Errorf("%s: %s%s", command, out, errs)
+		}
+	}
+	if err := demo.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if err := demo.Wait(); err != nil {
+		t.Errorf("after an interrupt: %v", err)
+	}
+}
