@@ -251,20 +251,20 @@ last answer  the crm is <away>
 		{"dead " + keyOf("3"), false, "no dead letter " + keyOf("3") + "", nil},
 		{"dead --discard " + keyOf("1"), true, "Discarded 1 dead letter.\n", nil},
 		{"dead --discard " + keyOf("1"), false, "no dead letter " + keyOf("1") + "", nil},
-		{"pause crm", true, "Paused crm; its events wait until \"caddy webhooks resume crm\".\n", nil},
+		{"pause crm", true, "Paused crm; its events queue up until \"caddy webhooks resume crm\".\n", nil},
 		{"pause cmr", false, "no destination \"cmr\"; use one of archive, crm", nil},
-		{"replay --dead", true, "1 delivery will be made again.\n", func() { up.Store(true) }},
+		{"replay --dead", true, "Replaying 1 delivery.\n", func() { up.Store(true) }},
 		{"resume crm", true, "Resumed crm.\n", nil},
 		{"dead", true, "No dead letters.\n", nil},
 		{"replay --dead", true, "Nothing to replay.\n", func() { waitDelivered(t, "crm") }},
-		{"replay --since 1h --destination archive", true, "2 deliveries will be made again.\n", nil},
+		{"replay --since 1h --destination archive", true, "Replaying 2 deliveries.\n", nil},
 		{"replay --since 1h --destination archives", false, "no destination \"archives\"; use one of archive, crm", nil},
-		{"replay " + keyOf("1") + " " + keyOf("2"), true, "4 deliveries will be made again.\n", func() { waitDelivered(t, "archive") }},
+		{"replay " + keyOf("1") + " " + keyOf("2"), true, "Replaying 4 deliveries.\n", func() { waitDelivered(t, "archive") }},
 		{"replay " + keyOf("1") + " " + keyOf("3"), false, "unknown: " + keyOf("3") + " is not in the queue; it may have been older than `retention`", nil},
-		{"replay", false, "say which events: by their ids, by --dead, or by --since <time>; by one of these", nil},
+		{"replay", false, "select the events with one of: ids, --dead, --since <time>", nil},
 		{"forget crm", false, "crm is in use; remove the `destination` block from the configuration first", func() { waitDelivered(t, "crm") }},
 		{"pause crm --json", true, "{}\n", nil},
-		{"forget crm", true, "Forgot crm, and discarded 1 event that it still had.\n", func() {
+		{"forget crm", true, "Forgot crm and discarded its 1 remaining event.\n", func() {
 			sendNotifly(t, secret, "4")
 			g.change("destination crm", "destination customers")
 		}},

@@ -51,13 +51,13 @@ func TestCheckCommand(t *testing.T) {
 		t.Error("the check has made the directory")
 	}
 	c.startReady()
-	want(true, "\n0 events, 0 B\nno problem found\n")
+	want(true, "\n0 events, 0 B\nno problems found\n")
 	sent := startTraffic(t, "e", 8, 0, secret, c)
 	sent.waitAnswer()
-	want(true, " events, ", " kB\nno problem found\n")
+	want(true, " events, ", " kB\nno problems found\n")
 	answered := sent.stop()
 	c.kill()
-	want(true, fmt.Sprintf("\n%d events, ", len(answered)), "\nno problem found\n")
+	want(true, fmt.Sprintf("\n%d events, ", len(answered)), "\nno problems found\n")
 	c.startReady()
 	to.waitTaken(t, answered)
 	c.kill()
@@ -135,7 +135,7 @@ func TestCheckCommandPostgres(t *testing.T) {
 		t.Fatal(status, err)
 	}
 	out, errs, ok := run(t, "", "check", "--config", config)
-	if !ok || !strings.HasPrefix(out, "queue: postgres\n1 event, ") || !strings.HasSuffix(out, "B\nno problem found\n") || strings.Contains(out+errs, dsn) {
+	if !ok || !strings.HasPrefix(out, "queue: postgres\n1 event, ") || !strings.HasSuffix(out, "B\nno problems found\n") || strings.Contains(out+errs, dsn) {
 		t.Errorf("%v %s%s", ok, out, errs)
 	}
 	out, _, ok = run(t, "", "check", "--config", config, "--json")

@@ -58,7 +58,7 @@ func TestProvidersCommand(t *testing.T) {
 	}
 	out, _, ok = run(t, "", "providers", "chatbot")
 	for _, want := range []string{
-		"token in query token", "a GET with challenge is answered with it, when token is right",
+		"token in query token", "a GET with challenge is answered with it, if token is right",
 		"the application's own", "interaction.matched",
 	} {
 		if !ok || !strings.Contains(out, want) {
@@ -111,10 +111,10 @@ func TestSend(t *testing.T) {
 		{"no key", "", []string{"notifly", "--to", gatewayURL + "/notifly"}, false, "give the key with --secret"},
 		{"no token", "", []string{"wotnot", "--to", gatewayURL + "/wotnot"}, false, "give it with --token"},
 		{"an unset variable", "", []string{"notifly", "--to", gatewayURL, "--secret", "{env.WEBHOOKS_TEST_UNSET}"}, false, "is not set, or empty"},
-		{"no URL", "", []string{"notifly", "--secret", "x"}, false, "--to is missing"},
+		{"no URL", "", []string{"notifly", "--secret", "x"}, false, "--to is required"},
 		{"no such event", "", []string{"notifly", "nothing", "--to", gatewayURL, "--secret", "x"}, false, "use one of attachment.created"},
 		{"no sample", "", []string{"striped", "--config", config, "--to", gatewayURL, "--secret", "x"}, false, "give a payload of your own with --body"},
-		{"a bad header", "", []string{"notifly", "--to", gatewayURL, "--secret", "x", "-H", "nothing"}, false, "with a colon"},
+		{"a bad header", "", []string{"notifly", "--to", gatewayURL, "--secret", "x", "-H", "nothing"}, false, "-H needs a colon"},
 		{"nobody there", "", []string{"notifly", "--to", "http://127.0.0.1:1/?token=t0k3n", "--secret", "x"}, false, "connection refused"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -143,16 +143,16 @@ func TestExplain(t *testing.T) {
 		want  string
 	}{
 		{"unproved", "", []string{"notifly", "--body", file}, true, `"type": "message.updated"`},
-		{"it says so", "", []string{"notifly", "--body", file}, true, "The proof is not checked"},
+		{"it says so", "", []string{"notifly", "--body", file}, true, "Credentials are not checked"},
 		{"proved", "", []string{"notifly", "--body", file, "--secret", "{env.SECRET}", "-H", signed}, true, `"subject": "conversations/xgQQXg3hrtjh7AvZ"`},
 		{"missing", "", []string{"notifly", "--body", file, "--secret", "{env.SECRET}"}, false, "refused with 401: missing_credential"},
 		{"wrong", "", []string{"notifly", "--body", file, "--secret", "other", "-H", signed}, false, "refused with 401: bad_credential"},
 		{"original", "", []string{"notifly", "--body", file, "--format", "original"}, true, `"conversation_id": "xgQQXg3hrtjh7AvZ"`},
 		{"source", "", []string{"notifly", "--body", file, "--source", "/elsewhere"}, true, `"source": "/elsewhere"`},
 		{"malformed", "{", []string{"notifly", "--body", "-"}, false, "refused with 400: malformed"},
-		{"handshake", "{}", []string{"wotnot", "--body", "-", "--token", "{env.SECRET}", "--query", "token=" + secret}, true, "A handshake, answered with 200"},
+		{"handshake", "{}", []string{"wotnot", "--body", "-", "--token", "{env.SECRET}", "--query", "token=" + secret}, true, "A handshake: the gateway answers 200"},
 		{"a batch", string(batch("1:a", "2:b")), []string{"wotnot", "--body", "-"}, true, `"subject": "conversations/2"`},
-		{"no body", "", []string{"notifly"}, false, "--body is missing"},
+		{"no body", "", []string{"notifly"}, false, "--body is required"},
 		{"no such file", "", []string{"notifly", "--body", "/nowhere"}, false, "no such file"},
 		{"the wrong credential", "", []string{"notifly", "--body", file, "--token", "x"}, false, "use `secret` instead of `token`"},
 	} {

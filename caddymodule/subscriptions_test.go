@@ -344,14 +344,14 @@ func TestSubscriptionsWholeWay(t *testing.T) {
 	}
 	s.configure(g.config(""))
 
-	s.run("plan").want(2, "+ create", "2 changes; `caddy webhooks subscriptions apply` makes it so")
+	s.run("plan").want(2, "+ create", "2 changes; run `caddy webhooks subscriptions apply` to apply them")
 	s.wantNoChanges()
 
 	answered := handshakes(t)
 	s.run("apply", "--yes").want(0,
 		"ndoto, account 1: created 1\n", "chatbot: created 58ee2e085d033800059a0001\n",
-		"chatbot: the handshake is answered: "+gatewayURL+"/chatbot gives chatbot's challenge back, and accepts what is registered\n",
-		"ndoto, account 1: "+gatewayURL+"/ndoto?token=… accepts what is registered\n")
+		"chatbot: "+gatewayURL+"/chatbot returns the challenge, and accepts the credentials\n",
+		"ndoto, account 1: "+gatewayURL+"/ndoto?token=… accepts the credentials\n")
 	// One challenge is that of the command, the other ChatBot.com's.
 	if n := handshakes(t) - answered; n != 2 {
 		t.Errorf("the gateway answered %d challenges, want 2", n)
@@ -363,7 +363,7 @@ func TestSubscriptionsWholeWay(t *testing.T) {
 	})
 	wantBody(t, wantChanges(t, s.chatbot, http.MethodPost)[0], chatbotBody("X-Static"))
 
-	s.run("apply", "--yes").want(0, "= 1 is as it should be", "= 58ee2e085d033800059a0001 is as it should be")
+	s.run("apply", "--yes").want(0, "= 1 is up to date", "= 58ee2e085d033800059a0001 is up to date")
 	s.wantNoChanges()
 	s.run("plan").want(0)
 	s.deliverNdoto(http.StatusOK)
@@ -377,7 +377,7 @@ func TestSubscriptionsWholeWay(t *testing.T) {
 		"~ update 1\n", "+ events  contact_updated\n", "- events  contact_created\n",
 		"~ update 58ee2e085d033800059a0001\n", "+ header  X-Other\n", "- header  X-Static\n")
 	s.wantNoChanges()
-	s.run("apply", "--yes").want(0, "ndoto, account 1: updated 1\n", "chatbot: updated 58ee2e085d033800059a0001\n", "the handshake is answered", "ndoto?token=… accepts what is registered")
+	s.run("apply", "--yes").want(0, "ndoto, account 1: updated 1\n", "chatbot: updated 58ee2e085d033800059a0001\n", "returns the challenge", "ndoto?token=… accepts the credentials")
 	patch := wantChanges(t, s.ndoto, http.MethodPatch)[0]
 	wantBody(t, patch, map[string]any{"subscriptions": []string{"message_created", "contact_updated"}})
 	if patch.Path != "/api/v1/accounts/1/webhooks/1" {
@@ -748,7 +748,7 @@ func TestSubscriptionsOneByOne(t *testing.T) {
 
 	s.run("get", "chatbot").wantFailures("chatbot: this block has no subscription yet; create it with `create`")
 	s.run("update", "ndoto", "--yes").wantFailures("ndoto, account 1: this block has no subscription yet; create it with `create`")
-	s.run("create", "--yes").want(0, "chatbot: created 58ee2e085d033800059a0001\n", "ndoto, account 1: created 1\n", "the handshake is answered")
+	s.run("create", "--yes").want(0, "chatbot: created 58ee2e085d033800059a0001\n", "ndoto, account 1: created 1\n", "returns the challenge")
 	wantChanges(t, s.chatbot, http.MethodPost)
 	wantChanges(t, s.ndoto, http.MethodPost)
 	s.run("create", "--yes").wantFailures(
@@ -761,12 +761,12 @@ func TestSubscriptionsOneByOne(t *testing.T) {
 	s.run("get", "chatbot", "b1").want(0, "id          b1", "ours        no")
 	s.run("get", "ndoto", "70").want(0, "id      70", "ours    no")
 	for _, command := range []string{"get ndoto 71", "delete ndoto 71 --yes", "update ndoto 71 --yes"} {
-		s.run(strings.Fields(command)...).wantFailures("ndoto: there is no subscription 71; `list` shows which there are")
+		s.run(strings.Fields(command)...).wantFailures("ndoto: no subscription 71; see `list`")
 	}
-	s.run("get", "ndoto", "../../2/webhooks").wantFailures("ndoto: there is no subscription ../../2/webhooks; `list` shows which there are")
+	s.run("get", "ndoto", "../../2/webhooks").wantFailures("ndoto: no subscription ../../2/webhooks; see `list`")
 
 	// What is there already is sent again, all of it also to Ndoto.
-	s.run("update", "ndoto", "--yes").want(0, "~ update 1\n", "with what it has already\n", "ndoto, account 1: updated 1\n")
+	s.run("update", "ndoto", "--yes").want(0, "~ update 1\n", "with the values that it has\n", "ndoto, account 1: updated 1\n")
 	patch := wantChanges(t, s.ndoto, http.MethodPatch)[0]
 	all := []string{"name", "subscriptions", "url"}
 	if sent := slices.Sorted(maps.Keys(patch.Body)); !slices.Equal(sent, all) {
@@ -779,20 +779,20 @@ func TestSubscriptionsOneByOne(t *testing.T) {
 	s.wantNoChanges()
 	s.run("delete", "chatbot", "--yes").want(0, "chatbot: deleted 58ee2e085d033800059a0001\n")
 	s.run("update", "chatbot", "b1", "--yes").want(0,
-		"~ update b1\n", "+ name   gateway\n", "- name   by hand\n", "~ token  (not shown)\n", "the handshake is answered")
+		"~ update b1\n", "+ name   gateway\n", "- name   by hand\n", "~ token  (not shown)\n", "returns the challenge")
 	changes := wantChanges(t, s.chatbot, http.MethodDelete, http.MethodPut)
 	if changes[0].Path != "/webhooks/58ee2e085d033800059a0001" || changes[1].Path != "/webhooks/b1" {
 		t.Errorf("%s, %s", changes[0].Path, changes[1].Path)
 	}
 	wantBody(t, changes[1], chatbotBody("X-Static"))
-	s.run("plan", "chatbot").want(0, "= b1 is as it should be")
+	s.run("plan", "chatbot").want(0, "= b1 is up to date")
 
 	// One of somebody else is removed by its id, and ours is not.
 	s.run("delete", "ndoto", "70", "--yes").want(0, "- delete 70, \"by hand\" at "+gatewayURL+"/ndoto\n", "ndoto, account 1: deleted 70\n")
 	if path := wantChanges(t, s.ndoto, http.MethodDelete)[0].Path; path != "/api/v1/accounts/1/webhooks/70" {
 		t.Error(path)
 	}
-	s.run("plan").want(0, "= b1 is as it should be", "= 1 is as it should be")
+	s.run("plan").want(0, "= b1 is up to date", "= 1 is up to date")
 	s.run("delete", "ndoto", "--yes").want(0, "ndoto, account 1: deleted 1\n")
 	s.run("delete", "ndoto", "--yes").want(0, "nothing to do")
 	wantChanges(t, s.ndoto, http.MethodDelete)
@@ -810,7 +810,7 @@ func TestSubscriptionsConfirmation(t *testing.T) {
 			}
 			before := fmt.Sprint(s.ndoto.Webhooks())
 			for answer, sentence := range map[string]string{
-				"":               "nothing was changed: say --yes where nobody can answer",
+				"":               "nothing was changed; pass --yes to run without a prompt",
 				"n\n":            "nothing was changed",
 				"\n":             "nothing was changed",
 				"yesterday\ny\n": "nothing was changed",
@@ -846,7 +846,7 @@ func TestSubscriptionsConfirmation(t *testing.T) {
 }
 
 // nothingChanged is said when not all that was to be looked at is known.
-const nothingChanged = "nothing was changed, for the other blocks either; name a provider, or a block with --url, to go on without this one"
+const nothingChanged = "nothing was changed, for the other blocks either; to go on without this one, name a provider, or a block with --url"
 
 // webPage stands where JSON was expected.
 const webPage = "<!DOCTYPE html>\n<html><title>Log in</title></html>"
@@ -1156,7 +1156,7 @@ func TestSubscriptionsChallengeFails(t *testing.T) {
 				if want := fmt.Sprint([]string{notKnown + c.chatbot, notKnown + c.ndoto}); notes != want {
 					t.Errorf("run %d has the notes %s, want %s", i, notes, want)
 				}
-				if strings.Contains(r.stdout, "accepts what is registered") || strings.Contains(r.stdout+r.errs, "challenge=") {
+				if strings.Contains(r.stdout, "accepts the credentials") || strings.Contains(r.stdout+r.errs, "challenge=") {
 					t.Errorf("it says that it is accepted, or shows the query of the URL: %s%s", r.stdout, r.errs)
 				}
 			}
@@ -1246,7 +1246,7 @@ func TestSubscriptionsRotation(t *testing.T) {
 	secretIn(t, "NDOTO_TOKEN")
 	g.site = edited(g.site, "token {env.NDOTO_TOKEN}", "token {env.NDOTO_TOKEN} {env.NDOTO_TOKEN_OF_BEFORE}")
 	s.configure(g.config("rotated"))
-	s.run("plan").want(2, "~ url  "+gatewayURL+"/ndoto?token=… (its query changes)\n", "= 58ee2e085d033800059a0001 is as it should be")
+	s.run("plan").want(2, "~ url  "+gatewayURL+"/ndoto?token=… (its query changes)\n", "= 58ee2e085d033800059a0001 is up to date")
 	for _, args := range [][]string{{"apply"}, {"apply", "ndoto"}, {"update", "ndoto"}, {"update", "ndoto", "1"}} {
 		r := s.run(append(args, "--yes")...).wantFailures("ndoto, account 1: " + refused)
 		if r.failures[0] != "ndoto, account 1: "+refused || strings.Contains(r.stdout, "ndoto?token=… accepts") {
@@ -1273,7 +1273,7 @@ func TestSubscriptionsRotation(t *testing.T) {
 
 	g.load("rotated")
 	s.deliverNdoto(http.StatusOK)
-	s.run("apply", "--yes").want(0, "ndoto, account 1: updated 1\n", "ndoto?token=… accepts what is registered\n")
+	s.run("apply", "--yes").want(0, "ndoto, account 1: updated 1\n", "ndoto?token=… accepts the credentials\n")
 	wantBody(t, wantChanges(t, s.ndoto, http.MethodPatch)[0], map[string]any{
 		"url": gatewayURL + "/ndoto?token=" + url.QueryEscape(os.Getenv("NDOTO_TOKEN")),
 	})
@@ -1299,7 +1299,7 @@ func TestSubscriptionsDrift(t *testing.T) {
 			answered := handshakes(t)
 			for _, command := range []string{"apply", "update"} {
 				r := s.run(command, "chatbot", "--yes").wantFailures("chatbot: " + refused)
-				if r.failures[0] != "chatbot: "+refused || strings.Contains(r.stdout, "handshake") {
+				if r.failures[0] != "chatbot: "+refused || strings.Contains(r.stdout, "returns the challenge") {
 					t.Errorf("%s%s", r.failures[0], r.stdout)
 				}
 			}
@@ -1329,7 +1329,7 @@ func TestSubscriptionsDrift(t *testing.T) {
 		s.run("create", "chatbot", "--yes").wantFailures("chatbot: " + refused)
 		s.wantNoChanges()
 		g.load("what the command has")
-		s.run("create", "chatbot", "--yes").want(0, "chatbot: created ", "the handshake is answered")
+		s.run("create", "chatbot", "--yes").want(0, "chatbot: created ", "returns the challenge")
 		s.deliverChatBot(http.StatusOK)
 	})
 }
@@ -1362,7 +1362,7 @@ func TestSubscriptionsElsewhere(t *testing.T) {
 			// ChatBot.com refuses what does not answer its challenge.
 			status := map[string]int{"ndoto": 0, "chatbot": 1}[c.provider]
 			r := s.run("apply", c.provider, "--yes")
-			if r.status != status || !slices.Equal(notesIn(r.stdout), []string{notKnown + c.note}) || strings.Contains(r.stdout, "accepts what is registered") {
+			if r.status != status || !slices.Equal(notesIn(r.stdout), []string{notKnown + c.note}) || strings.Contains(r.stdout, "accepts the credentials") {
 				t.Errorf("exit status %d: %s%s", r.status, r.stdout, r.errs)
 			}
 			wantChanges(t, api, http.MethodPost)
@@ -1370,7 +1370,7 @@ func TestSubscriptionsElsewhere(t *testing.T) {
 				return
 			}
 			// It is said again when there is nothing to do.
-			if r := s.run("apply", "ndoto").want(0, "= "); !slices.Equal(notesIn(r.stdout), []string{notKnown + c.note}) || strings.Contains(r.stdout, "accepts what is registered") {
+			if r := s.run("apply", "ndoto").want(0, "= "); !slices.Equal(notesIn(r.stdout), []string{notKnown + c.note}) || strings.Contains(r.stdout, "accepts the credentials") {
 				t.Errorf("with nothing to do: %s", r.stdout)
 			}
 			got := s.run("apply", "ndoto", "--json").want(0).decoded().Subscriptions[0]
@@ -1463,7 +1463,7 @@ func TestSubscriptionsUnset(t *testing.T) {
 				}
 				r := s.run(strings.Fields(command)...).wantFailures(failures...)
 				isShown := c.there != "" && command != "create --yes"
-				if (r.stdout != "") != isShown || isShown && !strings.HasPrefix(r.stdout, c.there) || strings.Contains(r.stdout, "apply` makes it so") {
+				if (r.stdout != "") != isShown || isShown && !strings.HasPrefix(r.stdout, c.there) || strings.Contains(r.stdout, "apply` to apply them") {
 					t.Errorf("%s prints %s", command, r.stdout)
 				}
 				got := s.run(append(strings.Fields(command), "--json")...).wantFailures(failures...).decoded()
@@ -1507,7 +1507,7 @@ func TestSubscriptionsOfOneURL(t *testing.T) {
 		}
 		flag := []string{"--url", gatewayURL + path}
 		for _, command := range []string{"plan", "apply", "plan ndoto"} {
-			r := s.run(append(strings.Fields(command), flag...)...).want(0, "= "+id+" is as it should be\n")
+			r := s.run(append(strings.Fields(command), flag...)...).want(0, "= "+id+" is up to date\n")
 			if strings.Contains(r.stdout, "!") || strings.Contains(r.stdout, "delete") {
 				t.Errorf("%s %v has a note on what another block has made:\n%s", command, flag, r.stdout)
 			}
@@ -1523,14 +1523,14 @@ func TestSubscriptionsOfOneURL(t *testing.T) {
 	s.ndoto.Add(ndotoWebhook(9, "url", "https://other.example.com/ndoto"))
 	s.run("plan", "--url", gatewayURL+"/2").want(0, "! 9 has this name, but sends to https://other.example.com/ndoto; ", "remove it with `delete ndoto 9`")
 
-	s.run("plan", "--url", gatewayURL+"/3").wantFailures("has no block `webhooks` with a `subscribe` whose `url` is " + gatewayURL + "/3; there is ")
-	r := s.run("plan", "ndoto", "--url", gatewayURL+"/3?token=x").wantFailures("has no block `webhooks ndoto` with a `subscribe` whose `url` is " + gatewayURL + "/3?token=…; there is ")
+	s.run("plan", "--url", gatewayURL+"/3").wantFailures("has no block `webhooks` with a `subscribe` to " + gatewayURL + "/3; it has ")
+	r := s.run("plan", "ndoto", "--url", gatewayURL+"/3?token=x").wantFailures("has no block `webhooks ndoto` with a `subscribe` to " + gatewayURL + "/3?token=…; it has ")
 	for _, path := range []string{"/ndoto?token=…", "/2?token=…"} {
 		if !strings.Contains(r.failures[0], gatewayURL+path) {
 			t.Errorf("it does not name the URL with %s: %s", path, r.failures[0])
 		}
 	}
-	s.run("plan", "wotnot", "--url", gatewayURL+"/3").wantFailures("; there is none")
+	s.run("plan", "wotnot", "--url", gatewayURL+"/3").wantFailures("; it has none")
 }
 
 // TestSubscriptionsStrictJSON shows that a configuration in JSON that the gateway
@@ -1572,7 +1572,7 @@ func TestSubscriptionsStrictJSON(t *testing.T) {
 // them are meant.
 func TestSubscriptionsConfigurations(t *testing.T) {
 	s := newSubscribed(t, siteURL)
-	const both = "  = a1 is as it should be\nndoto, account 1: "
+	const both = "  = a1 is up to date\nndoto, account 1: "
 	t.Run("handle and route", func(t *testing.T) {
 		s := s.with(t, "handle {\n"+bothSides+"\n}\nroute /other/* {\nhandle_path /other/* {\n"+bothSides+"\n}\n}")
 		if r := s.run("plan").want(0, both); strings.Count(r.stdout, "\n") != 4 {
@@ -1588,10 +1588,10 @@ func TestSubscriptionsConfigurations(t *testing.T) {
 	t.Run("a snippet imported with different URLs", func(t *testing.T) {
 		snippet := edited(bothSides, "{env.SITE}/ndoto", "{args[0]}/ndoto", "{env.SITE}/chatbot", "{args[0]}/chatbot")
 		s := s.with(t, "{\n}\n(hooks) {\n"+snippet+"\n}\nhttps://hooks.example.com {\nimport hooks https://hooks.example.com\n}\nhttps://b.example.com {\nimport hooks https://b.example.com\n}\n")
-		s.run("plan").want(2, "= a1 is as it should be", "= 7 is as it should be", "+ url     https://b.example.com/ndoto?token=…", "2 changes")
-		s.run("plan", "--url", "https://HOOKS.example.com:443/ndoto?any=1").want(0, "= 7 is as it should be")
+		s.run("plan").want(2, "= a1 is up to date", "= 7 is up to date", "+ url     https://b.example.com/ndoto?token=…", "2 changes")
+		s.run("plan", "--url", "https://HOOKS.example.com:443/ndoto?any=1").want(0, "= 7 is up to date")
 		s.run("plan", "ndoto", "--url", "https://b.example.com/ndoto").want(2, "1 change;")
-		s.run("plan", "ndoto", "--url", "https://b.example.com/nowhere?x=1").wantFailures("has no block `webhooks ndoto` with a `subscribe` whose `url` is https://b.example.com/nowhere?x=…")
+		s.run("plan", "ndoto", "--url", "https://b.example.com/nowhere?x=1").wantFailures("has no block `webhooks ndoto` with a `subscribe` to https://b.example.com/nowhere?x=…")
 		s.run("get", "ndoto", "7", "--url", "https://b.example.com/ndoto").want(0, "id      7")
 	})
 	t.Run("JSON", func(t *testing.T) {
@@ -1635,7 +1635,7 @@ func TestSubscriptionsConfigurationErrors(t *testing.T) {
 		{"no block", "respond hello", []string{"plan"}, "has no block `webhooks`"},
 		{"no block of the provider", bothSides, []string{"plan", "notifly"}, "has no block `webhooks notifly`"},
 		{"an unknown provider", bothSides, []string{"plan", "github"}, `unknown provider "github"; the closest are `},
-		{"no such URL", bothSides, []string{"plan", "--url", "https://hooks.example.com/"}, "has no block `webhooks` with a `subscribe` whose `url` is https://hooks.example.com/"},
+		{"no such URL", bothSides, []string{"plan", "--url", "https://hooks.example.com/"}, "has no block `webhooks` with a `subscribe` to https://hooks.example.com/"},
 		{"an unset key", edited(bothSides, "{env.NDOTO_KEY}", "{env.WEBHOOKS_TEST_UNSET}"), []string{"plan", "ndoto"}, "webhooks ndoto: subscribe: `key`: {env.WEBHOOKS_TEST_UNSET} is not set, or empty; set that variable"},
 		{"an empty key", edited(bothSides, "{env.NDOTO_KEY}", "{env.EMPTY}"), []string{"plan", "ndoto"}, "webhooks ndoto: subscribe: `key`: {env.EMPTY} is not set, or empty; set that variable"},
 		{"an unset account", edited(bothSides, "account 1", "account {env.WEBHOOKS_TEST_UNSET}"), []string{"list", "ndoto"}, "webhooks ndoto: subscribe: `account`: {env.WEBHOOKS_TEST_UNSET} is not set, or empty"},
@@ -1645,7 +1645,7 @@ func TestSubscriptionsConfigurationErrors(t *testing.T) {
 		{"a variable that is no inbox", edited(bothSides, "account 1", "account 1\n\t\t\tinbox {env.NO_URL}"), []string{"plan", "ndoto"}, "webhooks ndoto: subscribe: `inbox`: the value is not the number of an inbox"},
 		{
 			"two that differ", bothSides + edited(bothSides, "/ndoto ndoto", "/2 ndoto", "{env.NDOTO_TOKEN}", "{env.NDOTO_TOKEN}\n\t\tsource /2", "/chatbot chatbot {", "/3 chatbot {\n\t\tsource /3", "message_created ", ""),
-			[]string{"plan"}, "two blocks of ndoto subscribe https://hooks.example.com/ndoto?token=… under the name \"caddy-webhooks\", and differ; give one another `name` or `url`",
+			[]string{"plan"}, "two blocks of ndoto subscribe https://hooks.example.com/ndoto?token=… as \"caddy-webhooks\", and differ; change the `name` or `url` of one",
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -1657,7 +1657,7 @@ func TestSubscriptionsConfigurationErrors(t *testing.T) {
 		})
 	}
 	t.Run("no file", func(t *testing.T) {
-		runSubscriptions(t, "", "plan").wantFailures("there is no Caddyfile in this directory; say --config <file>")
+		runSubscriptions(t, "", "plan").wantFailures("no Caddyfile in this directory; set --config")
 		runSubscriptions(t, "", "plan", "--config", "/nowhere/Caddyfile").wantFailures("no such file or directory")
 	})
 	s.wantNotCalled()
@@ -1670,7 +1670,7 @@ func TestSubscriptionsUsage(t *testing.T) {
 		args []string
 		want string
 	}{
-		{[]string{"show"}, "unknown command \"show\": use plan, apply, list, get, create, update or delete"},
+		{[]string{"show"}, "unknown command \"show\"; see caddy webhooks subscriptions --help"},
 		{[]string{"plan", "ndoto", "7"}, "accepts at most 1 arg(s), received 2"},
 		{[]string{"get", "ndoto", "7", "8"}, "accepts at most 2 arg(s), received 3"},
 		{[]string{"plan", "--yes"}, "unknown flag: --yes"},
@@ -1720,7 +1720,7 @@ func TestSubscriptionsNotesCanBeFollowed(t *testing.T) {
 	s.ndoto.Add(ndotoWebhook(70, "name", "by hand"))
 	s.run("plan", "ndoto").want(2, "take it over with `update ndoto 70`")
 	s.run("update", "ndoto", "70", "--yes").want(0)
-	s.run("plan", "ndoto").want(0, "= 70 is as it should be")
+	s.run("plan", "ndoto").want(0, "= 70 is up to date")
 	s.ndoto.Add(ndotoWebhook(71, "name", "by hand"))
 	s.run("plan", "ndoto").want(0, "remove it with `delete ndoto 71`")
 	s.run("delete", "ndoto", "71", "--yes").want(0)
@@ -1747,7 +1747,7 @@ func TestSubscriptionsUnverified(t *testing.T) {
 	app := startApplication(t)
 	start(t, config+"\n"+app.proxy())
 	s = s.with(t, config)
-	s.run("apply", "--yes").want(0, "gives chatbot's challenge back, and accepts what is registered\n", "ndoto accepts what is registered\n")
+	s.run("apply", "--yes").want(0, "returns the challenge, and accepts the credentials\n", "ndoto accepts the credentials\n")
 	s.run("plan").want(0)
 	s.deliverNdoto(200)
 	s.deliverChatBot(200)
@@ -1796,7 +1796,7 @@ https://hooks.example.com {
 }
 `)
 	for range 2 { // there is something to do, and nothing
-		if r := s.run("apply", "--yes").want(0); strings.Contains(r.stdout, "accepts what is registered") {
+		if r := s.run("apply", "--yes").want(0); strings.Contains(r.stdout, "accepts the credentials") {
 			t.Errorf("it says that what was not tried is accepted:\n%s", r.stdout)
 		}
 	}
@@ -1833,7 +1833,7 @@ func TestSubscriptionsNotesNotOfOtherBlocks(t *testing.T) {
 	// Nor when what a block needs is not there, so that nobody knows what it made.
 	s = s.with(t, edited(twoOfEach, "{env.NDOTO_KEY}", "{env.WEBHOOKS_TEST_UNSET}"))
 	for _, args := range [][]string{{"plan", "ndoto"}, {"plan", "--url", gatewayURL + "/2"}, {"plan", "--url", gatewayURL + "/ndoto"}} {
-		if r := s.run(args...); !strings.Contains(r.stdout, "is as it should be") && r.failures == nil || strings.Contains(r.stdout, "`delete") {
+		if r := s.run(args...); !strings.Contains(r.stdout, "is up to date") && r.failures == nil || strings.Contains(r.stdout, "`delete") {
 			t.Errorf("%v says that what a block of this configuration has made should be deleted:\n%s", args, r.stdout)
 		}
 	}

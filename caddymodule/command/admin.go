@@ -9,29 +9,34 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/caddyserver/caddy/v2"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
 )
 
-// adminClient is one run of a command that asks a running gateway.
+// adminClient is one run of a command that calls the admin API of a running
+// gateway.
 type adminClient struct {
 	w, notes io.Writer
 	flags    caddycmd.Flags
 	address  string // of Caddy's admin endpoint
 }
 
-// overAdmin makes a command one that asks a running gateway; the flags that say
-// which one are those of `caddy reload`.
+// overAdmin completes a command that calls the admin API: the flags that select
+// the gateway are those of `caddy reload`.
 func overAdmin(cmd *cobra.Command, run func(c adminClient, args []string) error) *cobra.Command {
 	cmd.Flags().Bool("json", false, "Print the answer of the admin API")
-	cmd.Flags().String("address", "", "Address of the administration listener, if different from config")
-	cmd.Flags().StringP("config", "c", "", "Configuration file to take that address from")
+	cmd.Flags().String("address", "", "Address of Caddy's admin endpoint; default: that of the config, or "+caddy.DefaultAdminListen)
+	cmd.Flags().StringP("config", "c", "", "Configuration file to read that address from")
 	cmd.Flags().StringP("adapter", "a", "", "Name of the config adapter to apply")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return caddycmd.WrapCommandFuncForCobra(func(fl caddycmd.Flags) (int, error) {
 			address, err := caddycmd.DetermineAdminAPIAddress(fl.String("address"), nil, fl.String("config"), fl.String("adapter"))
 			if err != nil {
 				return exitError(err)
+			}
+			if !isAddress(address) {
+				return exitError(fmt.Errorf("%q is not an address to call; with --address, give host:port without a scheme, such as %s", address, caddy.DefaultAdminListen))
 			}
 			if err := run(adminClient{cmd.OutOrStdout(), cmd.ErrOrStderr(), fl, address}, args); err != nil {
 				return exitError(err)
@@ -42,19 +47,32 @@ func overAdmin(cmd *cobra.Command, run func(c adminClient, args []string) error)
 	return cmd
 }
 
-// ask makes a request to the API and prints the answer: with text, or as it is
-// where --json says so. A body is sent as JSON, if there is one.
+// isAddress reports whether an address of an admin endpoint can be called: a host
+// and a port, or a Unix socket.
+func isAddress(s string) bool {
+	address, err := caddy.ParseNetworkAddress(s)
+	if err != nil {
+		return false
+	}
+	if address.IsUnixNetwork() {
+		return true
+	}
+	return strings.HasPrefix(address.Network, "tcp") && address.Host != "" && address.StartPort > 0 && address.PortRangeSize() == 1
+}
+
+// ask makes a request to the API and prints the answer: with text, or as JSON with
+// --json. body is sent as JSON unless it is nil.
 func ask[T any](c adminClient, method, uri string, body any, text func(answer T) error) error {
 	answer, err := c.request(method, uri, body)
 	if err != nil {
 		return err
 	}
+	var decoded T
+	if json.Unmarshal(answer, &decoded) != nil {
+		return fmt.Errorf("%s is not Caddy's admin endpoint (default %s)", c.address, caddy.DefaultAdminListen)
+	}
 	if c.flags.Bool("json") {
 		return printJSON(c.w, answer)
-	}
-	var decoded T
-	if err := json.Unmarshal(answer, &decoded); err != nil {
-		return err
 	}
 	return text(decoded)
 }
@@ -76,30 +94,35 @@ func (c adminClient) request(method, uri string, body any) ([]byte, error) {
 	return io.ReadAll(response.Body)
 }
 
-// say prints a sentence.
-func (c adminClient) say(format string, args ...any) error {
+// printf prints a line.
+func (c adminClient) printf(format string, args ...any) error {
 	_, err := fmt.Fprintf(c.w, format+"\n", args...)
 	return err
 }
 
-// askError makes a sentence of what AdminAPIRequest says.
+// askError returns the error of a command for an error of AdminAPIRequest, which
+// has no type.
 func askError(err error, address string) error {
 	_, answer, answered := strings.Cut(err.Error(), "caddy responded with error: HTTP ")
 	if !answered {
-		return fmt.Errorf("no Caddy answers at %s; --address says where else its admin endpoint is: %w", address, err)
+		_, why, _ := strings.Cut(err.Error(), `": `) // behind method and URL
+		return fmt.Errorf("no Caddy admin endpoint at %s (%s); set --address", address, why)
 	}
 	var known struct {
 		Error string `json:"error"`
 	}
 	_, encoded, _ := strings.Cut(answer, ": ")
 	if json.Unmarshal([]byte(encoded), &known) != nil || known.Error == "" {
-		return fmt.Errorf("what answers at %s is no Caddy with this module: HTTP %.200s", address, printable(answer))
+		return fmt.Errorf("the server at %s is not Caddy with the webhooks module (HTTP %.200s); set --address", address, printable(strings.TrimSpace(answer)))
+	}
+	if strings.HasPrefix(known.Error, "host not allowed") {
+		return fmt.Errorf("the admin endpoint does not allow the host of %s; with --address, give one that it does, such as %s", address, caddy.DefaultAdminListen)
 	}
 	return errors.New(printable(known.Error))
 }
 
-// destinationFlag returns --destination, nil for all destinations. An empty one is a
-// variable that is not set, and must not stand for all.
+// destinationFlag returns --destination, nil for all destinations. An empty value
+// is an error: it comes from a variable that is not set, and does not mean all.
 func destinationFlag(fl caddycmd.Flags) (*string, error) {
 	if !fl.Changed("destination") {
 		return nil, nil
@@ -111,6 +134,7 @@ func destinationFlag(fl caddycmd.Flags) (*string, error) {
 	return &name, nil
 }
 
+// withQuery adds a query to a URI, with the destination if there is one.
 func withQuery(uri string, query url.Values, destination *string) string {
 	if destination != nil {
 		query.Set("destination", *destination)

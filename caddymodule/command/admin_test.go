@@ -21,7 +21,7 @@ func flagsOf(t *testing.T, cmd *cobra.Command, args ...string) (caddycmd.Flags, 
 	return caddycmd.Flags{FlagSet: cmd.Flags()}, cmd.Flags().Args()
 }
 
-// TestQueueCommands runs the commands against an API that answers as it is told.
+// TestQueueCommands runs the commands against an API with fixed answers.
 func TestQueueCommands(t *testing.T) {
 	first := firstKey.String()
 	commands := map[string]func() (*cobra.Command, func(adminClient, []string) error){
@@ -46,20 +46,21 @@ func TestQueueCommands(t *testing.T) {
 		{"dead --discard --all", 200, `{"discarded":2}`, `DELETE /webhooks/dead {"dead":true}`, "Discarded 2 dead letters.\n", ""},
 		{"dead --discard --all --destination crm", 200, `{"discarded":0}`, `DELETE /webhooks/dead {"dead":true,"destination":"crm"}`, "No dead letters.\n", ""},
 		{"dead --discard " + first, 200, `{"discarded":1}`, "DELETE /webhooks/dead/" + first + " ", "Discarded 1 dead letter.\n", ""},
-		{"dead --discard", 0, "", "", "", "say what to discard: an id, or --all"},
+		{"dead --discard", 0, "", "", "", "--discard needs an id or --all"},
 		{"dead --discard --all --destination=", 0, "", "", "", "--destination is empty"},
-		{"dead --all", 0, "", "", "", "--all goes with --discard"},
+		{"dead --all", 0, "", "", "", "--all needs --discard"},
 		{"dead --discard --all " + first, 0, "", "", "", "not both"},
 		{"dead ../config", 0, "", "", "", "does not name an event"},
-		{"replay --dead", 200, `{"replayed":3}`, `POST /webhooks/replay {"dead":true}`, "3 deliveries will be made again.\n", ""},
-		{"replay " + first, 200, `{"replayed":1}`, `POST /webhooks/replay {"ids":["` + first + `"]}`, "1 delivery will be made again.\n", ""},
+		{"replay --dead", 200, `{"replayed":3}`, `POST /webhooks/replay {"dead":true}`, "Replaying 3 deliveries.\n", ""},
+		{"replay " + first, 200, `{"replayed":1}`, `POST /webhooks/replay {"ids":["` + first + `"]}`, "Replaying 1 delivery.\n", ""},
 		{"replay --dead --json", 200, `{"replayed":0}`, `POST /webhooks/replay {"dead":true}`, "{\n  \"replayed\": 0\n}\n", ""},
 		{"replay --dead --destination crm", 200, `{"replayed":0}`, `POST /webhooks/replay {"dead":true,"destination":"crm"}`, "Nothing to replay.\n", ""},
-		{"pause a/b", 200, `{}`, "POST /webhooks/pause/a%2Fb ", "Paused a/b; its events wait until \"caddy webhooks resume a/b\".\n", ""},
+		{"pause a/b", 200, `{}`, "POST /webhooks/pause/a%2Fb ", "Paused a/b; its events queue up until \"caddy webhooks resume a/b\".\n", ""},
 		{"resume crm", 200, `{}`, "POST /webhooks/resume/crm ", "Resumed crm.\n", ""},
-		{"forget old", 200, `{"discarded":12}`, "POST /webhooks/forget/old ", "Forgot old, and discarded 12 events that it still had.\n", ""},
+		{"forget old", 200, `{"discarded":12}`, "POST /webhooks/forget/old ", "Forgot old and discarded its 12 remaining events.\n", ""},
 		{"forget crm", 409, `{"error":"crm is in use; remove it: \u001b first"}`, "POST /webhooks/forget/crm ", "", `crm is in use; remove it: \u001b first`},
-		{"pause crm", 404, "404 page not found\n", "POST /webhooks/pause/crm ", "", "is no Caddy with this module: HTTP 404: 404 page not found"},
+		{"pause crm", 403, `{"error":"host not allowed: example.com:2019"}`, "POST /webhooks/pause/crm ", "", "does not allow the host of "},
+		{"pause crm", 404, "404 page not found\n", "POST /webhooks/pause/crm ", "", "is not Caddy with the webhooks module (HTTP 404: 404 page not found); set --address"},
 	} {
 		var request string
 		api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -87,7 +88,7 @@ func TestQueueCommands(t *testing.T) {
 func TestQueueCommandsWithoutGateway(t *testing.T) {
 	fl, args := flagsOf(t, pauseCommand(), "crm")
 	err := runPause(adminClient{flags: fl, address: "127.0.0.1:1"}, args)
-	if err == nil || !strings.HasPrefix(err.Error(), "no Caddy answers at 127.0.0.1:1; --address says where else") {
+	if err == nil || !strings.HasPrefix(err.Error(), "no Caddy admin endpoint at 127.0.0.1:1 (") || !strings.HasSuffix(err.Error(), "); set --address") {
 		t.Error(err)
 	}
 }

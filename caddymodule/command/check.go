@@ -19,7 +19,7 @@ import (
 func checkCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check [--config <file>]",
-		Short: "Checks whether the queue is intact; the exit status is 1 if it is not",
+		Short: "Checks whether the queue is intact",
 		Long: `
 Checks whether the queue of a configuration is intact, and lists the problems. It
 changes nothing. The exit status is 1 if there is a problem, or if the queue
@@ -28,17 +28,16 @@ cannot be read.
   caddy webhooks check
   caddy webhooks check --config /etc/caddy/Caddyfile
 
-With both engines it checks that the tables fit together: that each delivery that
-waits has its event, and that the room the events take is counted right. With
-sqlite it also reads the whole file, which takes 10 to 20 seconds per GB; when
-Caddy starts, it reads only the newest part.
+With both engines it checks that the tables are consistent: that each deferred
+delivery has its event, and that the size of the events is counted correctly. With
+sqlite it also reads the whole file, which takes 10 to 20 seconds per GB; Caddy
+reads only the newest part when it starts.
 
-A running gateway goes on meanwhile. With sqlite, the file queue.db-wal grows
-until the check ends.
+A running gateway is not interrupted. With sqlite, the file queue.db-wal grows until
+the check ends.
 
-Without --config and a Caddyfile in this directory, it checks the default file.
-That one is in the data directory of the user, so run the command as the user that
-Caddy runs as.`,
+Without --config, and without a Caddyfile in this directory, it checks the default
+file. That is in the user's data directory: run the command as Caddy's user.`,
 		Args: cobra.NoArgs,
 	}
 	cmd.Flags().StringP("config", "c", "", "Configuration file; default: the Caddyfile in this directory")
@@ -93,7 +92,7 @@ func runCheck(ctx context.Context, w io.Writer, fl caddycmd.Flags) error {
 		fmt.Fprintln(w, printable(problem))
 	}
 	if len(report.Problems) == 0 {
-		fmt.Fprintln(w, "no problem found")
+		fmt.Fprintln(w, "no problems found")
 	}
 	return problemsError(report)
 }

@@ -1,6 +1,11 @@
+// Package command adds `caddy webhooks …` to Caddy's command line: one file for
+// each command.
 package command
 
 import (
+	"fmt"
+	"strings"
+
 	"github.com/caddyserver/caddy/v2"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
@@ -10,29 +15,59 @@ func init() {
 	caddycmd.RegisterCommand(caddycmd.Command{
 		Name:  "webhooks",
 		Usage: "<command>",
-		Short: "Shows, tries and explains what the webhooks directive does",
+		Short: "Tries, explains and operates the webhooks directive",
 		Long: `
-Shows, tries and explains what the webhooks directive does.
+Tries, explains and operates the webhooks directive.
 
-  caddy webhooks demo                   the whole way on this machine, in one command
-  caddy webhooks providers              who can send, and what each needs
-  caddy webhooks send notifly --to URL  a signed sample, to try a config
+Without a gateway:
+  caddy webhooks demo           runs a gateway, a receiver and sample deliveries
+  caddy webhooks providers      lists the providers, and what each needs
   caddy webhooks explain notifly --body FILE
-                                        what becomes of a payload, offline
-  caddy webhooks subscriptions plan     what would change at the providers, by
-                                        their own APIs; apply makes it so
-  caddy webhooks destinations           what waits for each, and who works it
-  caddy webhooks dead                   what a destination did not take, and why
-  caddy webhooks replay --dead          to deliver it again
+                                shows what the gateway does with a payload
+  caddy webhooks check          checks whether the queue is intact
+
+With a running gateway:
+  caddy webhooks send notifly --to URL --secret KEY
+                                sends a signed sample
+  caddy webhooks destinations   lists the destinations, with their backlog
+  caddy webhooks dead           lists the dead letters
+  caddy webhooks replay --dead  delivers them again
   caddy webhooks pause|resume|forget NAME
-                                        a destination, by hand
-  caddy webhooks check                  whether the queue is intact`,
-		CobraFunc: func(cmd *cobra.Command) {
-			cmd.AddCommand(demoCommand(), providersCommand(), sendCommand(), explainCommand())
-			cmd.AddCommand(destinationsCommand(), deadCommand(), replayCommand(), pauseCommand(), resumeCommand(), forgetCommand())
-			cmd.AddCommand(subscriptionsCommand(), checkCommand())
-		},
+                                controls one destination
+
+At the providers, through their APIs:
+  caddy webhooks subscriptions plan
+                                shows what would change there; apply changes it`,
+		CobraFunc: addCommands,
 	})
+}
+
+// addCommands adds the commands below `caddy webhooks`.
+func addCommands(cmd *cobra.Command) {
+	cmd.AddCommand(demoCommand(), providersCommand(), sendCommand(), explainCommand())
+	cmd.AddCommand(destinationsCommand(), deadCommand(), replayCommand(), pauseCommand(), resumeCommand(), forgetCommand())
+	cmd.AddCommand(subscriptionsCommand(), checkCommand())
+	needsCommand(cmd)
+}
+
+// needsCommand makes a command that only has others below it refuse any other
+// word. Cobra would report the flags behind that word instead, or print the help.
+func needsCommand(cmd *cobra.Command) {
+	cmd.DisableFlagParsing = true
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 || args[0] == "-h" || args[0] == "--help" {
+			return cmd.Help()
+		}
+		if strings.HasPrefix(args[0], "-") {
+			return fmt.Errorf("flags belong behind a command; see %s --help", cmd.CommandPath())
+		}
+		for _, cmd.SuggestionsMinimumDistance = range []int{1, 2} {
+			if closest := cmd.SuggestionsFor(args[0]); len(closest) > 0 {
+				return fmt.Errorf("unknown command %q; did you mean %s?", args[0], strings.Join(closest, " or "))
+			}
+		}
+		return fmt.Errorf("unknown command %q; see %s --help", args[0], cmd.CommandPath())
+	}
 }
 
 // exitError returns what a command returns for an error.

@@ -12,13 +12,29 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/webhooks"
 )
 
-// addConfigFlags adds the flags that say where providers of a user's own are.
+// addConfigFlags adds the flags for the configuration that defines providers of
+// the user's own.
 func addConfigFlags(cmd *cobra.Command) {
 	cmd.Flags().StringP("config", "c", "", "Configuration file that defines providers of your own")
 	cmd.Flags().StringP("adapter", "a", "", "Name of the config adapter to apply")
 }
 
-// ownProviders compiles the providers that the configuration file defines.
+// findProvider returns a provider: a built-in one, or one that the configuration
+// file defines. own are all of the latter.
+func findProvider(fl caddycmd.Flags, name string) (p *provider.Provider, own map[string]*provider.Provider, err error) {
+	own, err = ownProviders(fl)
+	if err != nil {
+		return nil, nil, err
+	}
+	p, err = provider.Find(name, own)
+	if err != nil && fl.String("config") == "" {
+		err = fmt.Errorf("%w; for a provider of your own, add --config", err)
+	}
+	return p, own, err
+}
+
+// ownProviders compiles the providers that the configuration file defines, if
+// there is a file.
 func ownProviders(fl caddycmd.Flags) (map[string]*provider.Provider, error) {
 	if fl.String("config") == "" {
 		return nil, nil
@@ -39,8 +55,8 @@ func providersIn(config []byte) (map[string]*provider.Provider, error) {
 	return provider.CompileAll(app.Providers)
 }
 
-// appIn returns the webhooks app of a configuration in JSON, as it is configured;
-// the default one if there is none.
+// appIn returns the webhooks app of a configuration in JSON, unprovisioned; the
+// zero value if it has none.
 func appIn(config []byte) (*webhooks.App, error) {
 	var apps struct {
 		Apps struct {

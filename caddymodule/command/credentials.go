@@ -14,10 +14,10 @@ import (
 
 // addCredentialFlags adds the flags for the credentials of a delivery.
 func addCredentialFlags(cmd *cobra.Command) {
-	cmd.Flags().String("secret", "", "Key to sign with, as in the block's `secret`; {env.NAME} and {file./path} work")
-	cmd.Flags().String("token", "", "Token to present, as in the block's `token`; {env.NAME} and {file./path} work")
-	cmd.Flags().String("basic-auth", "", "User name and password, as name:password")
-	cmd.Flags().StringArrayP("header", "H", nil, "Header to add, as `Name: value`; may be repeated")
+	cmd.Flags().String("secret", "", "`Key` to sign with, as in the block's secret; may be {env.NAME} or {file./path}")
+	cmd.Flags().String("token", "", "`Token` to present, as in the block's token; may be {env.NAME} or {file./path}")
+	cmd.Flags().String("basic-auth", "", "User name and password, as `name:password`")
+	cmd.Flags().StringArrayP("header", "H", nil, "Header to add, as `'Name: value'`; may be repeated")
 }
 
 // readCredentials reads them from the flags. Placeholders are not resolved.
@@ -35,7 +35,7 @@ func readCredentials(fl caddycmd.Flags) (sample.Credentials, error) {
 	for _, line := range lines {
 		name, value, ok := strings.Cut(line, ":")
 		if !ok {
-			return c, fmt.Errorf("-H takes `Name: value`, with a colon")
+			return c, fmt.Errorf("-H needs a colon, as in 'Name: value'")
 		}
 		c.Header.Add(strings.TrimSpace(name), strings.TrimSpace(value))
 	}

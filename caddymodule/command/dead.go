@@ -21,24 +21,24 @@ import (
 func deadCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "dead [<msg_...>] [--destination <name>] [--discard]",
-		Short: "Lists the dead letters of a running gateway, shows one, or discards them",
+		Short: "Lists, shows or discards the dead letters of a running gateway",
 		Long: `
-Lists the events that a destination did not take: its dead letters, the latest
-first. With the id of one it shows what the destination answered last, and what
-it was sent.
+Lists the dead letters, the latest first: the events whose attempts at a destination
+are used up. With an id, it shows the last answer, and the request body. An id is
+the webhook-id of a request; in Caddy's logs it is {http.webhooks.message_id}.
 
   caddy webhooks dead --destination crm
   caddy webhooks dead msg_qmg34d6hl7ceiilpask66mlmymhvjw2m
   caddy webhooks dead msg_qmg34d6hl7ceiilpask66mlmymhvjw2m --discard
   caddy webhooks dead --discard --all --destination crm
 
-"caddy webhooks replay" delivers them again.`,
+To deliver them again, use "caddy webhooks replay".`,
 		Args: cobra.MaximumNArgs(1),
 	}
-	cmd.Flags().String("destination", "", "Only those of this destination")
-	cmd.Flags().Int("limit", admin.DefaultLimit, fmt.Sprintf("How many to list, at most %d", admin.MaxLimit))
-	cmd.Flags().Bool("discard", false, "Discard the one with the id, or all with --all")
-	cmd.Flags().Bool("all", false, "With --discard: all of them, or all of --destination")
+	cmd.Flags().String("destination", "", "Only dead letters of this destination")
+	cmd.Flags().Int("limit", admin.DefaultLimit, fmt.Sprintf("Maximum number of dead letters to list, up to %d", admin.MaxLimit))
+	cmd.Flags().Bool("discard", false, "Discard the one with the id, or several with --all")
+	cmd.Flags().Bool("all", false, "With --discard: all dead letters, or all of --destination")
 	return overAdmin(cmd, runDead)
 }
 
@@ -46,11 +46,11 @@ func runDead(c adminClient, args []string) error {
 	discard, all := c.flags.Bool("discard"), c.flags.Bool("all")
 	switch {
 	case all && !discard:
-		return errors.New("--all goes with --discard; without both, all are listed")
+		return errors.New("--all needs --discard; to list all dead letters, leave it out")
 	case all && len(args) > 0:
-		return errors.New("give an id or --all, not both")
+		return errors.New("use an id or --all, not both")
 	case discard && !all && len(args) == 0:
-		return errors.New("say what to discard: an id, or --all")
+		return errors.New("--discard needs an id or --all")
 	}
 	destination, err := destinationFlag(c.flags)
 	if err != nil {
@@ -78,7 +78,7 @@ func listDeadLetters(c adminClient, destination *string) error {
 	uri := withQuery("/webhooks/dead", url.Values{"limit": {strconv.Itoa(limit)}}, destination)
 	return ask(c, http.MethodGet, uri, nil, func(letters []queue.DeadLetter) error {
 		if len(letters) == limit {
-			fmt.Fprintf(c.notes, "These are %d, and there may be more; --limit takes up to %d.\n", limit, admin.MaxLimit)
+			fmt.Fprintf(c.notes, "The first %d; for more, set --limit, up to %d.\n", limit, admin.MaxLimit)
 		}
 		return printDead(c.w, letters, time.Now())
 	})
@@ -101,9 +101,9 @@ func showDeadLetters(c adminClient, uri string) error {
 func discardDead(c adminClient, uri string, selection any) error {
 	return ask(c, http.MethodDelete, uri, selection, func(answer admin.Discarded) error {
 		if answer.Discarded == 0 {
-			return c.say(noDead)
+			return c.printf(noDead)
 		}
-		return c.say("Discarded %s.", count(answer.Discarded, "dead letter", "dead letters"))
+		return c.printf("Discarded %s.", count(answer.Discarded, "dead letter", "dead letters"))
 	})
 }
 
@@ -124,7 +124,7 @@ func printDead(w io.Writer, letters []queue.DeadLetter, now time.Time) error {
 	return table.Flush()
 }
 
-// printDeadLetter prints all there is to know about one.
+// printDeadLetter prints all fields of a dead letter.
 func printDeadLetter(w io.Writer, l admin.DeadLetter, now time.Time) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	row(table, "id", l.ID)
@@ -148,8 +148,8 @@ func printDeadLetter(w io.Writer, l admin.DeadLetter, now time.Time) error {
 	return err
 }
 
-// bodyText returns a body as people read it: JSON indented, and what is none as
-// it was sent.
+// bodyText returns a body as people read it: indented if it is JSON, as it was sent
+// otherwise.
 func bodyText(body json.RawMessage) string {
 	var text string
 	if json.Unmarshal(body, &text) == nil {
@@ -158,7 +158,7 @@ func bodyText(body json.RawMessage) string {
 	return string(pretty(body))
 }
 
-// statusText names the last answer.
+// statusText returns the status of the last answer.
 func statusText(status int) string {
 	if status == 0 {
 		return "none"

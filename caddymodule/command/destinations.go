@@ -17,16 +17,16 @@ func destinationsCommand() *cobra.Command {
 		Use:   "destinations",
 		Short: "Lists the destinations of a running gateway, with their backlog",
 		Long: `
-Lists the destinations: how many events wait for each, since when, how many it
-did not take, and which gateway works it. The gateway that answers is marked
-with *.
+Lists the destinations: the number of undelivered events, the age of the oldest,
+the number of dead letters, and the gateway that delivers. * marks the gateway that
+answers.
 
-  STATE       what it means
-  delivering  events are delivered as they come
+  STATE       meaning
+  delivering  events are delivered as they arrive
   down        ten attempts in a row have failed; one event at a time is tried
   paused      until "caddy webhooks resume <name>"
-  idle        no gateway works it now; one takes over within seconds
-  removed     it has left the configuration, and keeps its backlog until it
+  idle        no gateway delivers; one takes over within seconds
+  removed     it is not in the configuration, and keeps its backlog until it
               returns or "caddy webhooks forget <name>"`,
 		Args: cobra.NoArgs,
 	}, runDestinations)
@@ -62,7 +62,7 @@ func printDestinations(w io.Writer, all []queue.DestinationStatus, now time.Time
 	return table.Flush()
 }
 
-// stateOf returns what a destination does, in a word.
+// stateOf returns the state of a destination in one word.
 func stateOf(d queue.DestinationStatus) string {
 	switch {
 	case !d.Configured:

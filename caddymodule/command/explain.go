@@ -13,29 +13,32 @@ import (
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/spf13/cobra"
+	"github.com/tidwall/gjson"
 
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/command/internal/sample"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/ingress"
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/provider"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/webhooks"
 )
 
 func explainCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "explain <provider> --body <file> [-H ...]",
-		Short: "Shows offline what becomes of a payload: its envelopes, or why it is refused",
+		Short: "Shows, offline, the envelopes of a payload, or why it is refused",
 		Long: `
-Shows offline what becomes of a payload: what the application would get for each
-event in it, or why it would be refused. The exit status is 0 for what would be
-accepted.
+Shows, offline, the request that the application gets for each event in a payload,
+or why the gateway refuses it. The exit status is 0 if it is accepted.
 
-With --secret or --token the proof is checked as a block with them would, in the
-headers that -H gives and in --query. Without, it is left out.`,
+  caddy webhooks explain notifly --body payload.json
+
+With --secret, --token or --basic-auth, the credentials in the headers of -H and in
+--query are checked, as by a block with these. Without, they are not.`,
 		Args: cobra.ExactArgs(1),
 	}
-	cmd.Flags().String("body", "", "Payload: a file, or - for standard input (required)")
+	cmd.Flags().String("body", "", "Payload: a `file`, or - for standard input (required)")
 	cmd.Flags().String("query", "", "Query of the request, as a=b&c=d")
-	cmd.Flags().String("source", "", "Source of the events, as in the block's `source`")
-	cmd.Flags().String("format", "", "cloudevents or original, as in the block's `format`")
+	cmd.Flags().String("source", "", "Source of the events, as in the block's source")
+	cmd.Flags().String("format", "", "cloudevents or original, as in the block's format")
 	addCredentialFlags(cmd)
 	addConfigFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -51,9 +54,9 @@ headers that -H gives and in --query. Without, it is left out.`,
 
 func runExplain(w, notes io.Writer, fl caddycmd.Flags, name string) error {
 	if fl.String("body") == "" {
-		return errors.New("--body is missing: the file with the payload, or - for standard input")
+		return errors.New("--body is required: the file with the payload, or - for standard input")
 	}
-	own, err := ownProviders(fl)
+	p, own, err := findProvider(fl, name)
 	if err != nil {
 		return err
 	}
@@ -76,17 +79,21 @@ func runExplain(w, notes io.Writer, fl caddycmd.Flags, name string) error {
 		return err
 	}
 	if h.Unverified {
-		fmt.Fprintln(notes, "The proof is not checked: there is no --secret, --token or --basic-auth.")
+		fmt.Fprintln(notes, "Credentials are not checked, without --secret, --token or --basic-auth.")
 	}
 	if err := h.ProvisionAlone(own); err != nil {
 		return err
 	}
 	r := httptest.NewRequest(http.MethodPost, "/?"+fl.String("query"), bytes.NewReader(body))
 	r.Header = creds.Header
-	return explain(h, w, r)
+	err = explain(h, w, r)
+	if hasNoEvents(p, body) {
+		fmt.Fprintf(notes, "no %s events found; wrong provider?\n", p.Name())
+	}
+	return err
 }
 
-// expect makes the handler ask for the credentials that are given, if any.
+// expect makes the handler check the credentials that are given, if any.
 func expect(h *webhooks.Handler, creds sample.Credentials) error {
 	if creds.Secret != "" {
 		h.Secrets = []string{creds.Secret}
@@ -110,7 +117,14 @@ func expect(h *webhooks.Handler, creds sample.Credentials) error {
 	return nil
 }
 
-// explain runs one request through the handler and prints what comes out.
+// hasNoEvents reports whether a payload has members, but no event of the provider.
+func hasNoEvents(p *provider.Provider, body []byte) bool {
+	_, err := p.Split(string(body))
+	return errors.Is(err, provider.ErrNoEvent) && len(gjson.ParseBytes(body).Map()) > 0
+}
+
+// explain runs one request through the handler, and prints the requests that it
+// forwards.
 func explain(h *webhooks.Handler, w io.Writer, r *http.Request) error {
 	repl := caddy.NewReplacer()
 	answer := httptest.NewRecorder()
@@ -128,8 +142,11 @@ func explain(h *webhooks.Handler, w io.Writer, r *http.Request) error {
 	if errors.As(err, &refused) {
 		return fmt.Errorf("refused with %d: %w", refused.Status, refused)
 	}
-	if outcome, _ := repl.GetString("http.webhooks.outcome"); outcome == string(ingress.OutcomeHandshake) {
-		fmt.Fprintf(w, "A handshake, answered with %d and forwarded to nobody.\n", answer.Code)
+	if err != nil {
+		return err
 	}
-	return err
+	if outcome, _ := repl.GetString("http.webhooks.outcome"); outcome == string(ingress.OutcomeHandshake) {
+		fmt.Fprintf(w, "A handshake: the gateway answers %d and forwards nothing.\n", answer.Code)
+	}
+	return nil
 }

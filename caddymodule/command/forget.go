@@ -12,13 +12,18 @@ import (
 func forgetCommand() *cobra.Command {
 	return overAdmin(&cobra.Command{
 		Use:   "forget <name>",
-		Short: "Discards what waits for a destination that has left the configuration",
-		Args:  cobra.ExactArgs(1),
+		Short: "Discards the backlog of a destination that is not in the configuration",
+		Long: `
+Discards the backlog and the dead letters of a destination that is not in the
+configuration of any gateway on the queue, and its name.
+
+  caddy webhooks forget crm`,
+		Args: cobra.ExactArgs(1),
 	}, runForget)
 }
 
 func runForget(c adminClient, args []string) error {
 	return ask(c, http.MethodPost, "/webhooks/forget/"+url.PathEscape(args[0]), nil, func(answer admin.Discarded) error {
-		return c.say("Forgot %s, and discarded %s that it still had.", args[0], count(answer.Discarded, "event", "events"))
+		return c.printf("Forgot %s and discarded its %s.", args[0], count(answer.Discarded, "remaining event", "remaining events"))
 	})
 }

@@ -20,10 +20,10 @@ func pretty(body []byte) []byte {
 	return indented.Bytes()
 }
 
-// maxCell is how much of a text a table shows, in characters.
+// maxCell is the maximum length of a text in a table, in characters.
 const maxCell = 40
 
-// row prints a line of a table about one thing, unless there is nothing to tell.
+// row prints a line of a table about one thing, unless the text is empty.
 func row(table io.Writer, name, text string) {
 	if text != "" {
 		fmt.Fprintf(table, "%s\t%s\n", name, printable(text))
@@ -49,7 +49,7 @@ func age(d time.Duration) string {
 	}
 }
 
-// count names n things.
+// count returns a number and its noun.
 func count(n int64, one, many string) string {
 	if n == 1 {
 		return "1 " + one
@@ -81,8 +81,8 @@ func printableLines(s string) string {
 	return strings.Join(lines, "\n")
 }
 
-// printable escapes what could steer a terminal, or reorder what it shows, as
-// JSON does: JSON means the same afterwards.
+// printable escapes characters that could control a terminal, or reorder its text,
+// as JSON does: JSON keeps its meaning.
 func printable(s string) string {
 	var b strings.Builder
 	for _, r := range s {

@@ -17,24 +17,30 @@ import (
 func providersCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "providers [<name>]",
-		Short: "Lists the providers, or shows one: what it needs and what it sends",
-		Args:  cobra.MaximumNArgs(1),
+		Short: "Lists the providers, or shows one: what it needs, and its events",
+		Long: `
+Lists the providers, or shows one: the credentials that it needs, how it proves its
+requests, and its event types.
+
+  caddy webhooks providers
+  caddy webhooks providers notifly`,
+		Args: cobra.MaximumNArgs(1),
 	}
 	addConfigFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return caddycmd.WrapCommandFuncForCobra(func(fl caddycmd.Flags) (int, error) {
+			if len(args) > 0 {
+				p, _, err := findProvider(fl, args[0])
+				if err != nil {
+					return exitError(err)
+				}
+				return 0, showProvider(cmd.OutOrStdout(), p)
+			}
 			own, err := ownProviders(fl)
 			if err != nil {
 				return exitError(err)
 			}
-			if len(args) == 0 {
-				return 0, listProviders(cmd.OutOrStdout(), own)
-			}
-			p, err := provider.Find(args[0], own)
-			if err != nil {
-				return exitError(err)
-			}
-			return 0, showProvider(cmd.OutOrStdout(), p)
+			return 0, listProviders(cmd.OutOrStdout(), own)
 		})(cmd, args)
 	}
 	return cmd
@@ -48,7 +54,7 @@ func listProviders(w io.Writer, own map[string]*provider.Provider) error {
 	}
 	sort.Strings(names)
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "PROVIDER\tNEEDS\tEVENT TYPES\tWHAT TO ENTER THERE")
+	fmt.Fprintln(table, "PROVIDER\tNEEDS\tEVENT TYPES\tENTER AT THE PROVIDER")
 	for _, name := range append(provider.Builtin(), names...) {
 		p, err := provider.Find(name, own)
 		if err != nil {
@@ -59,12 +65,12 @@ func listProviders(w io.Writer, own map[string]*provider.Provider) error {
 	return table.Flush()
 }
 
-// needsText names the words that a block of the provider needs.
+// needsText lists the words that a block of the provider needs.
 func needsText(p *provider.Provider) string {
 	return strings.ReplaceAll(p.Needs().String(), "`", "")
 }
 
-// showProvider prints what there is to know about one provider.
+// showProvider prints the properties of one provider.
 func showProvider(w io.Writer, p *provider.Provider) error {
 	spec := p.Spec()
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
@@ -82,7 +88,7 @@ func showProvider(w io.Writer, p *provider.Provider) error {
 	row("handshake", handshakeText(p))
 	row("answer", answerText(p))
 	row("identified by", identityText(p))
-	row("must not leave", strings.Join(spec.Redactions, ", "))
+	row("redacted", strings.Join(spec.Redactions, ", "))
 	fmt.Fprintln(table, "\t")
 	fmt.Fprintln(table, "ITS TYPE\tTYPE")
 	if spec.Type.Always != "" {
@@ -95,8 +101,8 @@ func showProvider(w io.Writer, p *provider.Provider) error {
 	return table.Flush()
 }
 
-// subscribeWordsText names the words of a `subscribe` for the provider, "" if it
-// has no API.
+// subscribeWordsText lists the words of `subscribe` for the provider, "" if it has
+// no API.
 func subscribeWordsText(p *provider.Provider) string {
 	api := p.Spec().Subscriptions
 	if api == nil {
@@ -143,7 +149,7 @@ func handshakeText(p *provider.Provider) string {
 	for _, h := range p.Spec().Handshakes {
 		switch {
 		case h.Query != "":
-			texts = append(texts, fmt.Sprintf("a GET with %s is answered with it, when %s is right", h.Query, h.Token))
+			texts = append(texts, fmt.Sprintf("a GET with %s is answered with it, if %s is right", h.Query, h.Token))
 		case h.Body != "":
 			texts = append(texts, fmt.Sprintf("a POST with %s is answered with it", h.Body))
 		case h.Reply != "":

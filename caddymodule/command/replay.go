@@ -16,10 +16,11 @@ import (
 func replayCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "replay <msg_...>... | --dead | --since <time> [--destination <name>]",
-		Short: "Destinations events of a running gateway again",
+		Short: "Delivers events of a running gateway again",
 		Long: `
-Destinations events again: those with the ids, all dead letters, or all that came in
+Delivers events again: those with the ids, all dead letters, or all that arrived
 since a time. They keep their webhook-id, and carry the header webhook-replay: true.
+A replay is never treated as a duplicate, and bypasses ordering.
 
   caddy webhooks replay msg_qmg34d6hl7ceiilpask66mlmymhvjw2m
   caddy webhooks replay --dead --destination crm
@@ -27,9 +28,9 @@ since a time. They keep their webhook-id, and carry the header webhook-replay: t
   caddy webhooks replay --since 2026-01-02T15:04:05Z`,
 		Args: cobra.ArbitraryArgs,
 	}
-	cmd.Flags().Bool("dead", false, "All dead letters")
-	cmd.Flags().String("since", "", "All events since a time in RFC 3339, or for so long, as in 2h or 7d")
-	cmd.Flags().String("destination", "", "Only to this destination")
+	cmd.Flags().Bool("dead", false, "Replay all dead letters")
+	cmd.Flags().String("since", "", "Replay all events since a time in RFC 3339, or a duration ago, such as 2h or 7d")
+	cmd.Flags().String("destination", "", "Replay to this destination only")
 	return overAdmin(cmd, runReplay)
 }
 
@@ -40,13 +41,13 @@ func runReplay(c adminClient, args []string) error {
 	}
 	return ask(c, http.MethodPost, "/webhooks/replay", selection, func(answer admin.Replayed) error {
 		if answer.Replayed == 0 {
-			return c.say("Nothing to replay.")
+			return c.printf("Nothing to replay.")
 		}
-		return c.say("%s will be made again.", count(answer.Replayed, "delivery", "deliveries"))
+		return c.printf("Replaying %s.", count(answer.Replayed, "delivery", "deliveries"))
 	})
 }
 
-// replaySelection reads from the flags what to replay.
+// replaySelection returns the events that flags and arguments select.
 func replaySelection(fl caddycmd.Flags, ids []string, now time.Time) (admin.Selection, error) {
 	selection := admin.Selection{IDs: ids, Dead: fl.Bool("dead")}
 	var err error
@@ -61,20 +62,20 @@ func replaySelection(fl caddycmd.Flags, ids []string, now time.Time) (admin.Sele
 		selection.Since = t.UTC().Format(time.RFC3339Nano)
 	}
 	if len(selection.Ways()) != 1 {
-		return selection, errors.New("say which events: by their ids, by --dead, or by --since <time>; by one of these")
+		return selection, errors.New("select the events with one of: ids, --dead, --since <time>")
 	}
 	_, err = admin.ParseIDs(ids)
 	return selection, err
 }
 
-// parseSince reads a time, or how long ago it was.
+// parseSince parses a time, or how long ago it was.
 func parseSince(s string, now time.Time) (time.Time, error) {
 	if ago, err := caddy.ParseDuration(s); err == nil && ago > 0 {
 		return now.Add(-ago), nil
 	}
 	t, err := admin.ParseTime(s)
 	if err != nil {
-		return t, fmt.Errorf("--since: %w; or say how long ago, as in 2h or 7d", err)
+		return t, fmt.Errorf("--since: %w, or a duration, such as 2h or 7d", err)
 	}
 	return t, nil
 }

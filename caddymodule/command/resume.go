@@ -10,13 +10,18 @@ import (
 func resumeCommand() *cobra.Command {
 	return overAdmin(&cobra.Command{
 		Use:   "resume <name>",
-		Short: "Lets a running gateway deliver to a paused destination again",
-		Args:  cobra.ExactArgs(1),
+		Short: "Resumes delivery to a paused destination of a running gateway",
+		Long: `
+Resumes delivery to a destination that "caddy webhooks pause" has stopped. Events
+that wait for a retry are tried at once.
+
+  caddy webhooks resume crm`,
+		Args: cobra.ExactArgs(1),
 	}, runResume)
 }
 
 func runResume(c adminClient, args []string) error {
 	return ask(c, http.MethodPost, "/webhooks/resume/"+url.PathEscape(args[0]), nil, func(struct{}) error {
-		return c.say("Resumed %s.", args[0])
+		return c.printf("Resumed %s.", args[0])
 	})
 }

@@ -10,20 +10,19 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/command/internal/sample"
-	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/provider"
 )
 
 func sendCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "send <provider> [<event>] --to <url> --secret|--token ...",
-		Short: "Sends a signed sample, to try a config",
+		Short: "Sends a signed sample to a gateway",
 		Long: `
-Sends a sample of a provider, signed as the provider would, and shows the answer.
-The exit status is 0 for a 2xx answer.
+Sends a sample event of a provider, signed as the provider does, and prints the
+answer. The exit status is 0 for a 2xx answer.
 
   caddy webhooks send notifly message.created --to http://localhost:8080/notifly --secret {env.NOTIFLY_SECRET}
 
-Without an event the first sample is sent; a wrong one lists them all.`,
+Without an event, it sends the first sample. An unknown event lists all samples.`,
 		Args: cobra.RangeArgs(1, 2),
 	}
 	cmd.Flags().String("to", "", "URL of the block (required)")
@@ -42,11 +41,7 @@ Without an event the first sample is sent; a wrong one lists them all.`,
 }
 
 func runSend(w io.Writer, fl caddycmd.Flags, args []string) error {
-	own, err := ownProviders(fl)
-	if err != nil {
-		return err
-	}
-	p, err := provider.Find(args[0], own)
+	p, _, err := findProvider(fl, args[0])
 	if err != nil {
 		return err
 	}
@@ -55,7 +50,10 @@ func runSend(w io.Writer, fl caddycmd.Flags, args []string) error {
 		event = args[1]
 	}
 	if fl.String("to") == "" {
-		return errors.New("--to is missing: the URL of the block to send to")
+		return errors.New("--to is required: the URL of the block")
+	}
+	if err := sample.CheckURL(fl.String("to")); err != nil {
+		return err
 	}
 	creds, err := readCredentials(fl)
 	if err != nil {
@@ -77,7 +75,7 @@ func runSend(w io.Writer, fl caddycmd.Flags, args []string) error {
 		fmt.Fprintf(w, "%s\n", shown)
 	}
 	if response.Code < 200 || response.Code > 299 {
-		return errors.New("not accepted; the reason is in the log of Caddy, in a line \"webhook refused\"")
+		return errors.New("not accepted; see \"webhook refused\" in Caddy's log")
 	}
 	return nil
 }

@@ -2,7 +2,6 @@ package command
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"strings"
 
@@ -13,42 +12,35 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/subscription"
 )
 
-// exitChanges is the exit status of `plan` when something would change.
+// exitChanges is the exit status of plan if something would change.
 const exitChanges = 2
 
 func subscriptionsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "subscriptions <command>",
-		Short: "Shows and makes what the providers are to send, from the same config",
+		Short: "Manages the webhooks at the providers, from the same config",
 		Long: `
-Shows and makes what the providers are to send, from the same config: for each
-webhooks block with a subscribe in it, the webhook at the provider, through the
-provider's own API. For other blocks it says what to enter there by hand.
+Manages the webhook at the provider of each webhooks block that has a subscribe,
+through the provider's API. For other blocks, plan and list print what to enter at
+the provider by hand.
 
-  caddy webhooks subscriptions plan  --config Caddyfile    what would change
-  caddy webhooks subscriptions apply --config Caddyfile    to make it so
-  caddy webhooks subscriptions list  --config Caddyfile    what the provider has
+  caddy webhooks subscriptions plan  --config Caddyfile
+  caddy webhooks subscriptions apply --config Caddyfile
+  caddy webhooks subscriptions list  --config Caddyfile
 
-Or one by one: get, create, update, delete.
-
-What bears the name and the URL of the block, apart from the query, is ours.
-Nothing else is touched, unless its id is given.`,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return fmt.Errorf("unknown command %q: use plan, apply, list, get, create, update or delete", args[0])
-			}
-			return cmd.Help()
-		},
+The webhook of a block is the one with its name and URL (queries ignored). Others
+are left alone, unless you give an id.`,
 	}
 	flags := cmd.PersistentFlags()
 	flags.StringP("config", "c", "", "Configuration file; default: the Caddyfile in this directory")
 	flags.StringP("adapter", "a", "", "Name of the config adapter to apply")
-	flags.Bool("json", false, "Print what is there, planned and done, and what went wrong, as JSON")
-	flags.String("url", "", "Only the block that is reached under this URL")
-	flags.Duration("timeout", subscription.DefaultTimeout, "How long each call of a provider's API may take")
+	flags.Bool("json", false, "Print JSON")
+	flags.String("url", "", "Select the block with this `url`")
+	flags.Duration("timeout", subscription.DefaultTimeout, "Maximum duration of each call of a provider's API")
 	for _, action := range subscriptionActions {
 		cmd.AddCommand(action.command())
 	}
+	needsCommand(cmd)
 	return cmd
 }
 
@@ -63,38 +55,38 @@ type subscriptionAction struct {
 
 var subscriptionActions = []subscriptionAction{
 	{
-		name: "plan", short: "Shows what would change at the providers; the exit status is 2 if something would",
-		long: "It changes nothing. Lines with + - ~ are changes, = is as it should be, and ! is what\nno change mends.",
+		name: "plan", short: "Shows what apply would change",
+		long: "The exit status is 0 if nothing would change, 2 if something would, 1 after an error.\nLines with + ~ - are changes, = is up to date, and ! is a warning.",
 		run:  (*subscriptionsRun).plan,
 	},
 	{
-		name: "apply", short: "Makes the providers send what the configuration says", asks: true,
-		long: "It makes the changes that plan shows, and checks the result. Before that it tries whether the\nURL accepts what is to be registered, and answers the provider's challenge, if that has one.",
+		name: "apply", short: "Creates, updates and deletes, as plan shows", asks: true,
+		long: "It makes the changes that plan shows, and checks the result. Before that, it checks that the\nURL accepts the credentials to be registered, and returns the provider's challenge.",
 		run:  (*subscriptionsRun).apply,
 	},
 	{
-		name: "list", short: "Lists what the providers have",
-		long: "All subscriptions of the account are listed; \"ours\" bear the name and the URL of the block.",
+		name: "list", short: "Lists the webhooks that the providers have",
+		long: "It lists all webhooks of the account. OURS marks those with the name and URL of the block.",
 		run:  (*subscriptionsRun).list,
 	},
 	{
-		name: "get", short: "Shows the subscription of a block, or another one", hasID: true,
+		name: "get", short: "Shows the webhook of a block, or one with an id", hasID: true,
 		long: "  caddy webhooks subscriptions get chatbot\n  caddy webhooks subscriptions get chatbot 5a21a9e21ec94a0007f9ac19",
 		run:  (*subscriptionsRun).get,
 	},
 	{
-		name: "create", short: "Creates the subscription of each block, which must not be there", asks: true,
+		name: "create", short: "Creates the webhook of each block, which must not exist", asks: true,
 		long: "  caddy webhooks subscriptions create ndoto",
 		run:  (*subscriptionsRun).create,
 	},
 	{
-		name: "update", short: "Sends the subscription of each block to the provider again, or takes over another one", hasID: true, asks: true,
-		long: "With an id, the block takes over that subscription, whoever made it: it gets the name, the\nURL and all else that the block says.\n\n  caddy webhooks subscriptions update ndoto\n  caddy webhooks subscriptions update ndoto 7",
+		name: "update", short: "Sends all fields again, or takes over a webhook by its id", hasID: true, asks: true,
+		long: "With an id, the block takes over that webhook, whoever created it: it gets the block's name,\nURL and all other fields.\n\n  caddy webhooks subscriptions update ndoto\n  caddy webhooks subscriptions update ndoto 7",
 		run:  (*subscriptionsRun).update,
 	},
 	{
-		name: "delete", short: "Deletes the subscription of each block, or another one", hasID: true, asks: true,
-		long: "Without a provider, it deletes those of all blocks; with an id, that one, whoever made it.\n\n  caddy webhooks subscriptions delete ndoto\n  caddy webhooks subscriptions delete ndoto 7",
+		name: "delete", short: "Deletes the webhook of each block, or one with an id", hasID: true, asks: true,
+		long: "Without a provider, it deletes the webhooks of all blocks. With an id, it deletes that one,\nwhoever created it.\n\n  caddy webhooks subscriptions delete ndoto\n  caddy webhooks subscriptions delete ndoto 7",
 		run:  (*subscriptionsRun).remove,
 	},
 }
@@ -105,7 +97,7 @@ func (a subscriptionAction) command() *cobra.Command {
 		cmd.Use, cmd.Args = a.name+" [<provider> [<id>]]", cobra.MaximumNArgs(2)
 	}
 	if a.asks {
-		cmd.Flags().BoolP("yes", "y", false, "Do not ask before something is changed")
+		cmd.Flags().BoolP("yes", "y", false, "Change without asking")
 	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		cmd.SilenceErrors = true // cobra would print the exit status 2 of plan as an error
@@ -139,7 +131,7 @@ func (r *subscriptionsRun) run(a subscriptionAction, args []string) (status int,
 	return status, err
 }
 
-// failures are several errors, each a sentence of its own.
+// failures are several errors, one on each line.
 type failures []error
 
 func (f failures) Error() string {
@@ -150,7 +142,7 @@ func (f failures) Error() string {
 	return strings.Join(texts, "\n")
 }
 
-// failed returns all errors that there are, nil for none.
+// failed joins errors, without nil ones. It returns nil if there are none.
 func failed(errs ...error) error {
 	var all failures
 	for _, err := range errs {
@@ -166,8 +158,8 @@ func failed(errs ...error) error {
 	return all
 }
 
-// lastOf logs each of several errors on a line of its own, but the last, which
-// it returns: that one is logged by who gets it.
+// lastOf logs all errors but the last, each on its own line, and returns the last,
+// which Caddy logs.
 func lastOf(err error) error {
 	several, ok := err.(failures)
 	if !ok {
@@ -188,20 +180,19 @@ type subscriptionsRun struct {
 	text        io.Writer // of what people read
 	flags       caddycmd.Flags
 	isJSON      bool
-	printed     bool   // JSON was
-	failure     string // why nothing was done
+	printed     bool   // whether JSON was printed
+	failure     string // why nothing was changed
 
-	id      string // of a subscription, "" for that of the block
+	id      string // of a subscription; "": the block's own
 	sides   []*providerSide
 	byHands []byHand
-	unread  failures               // what is wrong with blocks
-	others  []*subscription.Target // of blocks that are not meant
+	unread  failures               // errors of blocks
+	others  []*subscription.Target // of blocks that are not selected
 
-	othersUnknown bool // of some of these
+	othersUnknown bool // whether some others have errors
 }
 
-// providerSide is one block with a `subscribe`: its target, and what is reported
-// of it.
+// providerSide is a block with a `subscribe`: its target, and the report on it.
 type providerSide struct {
 	Provider string `json:"provider"`
 	Account  string `json:"account,omitempty"`
@@ -209,30 +200,30 @@ type providerSide struct {
 	Name     string `json:"name"`
 	subscription.Plan
 
-	// Done is how many of the changes were made.
+	// Done is the number of changes that were made.
 	Done int `json:"done,omitempty"`
 
-	// Accepted says that the URL accepts what the provider proves itself with.
+	// Accepted reports that the URL accepts the credentials.
 	Accepted bool `json:"accepted,omitempty"`
 
-	// Challenge says that it answers the provider's challenge, too.
+	// Challenge reports that the URL returns the provider's challenge.
 	Challenge bool `json:"challenge_answered,omitempty"`
 
-	// Found is what the provider has.
+	// Found lists subscriptions that the provider has, for list and get.
 	Found []foundSubscription `json:"found,omitzero"`
 
-	// Error is why something was not done.
+	// Error is the first error of the block.
 	Error string `json:"error,omitempty"`
 
-	place  string // the provider and the account
-	title  string // the place, and more if that of another block is the same
+	place  string // provider and account
+	title  string // the place, with name and URL if another block has the same place
 	target *subscription.Target
 
-	tried        string // a note on how the URL was tried
+	tried        string // the note of Try
 	printedNotes []string
 }
 
-// foundSubscription is what the provider has, without what must not be shown.
+// foundSubscription is a subscription that the provider has, as it may be shown.
 type foundSubscription struct {
 	ID     string   `json:"id"`
 	Name   string   `json:"name"`
@@ -241,17 +232,17 @@ type foundSubscription struct {
 	Inbox  string   `json:"inbox,omitempty"`
 	Header []string `json:"header,omitempty"`
 
-	// Token and BasicAuth say whether there is one.
+	// Token and BasicAuth report whether there is one. Nil: unknown.
 	Token     *bool `json:"token,omitempty"`
 	BasicAuth *bool `json:"basic_auth,omitempty"`
 
 	Active *bool  `json:"active,omitempty"`
 	Error  string `json:"error,omitempty"`
 
-	// Ours says that it bears the name and the URL of the block.
+	// Ours reports that it has the name and URL of the block.
 	Ours bool `json:"ours"`
 
-	// Differs lists what is not as in the block.
+	// Differs lists the differences from the block.
 	Differs []subscription.Difference `json:"differs,omitempty"`
 }
 
@@ -259,6 +250,6 @@ type foundSubscription struct {
 type byHand struct {
 	Provider string `json:"provider"`
 
-	// Enter is what to enter at the provider.
+	// Enter describes what to enter at the provider.
 	Enter string `json:"enter_there"`
 }

@@ -10,13 +10,13 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/subscription"
 )
 
-// each does something for each block, keeps what went wrong, and goes on with
-// the others. It returns all that went wrong.
+// each calls do for each block without an error. It goes on after an error, and
+// returns all.
 func (r *subscriptionsRun) each(do func(s *providerSide) error) error {
 	var all failures
 	for _, s := range r.sides {
 		if s.Error != "" {
-			continue // it has been said
+			continue // it is reported already
 		}
 		if err := do(s); err != nil {
 			s.Error = err.Error()
@@ -36,7 +36,7 @@ func (r *subscriptionsRun) plan() (int, error) {
 	}
 	if n := r.changes(); n > 0 {
 		if !r.isJSON {
-			r.line("%s; `caddy webhooks subscriptions apply` makes it so", count(int64(n), "change", "changes"))
+			r.line("%s; run `caddy webhooks subscriptions apply` to apply them", count(int64(n), "change", "changes"))
 		}
 		return exitChanges, nil
 	}
@@ -69,8 +69,7 @@ func (r *subscriptionsRun) remove() (int, error) {
 	return r.change(func(t *subscription.Target) (subscription.Plan, error) { return t.Delete(r.ctx, r.id) })
 }
 
-// needsSide returns an error if no block can do what is asked. The others are
-// not meant.
+// needsSide returns an error if no block has a `subscribe`, and drops the others.
 func (r *subscriptionsRun) needsSide() error {
 	if len(r.sides) > 0 {
 		r.byHands = nil
@@ -83,14 +82,14 @@ func (r *subscriptionsRun) needsSide() error {
 	for i, manual := range r.byHands {
 		names[i] = manual.Provider
 	}
-	return fmt.Errorf("there is no `subscribe` for %s; `plan` says what to enter there by hand", strings.Join(names, ", "))
+	return fmt.Errorf("no `subscribe` for %s; `plan` prints what to enter by hand", strings.Join(names, ", "))
 }
 
-// areBeside reports whether an id means the same for two blocks.
+// areBeside reports whether an id means the same subscription for two blocks.
 func areBeside(a, b *providerSide) bool { return a.target.IsBeside(b.target) }
 
-// pick keeps the block at whose provider a given id is; of several that are
-// alike, the one whose own it is, or the first.
+// pick selects the block at whose provider the id exists: the block that it
+// belongs to, or the first of several that are alike.
 func (r *subscriptionsRun) pick(areAlike func(a, b *providerSide) bool) error {
 	if err := r.needsSide(); err != nil || r.id == "" {
 		return err
@@ -110,15 +109,15 @@ func (r *subscriptionsRun) pick(areAlike func(a, b *providerSide) bool) error {
 	}
 	switch len(picked) {
 	case 0:
-		return fmt.Errorf("%s: there is no subscription %s; `list` shows which there are", r.sides[0].Provider, r.id)
+		return fmt.Errorf("%s: no subscription %s; see `list`", r.sides[0].Provider, r.id)
 	case 1:
 		r.sides = picked
 		return nil
 	}
-	return fmt.Errorf("subscription %s is there for several blocks; say which one is meant with --url", r.id)
+	return fmt.Errorf("several blocks have a subscription %s; select one with --url", r.id)
 }
 
-// change makes plans, shows them, asks, and carries them out.
+// change plans, prints the plans, asks, and carries them out.
 func (r *subscriptionsRun) change(plan func(t *subscription.Target) (subscription.Plan, error)) (int, error) {
 	err := r.each(func(s *providerSide) (err error) {
 		s.Plan, err = plan(s.target)
@@ -145,16 +144,16 @@ func (r *subscriptionsRun) change(plan func(t *subscription.Target) (subscriptio
 	return 0, failed(r.print(r.printDone), err)
 }
 
-// nothingChanged says that nothing was, also where it could have been.
+// nothingChanged prints the plans, and adds an error if a block could have changed.
 func (r *subscriptionsRun) nothingChanged(err error) error {
 	if slices.ContainsFunc(r.sides, func(s *providerSide) bool { return s.Error == "" && len(s.Changes) > 0 }) {
-		r.failure = "nothing was changed, for the other blocks either; name a provider, or a block with --url, to go on without this one"
+		r.failure = "nothing was changed, for the other blocks either; to go on without this one, name a provider, or a block with --url"
 		err = failed(err, errors.New(r.failure))
 	}
 	return failed(r.print(r.printPlans), err)
 }
 
-// changes returns how many changes the plans have.
+// changes returns the number of changes in all plans.
 func (r *subscriptionsRun) changes() int {
 	n := 0
 	for _, s := range r.sides {
@@ -163,7 +162,7 @@ func (r *subscriptionsRun) changes() int {
 	return n
 }
 
-// confirm asks whether to go on.
+// confirm asks before changes are made.
 func (r *subscriptionsRun) confirm() error {
 	if r.flags.Bool("yes") {
 		return nil
@@ -176,12 +175,12 @@ func (r *subscriptionsRun) confirm() error {
 	}
 	if err != nil && answer == "" {
 		fmt.Fprintln(r.stderr)
-		return errors.New("nothing was changed: say --yes where nobody can answer")
+		return errors.New("nothing was changed; pass --yes to run without a prompt")
 	}
 	return errors.New("nothing was changed")
 }
 
-// carryOut makes the changes of one plan, and looks what came of them.
+// carryOut makes the changes of one plan, and checks the result.
 func (r *subscriptionsRun) carryOut(s *providerSide) error {
 	for _, change := range s.Changes {
 		if err := s.target.Do(r.ctx, change); err != nil {
@@ -200,13 +199,13 @@ func (r *subscriptionsRun) carryOut(s *providerSide) error {
 	return err
 }
 
-// isGone reports whether a plan deletes, and leaves nothing to look after.
+// isGone reports whether a plan only deletes, so that there is no result to check.
 func (s *providerSide) isGone() bool {
 	isOther := func(c subscription.Change) bool { return c.Action != subscription.ActionDelete }
 	return s.ID == "" && !slices.ContainsFunc(s.Changes, isOther)
 }
 
-// try makes sure that the URL accepts what is registered, or is to be.
+// try checks that the URL accepts the credentials.
 func (r *subscriptionsRun) try(s *providerSide) error {
 	if s.isGone() {
 		return nil
@@ -254,7 +253,7 @@ func (r *subscriptionsRun) get() (int, error) {
 	return 0, failed(r.print(r.printGot), r.unread, err)
 }
 
-// found returns what may be shown of a subscription.
+// found returns a subscription as it may be shown.
 func (s *providerSide) found(o subscription.Subscription, isOurs bool) foundSubscription {
 	f := foundSubscription{
 		ID: o.ID, Name: o.Name, URL: subscription.ShownURL(o.URL), Events: o.Events, Inbox: o.Inbox,

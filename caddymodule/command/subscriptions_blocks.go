@@ -18,7 +18,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/webhooks"
 )
 
-// read reads the configuration and keeps the blocks that are meant.
+// read reads the configuration, and selects blocks.
 func (r *subscriptionsRun) read(args []string) error {
 	if slices.Contains(args, "") {
 		return errors.New("an argument is empty; leave it out, or give a provider and an id")
@@ -34,7 +34,7 @@ func (r *subscriptionsRun) read(args []string) error {
 		return err
 	}
 	if file == "" {
-		return errors.New("there is no Caddyfile in this directory; say --config <file>")
+		return errors.New("no Caddyfile in this directory; set --config")
 	}
 	own, err := providersIn(config)
 	if err != nil {
@@ -56,16 +56,15 @@ func (r *subscriptionsRun) read(args []string) error {
 		if r.unread != nil {
 			return r.unread
 		}
-		return r.nothingMeant(args, file, own)
+		return r.nothingSelected(args, file, own)
 	}
 	r.nameSides()
 	return nil
 }
 
-// nameSides makes the blocks know each other, and gives each a title that no
-// other has.
+// nameSides adds the blocks to each other's targets, and gives each a unique title.
 func (r *subscriptionsRun) nameSides() {
-	titles := make(map[string]int) // how many blocks have it
+	titles := make(map[string]int) // number of blocks, by place
 	for _, s := range r.sides {
 		s.place = s.Provider
 		if s.Account != "" {
@@ -88,8 +87,8 @@ func (r *subscriptionsRun) nameSides() {
 	}
 }
 
-// nothingMeant says why there is nothing to do.
-func (r *subscriptionsRun) nothingMeant(args []string, file string, own map[string]*provider.Provider) error {
+// nothingSelected returns the error for a selection without a block.
+func (r *subscriptionsRun) nothingSelected(args []string, file string, own map[string]*provider.Provider) error {
 	if len(args) > 0 {
 		if _, err := provider.Find(args[0], own); err != nil {
 			return err
@@ -103,13 +102,13 @@ func (r *subscriptionsRun) nothingMeant(args []string, file string, own map[stri
 				there = append(there, shown)
 			}
 		}
-		return fmt.Errorf("%s has no block `%s` with a `subscribe` whose `url` is %s; there is %s",
+		return fmt.Errorf("%s has no block `%s` with a `subscribe` to %s; it has %s",
 			file, what, subscription.ShownURL(u), cmp.Or(strings.Join(there, ", "), "none"))
 	}
 	return fmt.Errorf("%s has no block `%s`", file, what)
 }
 
-// add takes a block into the run.
+// add adds a block to the run.
 func (r *subscriptionsRun) add(h *webhooks.Handler, own map[string]*provider.Provider) error {
 	p, err := provider.Find(h.Provider, own)
 	if err != nil {
@@ -124,16 +123,16 @@ func (r *subscriptionsRun) add(h *webhooks.Handler, own map[string]*provider.Pro
 		}
 		return nil
 	}
-	isMeant := r.means(h)
+	isSelected := r.selects(h)
 	target, err := h.Target(p, r.flags.Duration("timeout"))
 	switch {
-	case err != nil && isMeant:
+	case err != nil && isSelected:
 		r.unread = append(r.unread, fmt.Errorf("webhooks %s: %w", h.Provider, err))
 		return nil
 	case err != nil:
 		r.othersUnknown = true
 		return nil
-	case !isMeant:
+	case !isSelected:
 		r.others = append(r.others, target)
 		return nil
 	}
@@ -144,7 +143,7 @@ func (r *subscriptionsRun) add(h *webhooks.Handler, own map[string]*provider.Pro
 		if reflect.DeepEqual(other.target.Want, target.Want) {
 			return nil // the same block in two places
 		}
-		return fmt.Errorf("two blocks of %s subscribe %s under the name %q, and differ; give one another `name` or `url`",
+		return fmt.Errorf("two blocks of %s subscribe %s as %q, and differ; change the `name` or `url` of one",
 			h.Provider, subscription.ShownURL(target.Want.URL), target.Want.Name)
 	}
 	r.sides = append(r.sides, &providerSide{
@@ -155,9 +154,9 @@ func (r *subscriptionsRun) add(h *webhooks.Handler, own map[string]*provider.Pro
 	return nil
 }
 
-// means reports whether a block is the one of --url, if that is given: what the
-// others need is not asked for then.
-func (r *subscriptionsRun) means(h *webhooks.Handler) bool {
+// selects reports whether a block has the URL of --url, if that is set. Unset
+// placeholders in other blocks are no errors then.
+func (r *subscriptionsRun) selects(h *webhooks.Handler) bool {
 	u := r.flags.String("url")
 	if u == "" {
 		return true
@@ -176,8 +175,7 @@ func (r *subscriptionsRun) addByHand(p *provider.Provider) {
 	}
 }
 
-// handlersIn returns the webhooks handlers of a configuration, in its order,
-// wherever they stand in it.
+// handlersIn returns all webhooks handlers of a configuration, in its order.
 func handlersIn(config []byte) ([]*webhooks.Handler, error) {
 	var handlers []*webhooks.Handler
 	var walk func(value gjson.Result) error

@@ -13,7 +13,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/subscription"
 )
 
-// print prints what became of a run: with text, or as JSON.
+// print prints the report of a run: with text, or as JSON.
 func (r *subscriptionsRun) print(text func() error) error {
 	if !r.isJSON {
 		return text()
@@ -42,14 +42,14 @@ func (r *subscriptionsRun) print(text func() error) error {
 func (r *subscriptionsRun) printPlans() error {
 	for _, s := range r.sides {
 		if s.Changes == nil {
-			continue // nobody knows
+			continue // unknown
 		}
 		r.printHead(s)
 		switch {
 		case len(s.Changes) == 0 && len(s.Unreported) > 0:
-			r.line("  = %s is as it should be, as far as the provider tells; it does not tell: %s", s.ID, strings.Join(s.Unreported, ", "))
+			r.line("  = %s is up to date, except for fields that the API does not return: %s", s.ID, strings.Join(s.Unreported, ", "))
 		case len(s.Changes) == 0 && s.ID != "":
-			r.line("  = %s is as it should be", s.ID)
+			r.line("  = %s is up to date", s.ID)
 		case len(s.Changes) == 0:
 			r.line("  nothing to do")
 		}
@@ -57,7 +57,7 @@ func (r *subscriptionsRun) printPlans() error {
 			r.printChange(change)
 		}
 		if len(s.Changes) > 0 && len(s.Unreported) > 0 {
-			r.line("  ! not compared, since the provider does not tell it: %s", strings.Join(s.Unreported, ", "))
+			r.line("  ! not compared, since the API does not return them: %s", strings.Join(s.Unreported, ", "))
 		}
 		r.printNotes(s)
 		if len(s.Changes) == 0 {
@@ -72,7 +72,7 @@ func (r *subscriptionsRun) printHead(s *providerSide) {
 	r.line("%s: %s at %s", s.place, quoted(s.Name), s.URL)
 }
 
-// signs stand before the lines of a diff.
+// signs begin the lines of a diff.
 var signs = map[string]string{
 	subscription.ActionCreate: "+", subscription.ActionUpdate: "~", subscription.ActionDelete: "-",
 	subscription.Add: "+", subscription.Replace: "~", subscription.Remove: "-",
@@ -88,7 +88,7 @@ func (r *subscriptionsRun) printChange(change subscription.Change) {
 		r.line("  - delete %s, %s at %s", change.ID, quoted(change.Name), change.URL)
 	}
 	if change.Action == subscription.ActionUpdate && len(change.Differences) == 0 {
-		r.line("      with what it has already")
+		r.line("      with the values that it has")
 	}
 	r.printDifferences(change.Differences)
 }
@@ -108,13 +108,13 @@ func (r *subscriptionsRun) printDifferences(differences []subscription.Differenc
 		case d.Op == subscription.Replace && d.Field == subscription.FieldHeader:
 			value += " (its value changes)"
 		case d.Op == subscription.Replace:
-			value += " (what it was is not told)"
+			value += " (the API does not return the old value)"
 		}
 		r.line("      %s %-*s  %s", signs[d.Op], width, d.Field, value)
 	}
 }
 
-// printNotes prints the notes that were not printed yet.
+// printNotes prints the notes that were not printed before.
 func (r *subscriptionsRun) printNotes(s *providerSide) {
 	for _, note := range s.Notes {
 		if !slices.Contains(s.printedNotes, note) {
@@ -124,19 +124,19 @@ func (r *subscriptionsRun) printNotes(s *providerSide) {
 	}
 }
 
-// printByHand prints what to enter at the other providers.
+// printByHand prints what to enter at providers by hand.
 func (r *subscriptionsRun) printByHand() {
 	for _, manual := range r.byHands {
 		r.line("%s: by hand, enter there: %s", manual.Provider, manual.Enter)
 	}
 }
 
-// done are the words for what was done.
+// done maps actions to participles.
 var done = map[string]string{
 	subscription.ActionCreate: "created", subscription.ActionUpdate: "updated", subscription.ActionDelete: "deleted",
 }
 
-// printDone prints what was done.
+// printDone prints the changes that were made.
 func (r *subscriptionsRun) printDone() error {
 	for _, s := range r.sides {
 		for _, change := range s.Changes[:s.Done] {
@@ -150,15 +150,15 @@ func (r *subscriptionsRun) printDone() error {
 	return nil
 }
 
-// printTried says that the URL accepts what is registered, if it does.
+// printTried prints that the URL accepts the credentials, if it does.
 func (r *subscriptionsRun) printTried(s *providerSide) {
 	switch {
 	case s.Challenge && s.Accepted:
-		r.line("%s: the handshake is answered: %s gives %s's challenge back, and accepts what is registered", s.title, s.URL, s.Provider)
+		r.line("%s: %s returns the challenge, and accepts the credentials", s.title, s.URL)
 	case s.Challenge:
-		r.line("%s: the handshake is answered: %s gives %s's challenge back", s.title, s.URL, s.Provider)
+		r.line("%s: %s returns the challenge", s.title, s.URL)
 	case s.Accepted:
-		r.line("%s: %s accepts what is registered", s.title, s.URL)
+		r.line("%s: %s accepts the credentials", s.title, s.URL)
 	}
 }
 
@@ -200,7 +200,7 @@ func (f foundSubscription) eventsText() string {
 	return fmt.Sprint(len(f.Events))
 }
 
-// setText says whether there is what must not be shown, "" if that is not known.
+// setText returns whether a credential is set, "" if that is unknown.
 func setText(isSet *bool) string {
 	switch {
 	case isSet == nil:
@@ -211,11 +211,11 @@ func setText(isSet *bool) string {
 	return "none"
 }
 
-// stateText says whether the provider sends, and what went wrong last.
+// stateText returns the state of a subscription, with its last error.
 func (f foundSubscription) stateText() string {
 	var states []string
 	if f.Active != nil && !*f.Active {
-		states = append(states, "not active")
+		states = append(states, "inactive")
 	}
 	if len(f.Differs) > 0 {
 		states = append(states, "differs, see plan")
@@ -226,7 +226,7 @@ func (f foundSubscription) stateText() string {
 	return cmp.Or(strings.Join(states, "; "), "ok")
 }
 
-// printGot prints all that may be shown of one subscription.
+// printGot prints all fields of the subscriptions of get.
 func (r *subscriptionsRun) printGot() error {
 	for _, s := range r.sides {
 		for _, f := range s.Found {
@@ -251,10 +251,10 @@ func (r *subscriptionsRun) printGot() error {
 	return nil
 }
 
-// quoted is a name as it is shown.
+// quoted returns a name as it is shown.
 func quoted(name string) string { return fmt.Sprintf("%q", cell(name)) }
 
-// line prints one line, which holds nothing that could steer a terminal.
+// line prints one line, escaped by printable.
 func (r *subscriptionsRun) line(format string, args ...any) {
 	fmt.Fprintln(r.text, printable(fmt.Sprintf(format, args...)))
 }

@@ -32,7 +32,7 @@ type Credentials struct {
 func (c Credentials) SplitBasicAuth() (username, password string, err error) {
 	username, password, ok := strings.Cut(c.BasicAuth, ":")
 	if !ok {
-		return "", "", errors.New("--basic-auth takes name:password, with a colon")
+		return "", "", errors.New("--basic-auth needs a colon, as in name:password")
 	}
 	return username, password, nil
 }
