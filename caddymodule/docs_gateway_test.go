@@ -228,15 +228,7 @@ func postEnvelope(t *testing.T, url, body, key string) (status int) {
 	request.Header.Set("Webhook-Id", id)
 	request.Header.Set("Webhook-Timestamp", fmt.Sprint(now.Unix()))
 	if key != "" {
-		wh, err := standardwebhooks.NewWebhook(key)
-		if err != nil {
-			t.Fatal(err)
-		}
-		signature, err := wh.Sign(id, now, []byte(body))
-		if err != nil {
-			t.Fatal(err)
-		}
-		request.Header.Set("Webhook-Signature", signature)
+		request.Header.Set("Webhook-Signature", standardSignature(t, key, id, now, body))
 	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
@@ -245,4 +237,18 @@ func postEnvelope(t *testing.T, url, body, key string) (status int) {
 	defer response.Body.Close()
 	_, _ = io.Copy(io.Discard, response.Body) // the status is what counts
 	return response.StatusCode
+}
+
+// standardSignature signs a body with the library of Standard Webhooks.
+func standardSignature(t *testing.T, key, id string, at time.Time, body string) string {
+	t.Helper()
+	wh, err := standardwebhooks.NewWebhook(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signature, err := wh.Sign(id, at, []byte(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return signature
 }
