@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -40,6 +41,9 @@ func newReader(t *testing.T, d *docs) *reader {
 	return &reader{docs: d, t: t, dir: dir, env: []string{"XDG_DATA_HOME=" + dir, "XDG_CONFIG_HOME=" + dir}}
 }
 
+// ownWarning matches a line of the log in which this module warns.
+var ownWarning = regexp.MustCompile(`"level":"warn",[^\n]*"logger":"webhooks`)
+
 // start starts the gateway as the README does, at other addresses.
 func (r *reader) start(b docBlock, args []string) {
 	r.t.Helper()
@@ -55,6 +59,9 @@ func (r *reader) start(b docBlock, args []string) {
 		go func() { exited <- cmd.Wait() }()
 		if waitUntilAnswered("http://"+r.admin+"/webhooks/ready", http.StatusOK, exited) {
 			r.gateway = cmd
+			if ownWarning.MatchString(output.String()) {
+				r.t.Errorf("%s: the gateway warns:\n%s", b, output)
+			}
 			r.t.Cleanup(func() {
 				if r.t.Failed() {
 					r.t.Logf("the gateway of %s:\n%s", b, output)
