@@ -214,7 +214,7 @@ func (d *docs) checkOwnEnvelope(t *testing.T, b docBlock, name string, shown map
 		t.Fatal(err)
 	}
 	for path, text := range map[string][]byte{config: []byte(d.blocks("caddyfile")[i].text), payload: original} {
-		if err := os.WriteFile(path, text, 0o600); err != nil {
+		if err = os.WriteFile(path, text, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
