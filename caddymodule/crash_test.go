@@ -2,6 +2,7 @@ package caddymodule_test
 
 import (
 	"bytes"
+	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -272,7 +273,8 @@ func startSecond(t *testing.T, meanwhile func(file string)) {
 	case <-time.After(childPatience):
 		t.Fatal("the second gateway runs")
 	}
-	if err, ok := second.process.err.(*exec.ExitError); !ok || err.ExitCode() <= 0 {
+	var ended *exec.ExitError
+	if !errors.As(second.process.err, &ended) || ended.ExitCode() <= 0 {
 		t.Errorf("the second gateway ended with %v", second.process.err)
 	}
 	said, err := os.ReadFile(second.logFile)

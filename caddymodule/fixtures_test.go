@@ -3,58 +3,42 @@ package caddymodule_test
 import (
 	"bytes"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/envelope"
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/provider"
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/verify"
 	"github.com/caddy-webhooks/caddy-webhooks/fixtures"
 )
 
-// TestFixtures sends every fixture, proved as its provider proves it, and
-// compares what the application gets with the golden envelope.
+// TestFixtures sends every fixture, proved as its provider proves it, and compares
+// what the application gets with the golden envelope. Every built-in provider has one.
 func TestFixtures(t *testing.T) {
 	secret := secretIn(t, "SECRET")
 	app := startApplication(t)
-	start(t, fmt.Sprintf(`
-	webhooks /notifly notifly {
-		secret {env.SECRET}
-		sign {env.WEBHOOKS_TEST_SIGN}
+	var site strings.Builder
+	for _, name := range provider.Builtin() {
+		fmt.Fprintf(&site, "webhooks /%s %[1]s {\n%s\nsign {env.WEBHOOKS_TEST_SIGN}\n}\n", name, credentialsOf(t, name))
 	}
-	webhooks /wotnot wotnot {
-		token {env.SECRET}
-		sign {env.WEBHOOKS_TEST_SIGN}
-	}
-	webhooks /chatbot chatbot {
-		token {env.SECRET}
-		sign {env.WEBHOOKS_TEST_SIGN}
-	}
-	webhooks /ndoto ndoto {
-		token {env.SECRET}
-		sign {env.WEBHOOKS_TEST_SIGN}
-	}
-	webhooks /oneroute oneroute {
-		token {env.SECRET}
-		sign {env.WEBHOOKS_TEST_SIGN}
-	}
-	%s
-	`, app.proxy()))
+	start(t, site.String()+app.proxy())
 	all, err := fixtures.All()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(all) != 52 {
-		t.Errorf("%d fixtures, want 52", len(all))
-	}
+	covered := make(map[string]bool)
 	for i, f := range all {
+		covered[f.Provider] = true
 		t.Run(f.Provider+"/"+f.Event, func(t *testing.T) {
-			path, headers := "/"+f.Provider, []string{"X-Notifly-Signature", hexMAC(secret, f.Payload)}
-			if f.Provider != "notifly" {
-				path += "?token=" + secret + "&kept=1"
-				headers = nil
+			r := request(t, "/"+f.Provider+"?kept=1", f.Payload)
+			prove(t, r, f, secret)
+			if a := do(t, r); a.status != 200 {
+				t.Fatalf("answered %d %q", a.status, a.body)
 			}
-			wantStatus(t, 200, path, f.Payload, headers...)
 			sent := app.want(t, i+1)[i]
 			checkForwarded(t, sent)
 			checkGolden(t, f, sent.Body)
@@ -62,6 +46,46 @@ func TestFixtures(t *testing.T) {
 				t.Error("a credential was forwarded")
 			}
 		})
+	}
+	for _, name := range provider.Builtin() {
+		if !covered[name] {
+			t.Errorf("%s has no fixture", name)
+		}
+	}
+}
+
+// credentialsOf returns the line of a block that its provider needs to prove itself.
+func credentialsOf(t *testing.T, name string) string {
+	t.Helper()
+	p, ok := provider.Get(name)
+	switch needs := p.Needs(); {
+	case !ok:
+		t.Fatalf("no provider %s", name)
+	case needs.Secret:
+		return "secret {env.SECRET}"
+	case needs.Token:
+		return "token {env.SECRET}"
+	}
+	return "basic_auth user {env.SECRET}"
+}
+
+// prove makes a request prove itself as the provider of a fixture does.
+func prove(t *testing.T, r *http.Request, f fixtures.Fixture, secret string) {
+	t.Helper()
+	p, _ := provider.Get(f.Provider)
+	proof := p.Spec().Verify
+	switch {
+	case proof.Signature != nil:
+		signed := &verify.Request{
+			Method: r.Method, URI: r.URL.RequestURI(), Query: r.URL.RawQuery, Header: r.Header, Body: f.Payload, Time: time.Now(),
+		}
+		if err := proof.Signature.Sign(signed, secret); err != nil {
+			t.Fatal(err)
+		}
+	case proof.Token != nil:
+		proof.Token.Places[0].Present(r, secret)
+	default:
+		r.SetBasicAuth("user", secret)
 	}
 }
 

@@ -24,11 +24,11 @@ func reservePort() (port int, release func(), err error) {
 		return 0, nil, err
 	}
 	release = func() { _ = unix.Close(fd) }
-	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1); err != nil {
+	if err = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1); err != nil {
 		release()
 		return 0, nil, err
 	}
-	if err := unix.Bind(fd, address); err != nil {
+	if err = unix.Bind(fd, address); err != nil {
 		release()
 		return 0, nil, err
 	}

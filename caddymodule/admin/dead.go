@@ -19,7 +19,7 @@ func listDead(r *http.Request, q *queue.Queue) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkDestination(r.Context(), q, query.Get("destination")); err != nil {
+	if err = checkDestination(r.Context(), q, query.Get("destination")); err != nil {
 		return nil, err
 	}
 	letters, err := q.DeadLetters(r.Context(), query.Get("destination"), limit)
@@ -53,7 +53,7 @@ func discardOne(r *http.Request, q *queue.Queue) (any, error) {
 		return nil, err
 	}
 	selection := queue.Selection{Keys: []envelope.Key{key}, Destination: query.Get("destination")}
-	if err := checkDestination(r.Context(), q, selection.Destination); err != nil {
+	if err = checkDestination(r.Context(), q, selection.Destination); err != nil {
 		return nil, err
 	}
 	n, err := q.Discard(r.Context(), selection)
@@ -68,7 +68,7 @@ func discardSelected(r *http.Request, q *queue.Queue) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkDestination(r.Context(), q, selection.Destination); err != nil {
+	if err = checkDestination(r.Context(), q, selection.Destination); err != nil {
 		return nil, err
 	}
 	n, err := q.Discard(r.Context(), selection)
@@ -80,7 +80,7 @@ func replaySelected(r *http.Request, q *queue.Queue) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkDestination(r.Context(), q, selection.Destination); err != nil {
+	if err = checkDestination(r.Context(), q, selection.Destination); err != nil {
 		return nil, err
 	}
 	n, err := q.Replay(r.Context(), selection)

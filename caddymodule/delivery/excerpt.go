@@ -51,9 +51,12 @@ func (e *excerpt) Write(p []byte) (int, error) {
 // than maxAnswer.
 func (e *excerpt) serve(h caddyhttp.Handler, r *http.Request) (err error) {
 	defer func() {
-		if p := recover(); p == http.ErrAbortHandler {
+		p := recover()
+		aborted, ok := p.(error)
+		switch {
+		case ok && errors.Is(aborted, http.ErrAbortHandler):
 			err = errors.New("the answer broke off")
-		} else if p != nil {
+		case p != nil:
 			panic(p)
 		}
 		if e.size > maxAnswer {

@@ -135,7 +135,7 @@ func (x *exchange) forwardBatch(events []string) error {
 	}
 	err := fmt.Errorf("%d of %d events were not accepted", b.failed, len(events))
 	if b.firstErr != nil {
-		err = fmt.Errorf("%w: %v", err, b.firstErr) // whose status is not the batch's
+		err = fmt.Errorf("%w: %s", err, b.firstErr.Error()) // its status is not the batch's
 	}
 	return &Refusal{Reason: outcomeUpstreamFailed, Status: http.StatusBadGateway, Err: err}
 }
@@ -213,14 +213,21 @@ func (x *exchange) callNext(w recorder, r *http.Request) (err error) {
 		// reverse_proxy panics with this for an answer that breaks off. If that answer
 		// is not sent, there is still another one to give.
 		if w.Discards() {
-			if p := recover(); p == http.ErrAbortHandler {
+			switch p := recover(); {
+			case isAbort(p):
 				err = caddyhttp.Error(http.StatusBadGateway, errors.New("the application's answer broke off"))
-			} else if p != nil {
+			case p != nil:
 				panic(p)
 			}
 		}
 	}()
 	return x.next.ServeHTTP(w, r)
+}
+
+// isAbort reports whether a handler panicked in order to break off its answer.
+func isAbort(recovered any) bool {
+	err, ok := recovered.(error)
+	return ok && errors.Is(err, http.ErrAbortHandler)
 }
 
 // repeat answers an event that was accepted before: with the first answer, if the

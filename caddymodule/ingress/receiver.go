@@ -96,13 +96,14 @@ func (rc *Receiver) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddy
 	x := rc.begin(w, r, next)
 	defer func() { err = x.end(err) }()
 
-	if err := x.read(); err != nil {
+	if err = x.read(); err != nil {
 		return err
 	}
-	if err := x.verify(); err != nil {
+	if err = x.verify(); err != nil {
 		return err
 	}
-	if answered, err := x.handshake(); answered || err != nil {
+	answered, err := x.handshake()
+	if answered || err != nil {
 		return err
 	}
 	events, err := x.split()

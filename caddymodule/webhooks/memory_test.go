@@ -1,6 +1,7 @@
 package webhooks
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -54,8 +55,9 @@ func TestMemory(t *testing.T) {
 					w.WriteHeader(http.StatusOK)
 					return nil
 				}))
-				if err != nil {
-					return err.(caddyhttp.HandlerError).StatusCode
+				var refused caddyhttp.HandlerError
+				if errors.As(err, &refused) {
+					return refused.StatusCode
 				}
 				return answer.Code
 			}

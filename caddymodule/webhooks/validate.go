@@ -82,6 +82,9 @@ func (h *Handler) validateProof(p *provider.Provider) error {
 	if err := h.validateCredentials(p); err != nil {
 		return err
 	}
+	if err := h.validateSecrets(p); err != nil {
+		return err
+	}
 	for _, header := range h.Headers {
 		if err := verify.CheckHeaderName(header.Name); err != nil {
 			return wrong("header", "`header`: %w", err)
@@ -124,6 +127,21 @@ func (h *Handler) validateCredentials(p *provider.Provider) error {
 		return fmt.Errorf("`%s` is required: %s %s", all[missing].word, h.Provider, all[missing].means)
 	case missing >= 0:
 		return fmt.Errorf("`%s` is required; to accept unauthenticated requests, use `unverified`", all[missing].word)
+	}
+	return nil
+}
+
+// validateSecrets checks the form of secrets that are written out. Those behind a
+// placeholder are checked when it is resolved.
+func (h *Handler) validateSecrets(p *provider.Provider) error {
+	signature := p.Spec().Verify.Signature
+	for i, secret := range h.Secrets {
+		if hasPlaceholder(secret) {
+			continue
+		}
+		if err := signature.CheckSecret(secret); err != nil {
+			return wrong("secret", "`secret`: value %d: %w", i+1, err)
+		}
 	}
 	return nil
 }
