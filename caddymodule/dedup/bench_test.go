@@ -54,12 +54,12 @@ func BenchmarkDedup(b *testing.B) {
 	})
 	for _, entries := range []int{100_000, dedup.DefaultEntries, 800_000} {
 		b.Run(fmt.Sprintf("memory/%d", entries), func(b *testing.B) {
-			settings := settings
-			settings.Entries = entries
+			bounded := settings
+			bounded.Entries = entries
 			var perKey float64
 			for b.Loop() {
 				before := live()
-				m := dedup.New(settings, new(dedup.Waiters), time.Now)
+				m := dedup.New(bounded, new(dedup.Waiters), time.Now)
 				for n := range uint64(entries) {
 					claimAndCommit(m, n)
 				}

@@ -108,8 +108,8 @@ func TestOneWaiterTakesThePlace(t *testing.T) {
 		claim := take(t, m, t.Context(), key(1))
 		for range n {
 			go func() {
-				claim, answer, err := m.Claim(t.Context(), key(1))
-				results <- result{claim: claim, answer: answer, err: err}
+				taken, answer, err := m.Claim(t.Context(), key(1))
+				results <- result{claim: taken, answer: answer, err: err}
 			}()
 		}
 		wantWaiting(t, waiters, n)
@@ -141,7 +141,7 @@ func TestWaitEnds(t *testing.T) {
 		wantWaiting(t, waiters, 1)
 		time.Sleep(dedup.MaxWait - 1)
 		wantWaiting(t, waiters, 1)
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		r := wantResult(t, first, dedup.ErrBusy.Error(), dedup.MaxWait)
 		if !errors.Is(r.err, dedup.ErrBusy) {
 			t.Errorf("%v is not ErrBusy", r.err)
@@ -154,8 +154,8 @@ func TestWaitEnds(t *testing.T) {
 		start := time.Now()
 		for range n {
 			go func() {
-				claim, answer, err := m.Claim(t.Context(), key(1))
-				results <- result{claim, answer, err, time.Since(start)}
+				taken, answer, err := m.Claim(t.Context(), key(1))
+				results <- result{taken, answer, err, time.Since(start)}
 			}()
 		}
 		wantWaiting(t, waiters, n)
@@ -164,7 +164,7 @@ func TestWaitEnds(t *testing.T) {
 		wantWaiting(t, waiters, n-1)
 		owner := wantResult(t, results, "claim", 3*time.Second).claim
 		for range n - 1 {
-			if r := <-results; r.err != dedup.ErrBusy || r.after != dedup.MaxWait {
+			if r := <-results; !errors.Is(r.err, dedup.ErrBusy) || r.after != dedup.MaxWait {
 				t.Errorf("%v after %v, want busy after %v", r, r.after, dedup.MaxWait)
 			}
 		}

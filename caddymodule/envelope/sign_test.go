@@ -67,10 +67,10 @@ func TestSignerVerifiesElsewhere(t *testing.T) {
 					t.Fatal(err)
 				}
 				isOurs := i < n
-				if err := receiver.VerifyIgnoringTimestamp([]byte(body), header); (err == nil) != isOurs {
+				if err = receiver.VerifyIgnoringTimestamp([]byte(body), header); (err == nil) != isOurs {
 					t.Errorf("key %d of %d: %v", i+1, n, err)
 				}
-				if err := receiver.VerifyIgnoringTimestamp([]byte(body+" "), header); err == nil {
+				if err = receiver.VerifyIgnoringTimestamp([]byte(body+" "), header); err == nil {
 					t.Errorf("key %d of %d: another body is taken", i+1, n)
 				}
 				signature, err := receiver.Sign(messageID, attempt, []byte(body))

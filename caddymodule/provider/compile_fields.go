@@ -34,7 +34,7 @@ func (b *builder) add(rules Rules, guards []guard, depth int) error {
 		if f.Required {
 			return fmt.Errorf(`field %s: "required" works only in a list`, f.Name)
 		}
-		if err := checkDepth(f, depthOfData, envelope.MaxDepth); err != nil {
+		if err = checkDepth(f, depthOfData, envelope.MaxDepth); err != nil {
 			return err
 		}
 		m, err := b.data.member(f.Name)
@@ -214,7 +214,7 @@ func compileList(l List, s *scope) (list, error) {
 		if err != nil {
 			return list{}, fmt.Errorf("%s: %w", l, err)
 		}
-		if err := checkDepth(f, l.depth(), l.itemDepth()); err != nil {
+		if err = checkDepth(f, l.depth(), l.itemDepth()); err != nil {
 			return list{}, fmt.Errorf("%s: %w", l, err)
 		}
 		m, err := compiled.object.member(f.Name)

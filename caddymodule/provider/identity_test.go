@@ -144,7 +144,7 @@ func TestKeyOfNothing(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := json.Unmarshal([]byte(`{"keys":[]}`), spec); err != nil || spec.Keys == nil {
+			if err = json.Unmarshal([]byte(`{"keys":[]}`), spec); err != nil || spec.Keys == nil {
 				t.Fatalf("key %#v, %v; want an empty list", spec.Keys, err)
 			}
 			p, err := spec.Compile()
@@ -176,9 +176,9 @@ func TestWotNotKeys(t *testing.T) {
 	keys := make(map[string]string)
 	var items []string
 	for _, f := range all {
-		events, err := p.Split(string(f.Payload))
-		if err != nil || len(events) != 1 {
-			t.Fatalf("%s: %d events, %v", f.Event, len(events), err)
+		events, splitErr := p.Split(string(f.Payload))
+		if splitErr != nil || len(events) != 1 {
+			t.Fatalf("%s: %d events, %v", f.Event, len(events), splitErr)
 		}
 		e := p.Read(events[0], nil)
 		if other, ok := keys[e.DedupKey]; ok {

@@ -130,7 +130,7 @@ func compareJSON(t *testing.T, path string, value any) {
 	}
 	got = append(got, '\n')
 	if *update {
-		if err := os.WriteFile(path, got, 0o644); err != nil {
+		if err = os.WriteFile(path, got, 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -21,7 +21,7 @@ func (t *Target) Do(ctx context.Context, change Change) error {
 	var rejected *rejectedError
 	if errors.As(err, &rejected) && t.Challenge != nil {
 		if tried := t.Challenge.try(ctx, t.Client, &t.Want); tried != nil {
-			return fmt.Errorf("%w; the provider calls `url` first, which %v", err, tried)
+			return fmt.Errorf("%w; the provider calls `url` first, which %w", err, tried)
 		}
 	}
 	return err

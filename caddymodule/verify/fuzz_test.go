@@ -74,9 +74,10 @@ func FuzzSignatureHeader(f *testing.F) {
 		r.Body = body
 		r.Header["X-Signature"] = []string{value}
 
+		var proof verify.Proof
 		check := func(name string, v verify.Verifier, right bool) {
 			t.Helper()
-			proof, err := v.Verify(r)
+			proof, err = v.Verify(r)
 			if err == nil != right {
 				t.Errorf("%s: Verify() = %v, want right = %v, of %q", name, err, right, value)
 			}
@@ -100,7 +101,7 @@ func FuzzSignatureHeader(f *testing.F) {
 
 		// What is fresh is another test's matter: here, no proof and no word
 		// about freshness without the right signature.
-		proof, err := stamped.Verify(r)
+		proof, err = stamped.Verify(r)
 		timestamps := itemsBehind(value, ",", "t=")
 		right := len(timestamps) == 1 && timestamps[0] != "" &&
 			slices.Contains(itemsBehind(value, ",", "v1="), hexMAC(secret, timestamps[0]+"."+content))

@@ -45,7 +45,7 @@ func (s Signature) Sign(r *Request, secret string) error {
 		mac.Write(part)
 	}
 	signature := s.Prefix + string(encodings[s.Encoding].AppendEncode(nil, mac.Sum(nil)))
-	r.Header.Set(http.CanonicalHeaderKey(s.Header), s.layOut(signature, timestamp))
+	r.Header.Set(s.Header, s.layOut(signature, timestamp))
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package verify_test
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/verify"
@@ -15,7 +16,7 @@ func TestSign(t *testing.T) {
 			r := newRequest()
 			err := s.spec.Sign(r, s.secrets[1])
 			if s.spec.Algorithm == verify.Ed25519 {
-				if err != verify.ErrCannotSign {
+				if !errors.Is(err, verify.ErrCannotSign) {
 					t.Errorf("Sign() = %v; want %v", err, verify.ErrCannotSign)
 				}
 				return

@@ -105,8 +105,8 @@ func (v *SignatureVerifier) items(value string, position int, prefix string) []s
 		if position != 0 && position != n {
 			continue
 		}
-		if item, ok := strings.CutPrefix(strings.TrimSpace(item), prefix); ok {
-			items = append(items, item)
+		if text, ok := strings.CutPrefix(strings.TrimSpace(item), prefix); ok {
+			items = append(items, text)
 		}
 	}
 	return items

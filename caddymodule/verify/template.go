@@ -61,8 +61,8 @@ func cutPart(s string) (element, string, bool) {
 			return element{part: part}, tail, true
 		}
 	}
-	if tail, ok := strings.CutPrefix(s, partHeader+"("); ok {
-		if name, tail, ok := strings.Cut(tail, ")"); ok {
+	if inside, ok := strings.CutPrefix(s, partHeader+"("); ok {
+		if name, tail, isClosed := strings.Cut(inside, ")"); isClosed {
 			return element{part: partHeader, text: name}, tail, true
 		}
 	}

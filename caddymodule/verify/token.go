@@ -61,7 +61,7 @@ func (v *TokenVerifier) Verify(r *Request) (Proof, error) {
 			}
 			err = ErrBad
 		}
-		if err != ErrMissing {
+		if !errors.Is(err, ErrMissing) {
 			result = err
 		}
 	}

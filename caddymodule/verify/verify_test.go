@@ -56,7 +56,7 @@ func checkRefused(t *testing.T, v verify.Verifier, r *verify.Request, want error
 		t.Errorf("Verify() = %+v beside the error %q", got, err)
 	}
 	for _, e := range []error{verify.ErrMissing, verify.ErrBad, verify.ErrStale} {
-		if errors.Is(err, e) != (e == want) {
+		if errors.Is(err, e) != errors.Is(want, e) {
 			t.Errorf("Verify() = %q; want %q", err, want)
 		}
 	}

@@ -215,7 +215,7 @@ func (h *Handler) provisionReceiver() error {
 	if h.receiver.Signer, err = envelope.NewSigner(credentials.signing); err != nil {
 		return wrong("sign", "`sign`: %w", err)
 	}
-	if err := h.provisionProof(credentials); err != nil {
+	if err = h.provisionProof(credentials); err != nil {
 		return err
 	}
 	switch {

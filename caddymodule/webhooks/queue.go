@@ -87,7 +87,7 @@ func (r *Retention) check() error {
 func (a *App) QueueSettings() (s queue.Settings, err error) {
 	s = queue.Settings{Engine: queue.SQLite, Retention: queue.DefaultRetention, Size: queue.DefaultSize}
 	if r := a.Retention; r != nil {
-		if err := r.check(); err != nil {
+		if err = r.check(); err != nil {
 			return s, err
 		}
 		s.Retention = cmp.Or(time.Duration(r.Age), s.Retention)
@@ -97,7 +97,7 @@ func (a *App) QueueSettings() (s queue.Settings, err error) {
 	if a.Queue != nil {
 		config = *a.Queue
 	}
-	if err := config.check(); err != nil {
+	if err = config.check(); err != nil {
 		return s, err
 	}
 	if config.Engine == queue.PostgreSQL {
