@@ -34,7 +34,7 @@ func TestRetries(t *testing.T) {
 			most := min(10*time.Second<<(i-1), 10*time.Minute)
 			// What is probed may wait for its turn as well.
 			if waited := a.at.Sub(got[i-1].at); waited < most/2 || waited > most+time.Minute {
-				t.Errorf("attempt %d came after %s, want %s at the most", i+1, waited, most)
+				t.Errorf("attempt %d came after %s, want at most %s", i+1, waited, most)
 			}
 		}
 		if st := g.status(t, "a"); st.Backlog != 0 || st.DeadLetters != 1 {
@@ -135,7 +135,7 @@ func (c *crowd) answers(after time.Duration, status int) func(context.Context, *
 	}
 }
 
-// peak returns how many there were at the most since it was asked last.
+// peak returns the maximum since it was called last.
 func (c *crowd) peak() int64 { return c.most.Swap(0) }
 
 func TestConcurrency(t *testing.T) {

@@ -81,7 +81,7 @@ func heapMB() float64 {
 }
 
 // residentMB returns what the process holds, SQLite's pages among it; 0 where the
-// system does not tell.
+// system does not report it.
 func residentMB() float64 {
 	var size, resident float64
 	text, err := os.ReadFile("/proc/self/statm")
@@ -94,7 +94,7 @@ func residentMB() float64 {
 	return resident * float64(os.Getpagesize()) / 1e6
 }
 
-// quiet is an Observer that forgets what it is told.
+// quiet is an Observer that does nothing.
 type quiet struct{}
 
 func (quiet) Attempted(Attempt)        {}

@@ -41,7 +41,7 @@ func TestFencing(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "that it is told", func() bool { return !g.status(t, "a").Here })
+	eventually(t, "the loss of the lease", func() bool { return !g.status(t, "a").Here })
 	time.Sleep(200 * time.Millisecond)
 	if after := g.number(t, state); after != before {
 		t.Errorf("it wrote %d over %d", after, before)
@@ -67,7 +67,7 @@ func TestFencing(t *testing.T) {
 }
 
 // TestLateCommit has events whose transactions take half a second, and others that
-// are stored elsewhere meanwhile: nobody passes it by.
+// are stored elsewhere meanwhile: no gateway passes it by.
 func TestLateCommit(t *testing.T) {
 	t.Parallel()
 	r := new(receiver)

@@ -33,7 +33,7 @@ func TestFull(t *testing.T) {
 			}
 			return err == nil
 		})
-		// One request that never fits is told so, and changes nothing.
+		// A request that never fits gets ErrFull, and changes nothing.
 		if _, err := g.g.Store(context.Background(), newEvents(101)); !errors.Is(err, ErrFull) {
 			t.Error(err)
 		}
@@ -123,7 +123,7 @@ func TestFullOfDeferred(t *testing.T) {
 			t.Error(err)
 		}
 		r.respond(answers(200))
-		if _, err := g.q.Replay(t.Context(), Selection{Keys: keys(events[0])}); err != nil { // as somebody may who is called
+		if _, err := g.q.Replay(t.Context(), Selection{Keys: keys(events[0])}); err != nil { // as an operator may
 			t.Fatal(err)
 		}
 		time.Sleep(5 * time.Second)
@@ -208,7 +208,7 @@ func TestFileIsBounded(t *testing.T) {
 			wal = max(wal, sizeOf(t, s.File+"-wal"))
 		}
 		if limit := s.Size / 10 * 16; most > limit {
-			t.Errorf("the file had %d bytes, want %d at the most", most, limit)
+			t.Errorf("the file had %d bytes, want at most %d", most, limit)
 		}
 		if wal > 40<<20 {
 			t.Errorf("the WAL had %d bytes", wal)

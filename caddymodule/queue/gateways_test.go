@@ -82,7 +82,7 @@ func TestGatewaysStoreOnce(t *testing.T) {
 }
 
 // TestTakeoverAtStop has the work go round as gateways stop in order: nothing is
-// repeated, and nobody waits for a lease to end.
+// repeated, and no gateway waits for a lease to end.
 func TestTakeoverAtStop(t *testing.T) {
 	t.Parallel()
 	dsn := sharedServer.database(t)
@@ -256,7 +256,7 @@ func TestNamesOfOthers(t *testing.T) {
 		t.Errorf("%+v", st)
 	}
 
-	// Another gateway says that nobody has it while nobody works it, which is wrong.
+	// Another gateway writes that no configuration has it while no gateway works it.
 	if err := without.q.do(func(tx *tx) error {
 		return tx.exec(`UPDATE webhooks_destinations SET lease = lease + 1, holder = 'gone'`)
 	}); err != nil {

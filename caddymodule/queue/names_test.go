@@ -111,7 +111,7 @@ func TestNames(t *testing.T) {
 	})
 }
 
-// TestOrphansAreLogged shows that a backlog that nobody delivers is told of, once.
+// TestOrphansAreLogged shows that a backlog without a destination is logged once.
 func TestOrphansAreLogged(t *testing.T) {
 	bubble(t, func(t *testing.T, s Settings) {
 		core, logs := observer.New(zapcore.WarnLevel)

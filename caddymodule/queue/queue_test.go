@@ -214,7 +214,7 @@ func (g *gateway) number(t testing.TB, query string) (n int64) {
 // lost its power now.
 func (g *gateway) crash(t testing.TB) Settings {
 	t.Helper()
-	synctest.Wait() // nobody writes
+	synctest.Wait() // no goroutine writes
 	s := testSettings(t)
 	copyDir(t, filepath.Dir(g.s.File), filepath.Dir(s.File))
 	s.Retention, s.Size = g.s.Retention, g.s.Size

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// watcher is an Observer that keeps what it is told.
+// watcher is an Observer that records all calls.
 type watcher struct {
 	mu       sync.Mutex
 	attempts []Attempt

@@ -226,7 +226,7 @@ func TestRequestCounts(t *testing.T) {
 }
 
 // TestRequestGoesOnce has two gateways remove the events of one request at the same
-// time: whoever is last removes the request.
+// time: the last one removes the request.
 func TestRequestGoesOnce(t *testing.T) {
 	t.Parallel()
 	gateways := share(t, sharedServer.database(t), 2)

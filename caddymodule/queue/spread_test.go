@@ -26,9 +26,9 @@ func TestSpread(t *testing.T) {
 		{"one has died", "a: 1 2 3; b: 1 2 3", "1=a 2=b 3=gone", "a: +3"},
 		{"one has died that had most", "a: 1 2 3 4 5 6; b: 1 2 3 4 5 6", "1=a 2=b 3=gone 4=gone 5=gone 6=gone", "a: +3 +5; b: +4 +6"},
 		{"one has names of its own", "a: 1 2 3 4; b: 1 2 5", "1= 2= 3= 4= 5=", "a: +1 +3 +4; b: +2 +5"},
-		{"nobody else may have them", "a: 1 2 3 4; b: 1", "1=a 2=a 3=a 4=a", "a: -1"},
+		{"no other gateway may have them", "a: 1 2 3 4; b: 1", "1=a 2=a 3=a 4=a", "a: -1"},
 		{"it has left the configuration", "a: 2; b: 1 2", "1=a 2=a", "a: -2"},
-		{"nobody is configured with it", "a: 1", "1=a 2=gone", ""},
+		{"no gateway is configured with it", "a: 1", "1=a 2=gone", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			gateways, holders := make(map[string][]string), make(map[string]string)

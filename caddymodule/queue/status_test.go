@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// TestStatus compares what is told with what is, through all that changes it.
+// TestStatus compares the status with the facts, through all that changes it.
 func TestStatus(t *testing.T) {
 	bubble(t, func(t *testing.T, s Settings) {
 		r := &receiver{answer: answers(200)}

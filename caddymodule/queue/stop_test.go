@@ -75,7 +75,7 @@ func TestStopWaits(t *testing.T) {
 	})
 }
 
-// TestStopDoesNotWaitForEver has an attempt that does not end when it is told to.
+// TestStopDoesNotWaitForEver has an attempt that does not end when it is cancelled.
 func TestStopDoesNotWaitForEver(t *testing.T) {
 	bubble(t, func(t *testing.T, s Settings) {
 		r := &receiver{answer: func(context.Context, *Delivery) Result {
