@@ -125,7 +125,7 @@ func (s *store) oldest(ctx context.Context, r *destinationRow, after int64) (old
 		[]any{after}, func(rows *sql.Rows) error {
 			var seq, received int64
 			var source, eventType string
-			if err := rows.Scan(&seq, &source, &eventType, &received); err != nil {
+			if err = rows.Scan(&seq, &source, &eventType, &received); err != nil {
 				return err
 			}
 			if !r.awaits(seq, source, eventType) {

@@ -90,7 +90,7 @@ func checkSchema(ctx context.Context, q querier) (version int, err error) {
 		return 0, nil
 	}
 	if there["webhooks_migrations"] {
-		if err := q.QueryRowContext(ctx, `SELECT COALESCE(MAX(version), 0) FROM webhooks_migrations`).Scan(&version); err != nil {
+		if err = q.QueryRowContext(ctx, `SELECT COALESCE(MAX(version), 0) FROM webhooks_migrations`).Scan(&version); err != nil {
 			return 0, err
 		}
 	}
@@ -112,7 +112,7 @@ func namesOf(ctx context.Context, q querier) (map[string]bool, error) {
 	rows, err := q.QueryContext(ctx, `SELECT name FROM sqlite_master`)
 	err = eachRow(rows, err, func(rows *sql.Rows) error {
 		var name string
-		err := rows.Scan(&name)
+		err = rows.Scan(&name)
 		names[name] = true
 		return err
 	})
@@ -140,7 +140,7 @@ func messages(ctx context.Context, q querier, pragma string) (all []string, err 
 	rows, err := q.QueryContext(ctx, pragma)
 	err = eachRow(rows, err, func(rows *sql.Rows) error {
 		var text string
-		if err := rows.Scan(&text); err != nil {
+		if err = rows.Scan(&text); err != nil {
 			return err
 		}
 		for line := range strings.SplitSeq(text, "\n") {
@@ -184,15 +184,15 @@ func readNewest(ctx context.Context, q querier) (keys [][]byte, err error) {
 	rows, err := q.QueryContext(ctx, `SELECT key, e.* FROM webhooks_events e ORDER BY seq DESC LIMIT $1`, newestRows)
 	read := 0
 	err = eachRow(rows, err, func(rows *sql.Rows) error {
-		names, err := rows.Columns()
-		if err != nil {
+		var names []string
+		if names, err = rows.Columns(); err != nil {
 			return err
 		}
 		values, to := make([]sql.RawBytes, len(names)), make([]any, len(names))
 		for i := range values {
 			to[i] = &values[i]
 		}
-		if err := rows.Scan(to...); err != nil {
+		if err = rows.Scan(to...); err != nil {
 			return err
 		}
 		keys = append(keys, append([]byte(nil), values[0]...))

@@ -133,7 +133,7 @@ func (t *tx) storeEvents(c *commit, now time.Time) (stored, error) {
 		rows = append(rows, e.Seq, e.Key[:], e.Source, e.Provider, e.Type, e.Subject, e.PartitionKey, e.ID,
 			t.micros(e.Received), t.micros(e.Received.Add(e.Window)), e.size(), e.Original, e.shared, e.ownRequest(), e.Body)
 	}
-	if err := t.insert(`INSERT INTO webhooks_events (seq, key, source, provider, type, subject, partition_key, event_id,
+	if err = t.insert(`INSERT INTO webhooks_events (seq, key, source, provider, type, subject, partition_key, event_id,
 		received, expires, size, original, shared, request, body)`, eventColumns, "", rows, nil); err != nil {
 		return s, err
 	}
@@ -142,7 +142,7 @@ func (t *tx) storeEvents(c *commit, now time.Time) (stored, error) {
 			refused += r.size()
 			continue
 		}
-		if err := t.exec(`INSERT INTO webhooks_requests (first, last, size, request) VALUES ($1, $2, $3, $4)`,
+		if err = t.exec(`INSERT INTO webhooks_requests (first, last, size, request) VALUES ($1, $2, $3, $4)`,
 			c.events[r.first].Seq, c.events[r.last].Seq, r.size(), r.encoded()); err != nil {
 			return s, err
 		}

@@ -28,7 +28,7 @@ func (q *Queue) Forget(ctx context.Context, name string) (int64, error) {
 	if !found {
 		return 0, fmt.Errorf("%w: no destination %q", ErrUnknown, name)
 	}
-	if _, err := q.inSteps(ctx, func(t *tx) (int64, error) {
+	if _, err = q.inSteps(ctx, func(t *tx) (int64, error) {
 		return t.changed(`DELETE FROM webhooks_deliveries WHERE (seq, name) IN (SELECT seq, name FROM webhooks_deliveries WHERE name = $1 LIMIT `+stepRows+`)`, name)
 	}); err != nil {
 		return 0, err

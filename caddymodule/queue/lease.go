@@ -62,7 +62,7 @@ func (t *tx) resume(name string, position int64, ordered bool) (known map[int64]
 			var attempts int
 			var replay bool
 			var state, key string
-			if err := rows.Scan(&seq, &attempts, &replay, &state, &key); err != nil {
+			if err = rows.Scan(&seq, &attempts, &replay, &state, &key); err != nil {
 				return err
 			}
 			if !ordered || replay || state == stateDead || key == "" {

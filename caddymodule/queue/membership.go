@@ -101,7 +101,7 @@ func (q *Queue) renew() error {
 			ON CONFLICT (holder) DO UPDATE SET until = excluded.until, names = excluded.names
 		) SELECT last, bytes, `+q.store.timeline+` FROM webhooks_queue WHERE id = 1`,
 		[]any{q.holder, leaseTime.Microseconds(), string(names)}, func(rows *sql.Rows) error {
-			if err := rows.Scan(&s.last, &s.bytes, &s.timeline); err != nil {
+			if err = rows.Scan(&s.last, &s.bytes, &s.timeline); err != nil {
 				return err
 			}
 			return q.store.checkTimeline(s.timeline)

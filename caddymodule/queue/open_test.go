@@ -75,9 +75,9 @@ func leaves(t *testing.T, file, table string) (pages []int) {
 	}
 	defer db.Close()
 	rows, err := db.Query(`SELECT pageno FROM dbstat WHERE name = ? AND pagetype = 'leaf' ORDER BY path`, table)
-	if err := eachRow(rows, err, func(rows *sql.Rows) error {
+	if err = eachRow(rows, err, func(rows *sql.Rows) error {
 		var page int
-		err := rows.Scan(&page)
+		err = rows.Scan(&page)
 		pages = append(pages, page)
 		return err
 	}); err != nil {

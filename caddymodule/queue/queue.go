@@ -182,7 +182,7 @@ func (q *Queue) enter(ctx context.Context) error {
 	if err == nil && q.store.shared {
 		err = q.store.query(ctx, `SELECT `+q.store.serverTime, nil, func(rows *sql.Rows) error {
 			var micros int64
-			err := rows.Scan(&micros)
+			err = rows.Scan(&micros)
 			q.store.adjust(begun, q.now(), micros)
 			return err
 		})

@@ -17,7 +17,7 @@ func (s *store) query(ctx context.Context, query string, args []any, scan func(r
 		ctx, cancel = context.WithTimeout(ctx, readTimeout)
 		defer cancel()
 	}
-	statement, err := s.prepareRead(ctx, query)
+	statement, err := s.prepareRead(ctx, query) //nolint:sqlclosecheck // kept for the next query
 	if err != nil {
 		return s.dropStaleReaders(err)
 	}
@@ -61,7 +61,7 @@ func (s *store) prepareRead(ctx context.Context, query string) (*sql.Stmt, error
 		return nil, err
 	}
 	if earlier, ok := s.reads.LoadOrStore(query, statement); ok {
-		_ = statement.Close()
+		_ = statement.Close() //nolint:sqlclosecheck // the other one is kept
 		return earlier.(*sql.Stmt), nil
 	}
 	return statement, nil

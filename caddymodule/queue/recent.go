@@ -86,8 +86,8 @@ func (r *recent) after(pos, to int64, source string, limit int, bytes int64) (ev
 
 // after is like recent.after, but reads from the database what is not in memory.
 func (q *Queue) after(e *era, pos, to int64, source string, limit int, bytes int64) (events []*Event, _ int64, err error) {
-	if events, pos, ok := q.writer.recent.after(pos, to, source, limit, bytes); ok {
-		return events, pos, nil
+	if recent, end, ok := q.writer.recent.after(pos, to, source, limit, bytes); ok {
+		return recent, end, nil
 	}
 	// Numbers and sizes come first: a driver reads all of a result, which must not be
 	// larger than there is room for. The position does not pass the end of the log at
@@ -103,7 +103,7 @@ func (q *Queue) after(e *era, pos, to int64, source string, limit int, bytes int
 		[]any{pos, to, source, limit}, func(rows *sql.Rows) error {
 			var timeline string
 			var seq, size int64
-			if err := rows.Scan(&last, &timeline, &seq, &size); err != nil {
+			if err = rows.Scan(&last, &timeline, &seq, &size); err != nil {
 				return err
 			}
 			if timeline != e.timeline {

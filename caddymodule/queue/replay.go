@@ -140,9 +140,9 @@ func (q *Queue) replay(ctx context.Context, e *era, events []replayable, destina
 	}
 	now := q.store.micros(q.now())
 	var n int64
-	err = q.doWith(ctx, func(t *tx) error {
+	err = q.doWith(ctx, func(t *tx) (err error) {
 		n = 0
-		if err := t.checkEra(e); err != nil {
+		if err = t.checkEra(e); err != nil {
 			return err
 		}
 		for i := range destinations {
@@ -154,7 +154,8 @@ func (q *Queue) replay(ctx context.Context, e *era, events []replayable, destina
 				if !d.filter.Takes(e.source, e.eventType) {
 					continue
 				}
-				changed, err := t.changed(`INSERT INTO webhooks_deliveries (seq, name, state, due, attempts, replay, tried, status, error, partition_key, received, size)
+				var changed int64
+				changed, err = t.changed(`INSERT INTO webhooks_deliveries (seq, name, state, due, attempts, replay, tried, status, error, partition_key, received, size)
 					SELECT $1, name, 'retry', $2, 0, 1, $2, 0, '', $3, $4, $5 FROM webhooks_destinations WHERE name = $6 AND (position >= $1 OR $7)
 					ON CONFLICT (seq, name) DO UPDATE SET state = 'retry', due = excluded.due,
 						attempts = CASE WHEN webhooks_deliveries.state = 'dead' THEN 0 ELSE webhooks_deliveries.attempts END,

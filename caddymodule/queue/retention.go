@@ -180,7 +180,7 @@ func (q *Queue) remove(ctx context.Context, e *era, b logPart, cutoff int64) (fr
 	}
 	var removed, last, bytes int64
 	err = q.doWith(ctx, func(t *tx) (err error) {
-		if err := t.checkEra(e); err != nil { // the numbers may belong to other events now
+		if err = t.checkEra(e); err != nil { // the numbers may belong to other events now
 			return err
 		}
 		var forgotten forgottenKeys
@@ -221,7 +221,7 @@ func (t *tx) removeEvents(old []int64, now time.Time) (freed int64, forgotten fo
 		[]any{t.store.list(old)}, func(rows *sql.Rows) error {
 			var seq, expires, size, first int64
 			var key []byte
-			if err := rows.Scan(&seq, &key, &expires, &size, &first); err != nil {
+			if err = rows.Scan(&seq, &key, &expires, &size, &first); err != nil {
 				return err
 			}
 			freed += size
@@ -245,7 +245,7 @@ func (t *tx) removeEvents(old []int64, now time.Time) (freed int64, forgotten fo
 			AND NOT EXISTS (SELECT 1 FROM webhooks_events e WHERE e.seq BETWEEN webhooks_requests.first AND webhooks_requests.last) RETURNING size`,
 			[]any{t.store.list(shared)}, func(rows *sql.Rows) error {
 				var size int64
-				err := rows.Scan(&size)
+				err = rows.Scan(&size)
 				freed += size
 				return err
 			})

@@ -159,7 +159,7 @@ func TestUpgradeFromVersion2(t *testing.T) {
 		if a := g.status(t, "archive"); !a.Paused || a.Backlog != 2 {
 			t.Errorf("%+v", a)
 		}
-		if err := g.q.Resume(t.Context(), "archive"); err != nil {
+		if err = g.q.Resume(t.Context(), "archive"); err != nil {
 			t.Fatal(err)
 		}
 		for _, name := range []string{"crm", "archive", "orders"} {
@@ -180,8 +180,8 @@ func TestUpgradeFromVersion2(t *testing.T) {
 		for _, id := range []string{"old-1", "expired", "delivered", "dead", "deferred", "order-2", "untried-1"} {
 			wantAccepted(t, g.keep(t, newEvent(id, "")), false)
 		}
-		if n, err := g.q.Replay(t.Context(), Selection{Dead: true}); n != 1 || err != nil {
-			t.Errorf("%d, %v", n, err)
+		if n, replayErr := g.q.Replay(t.Context(), Selection{Dead: true}); n != 1 || replayErr != nil {
+			t.Errorf("%d, %v", n, replayErr)
 		}
 		eventually(t, "the replay", func() bool { return len(crm.of("dead")) == 1 })
 		g.drain(t, "crm")
@@ -225,9 +225,9 @@ func wantNoOldNames(t *testing.T, s Settings) {
 	defer db.Close()
 	seen := 0
 	rows, err := db.QueryContext(t.Context(), query)
-	if err := eachRow(rows, err, func(rows *sql.Rows) error {
+	if err = eachRow(rows, err, func(rows *sql.Rows) error {
 		var name string
-		err := rows.Scan(&name)
+		err = rows.Scan(&name)
 		if strings.Contains(name, "webhooks_exceptions") || strings.Contains(name, "webhooks_leftovers") {
 			t.Errorf("there is still %s", name)
 		}

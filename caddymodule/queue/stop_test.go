@@ -69,7 +69,7 @@ func TestStopWaits(t *testing.T) {
 		if took := time.Since(begun); took < 18*time.Second || took > 20*time.Second {
 			t.Errorf("it took %s", took)
 		}
-		g = start(t, s, newDestination("a", r.deliver))
+		start(t, s, newDestination("a", r.deliver))
 		time.Sleep(time.Minute)
 		r.wantEachOnce(t, 3)
 	})

@@ -135,7 +135,7 @@ func (s *store) begin(ctx context.Context) (*sql.Tx, error) {
 
 // transact runs f in one transaction.
 func (s *store) transact(ctx context.Context, f func(t *tx) error) (err error) {
-	if err := s.file.recheck(); err != nil {
+	if err = s.file.recheck(); err != nil {
 		return err
 	}
 	if s.shared {

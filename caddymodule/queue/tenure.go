@@ -76,7 +76,7 @@ func (w *worker) acquire(t target, now time.Time) bool {
 		if known, resumed, err = tx.resume(w.name, r.position, t.Ordered); err != nil {
 			return err
 		}
-		if err := tx.settleStates(w.name, t.Ordered, tx.micros(now)); err != nil || !t.Ordered {
+		if err = tx.settleStates(w.name, t.Ordered, tx.micros(now)); err != nil || !t.Ordered {
 			return err
 		}
 		lanes, err = tx.lanes(w.name)

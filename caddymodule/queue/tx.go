@@ -33,7 +33,7 @@ func (t *tx) exec(query string, args ...any) error {
 
 // changed runs a statement and returns the number of rows that it changed.
 func (t *tx) changed(query string, args ...any) (int64, error) {
-	statement, err := t.prepare(query)
+	statement, err := t.prepare(query) //nolint:sqlclosecheck // kept for the next use
 	if err != nil {
 		return 0, err
 	}
@@ -59,7 +59,7 @@ func (t *tx) execScript(script string) error {
 
 // row scans the only row of a query.
 func (t *tx) row(query string, args []any, to ...any) error {
-	statement, err := t.prepare(query)
+	statement, err := t.prepare(query) //nolint:sqlclosecheck // kept for the next use
 	if err != nil {
 		return err
 	}
@@ -68,7 +68,7 @@ func (t *tx) row(query string, args []any, to ...any) error {
 
 // rows calls scan for every row of a query.
 func (t *tx) rows(query string, args []any, scan func(rows *sql.Rows) error) error {
-	statement, err := t.prepare(query)
+	statement, err := t.prepare(query) //nolint:sqlclosecheck // kept for the next use
 	if err != nil {
 		return err
 	}

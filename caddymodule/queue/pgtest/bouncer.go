@@ -41,7 +41,7 @@ func (s *Server) Bouncer(t testing.TB) *Bouncer {
 		if p != nil {
 			p.end(syscall.SIGKILL) // which of the other signals wait for clients depends on the version
 		}
-		if err := os.RemoveAll(dir); err != nil {
+		if err = os.RemoveAll(dir); err != nil {
 			t.Errorf("pgtest: %v", err)
 		}
 	})
@@ -59,14 +59,12 @@ listen_port = %d
 unix_socket_dir =
 auth_type = any
 `, s.port, port)
-		if err := errors.Join(os.WriteFile(file, []byte(settings), 0o600), in.own(file)); err != nil {
+		if err = errors.Join(os.WriteFile(file, []byte(settings), 0o600), in.own(file)); err != nil {
 			return err
 		}
-		started, err := launchLogged(command(in.account, dir, program, file), log)
-		if err != nil {
+		if p, err = launchLogged(command(in.account, dir, program, file), log); err != nil {
 			return err
 		}
-		p = started
 		return p.answers(b.DSN(s.DSN("postgres")), s.data)
 	})
 	if err != nil {

@@ -115,7 +115,7 @@ var template = sync.OnceValues(func() (*os.File, error) {
 	}
 	defer os.RemoveAll(dir)
 	data := filepath.Join(dir, "data")
-	if err := run(in.command(dir, "initdb", "-D", data, "--no-sync", "-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C")); err != nil {
+	if err = run(in.command(dir, "initdb", "-D", data, "--no-sync", "-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C")); err != nil {
 		return nil, err
 	}
 	file, err := os.Create(filepath.Join(dir, "tar"))
@@ -133,7 +133,7 @@ func (in *installation) unpack(template io.ReaderAt, dir string) error {
 	}
 	for r := tar.NewReader(io.NewSectionReader(template, 0, 1<<40)); ; {
 		header, err := r.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		} else if err != nil {
 			return err
@@ -144,7 +144,7 @@ func (in *installation) unpack(template io.ReaderAt, dir string) error {
 		} else {
 			err = write(name, r)
 		}
-		if err := errors.Join(err, in.own(name)); err != nil {
+		if err = errors.Join(err, in.own(name)); err != nil {
 			return err
 		}
 	}

@@ -59,12 +59,12 @@ func (in *installation) server(t testing.TB, fill func(data string) error) *Serv
 	}
 	t.Cleanup(func() {
 		s.end(t, syscall.SIGINT)
-		if err := os.RemoveAll(s.dir); err != nil {
+		if err = os.RemoveAll(s.dir); err != nil {
 			t.Errorf("pgtest: %v", err)
 		}
 	})
 	s.data, s.log = filepath.Join(s.dir, "data"), filepath.Join(s.dir, "log")
-	if err := fill(s.data); err != nil {
+	if err = fill(s.data); err != nil {
 		t.Fatalf("pgtest: %v", err)
 	}
 	err = onFreePort(func(port int) error {

@@ -3,6 +3,7 @@ package pgtest
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/url"
@@ -259,7 +260,7 @@ func (p *Proxy) write(c *connection, to *net.TCPConn, line <-chan chunk) {
 			if !p.unstuck(c) {
 				return
 			}
-			if next.err == io.EOF {
+			if errors.Is(next.err, io.EOF) {
 				to.CloseWrite()
 				return
 			}

@@ -174,8 +174,9 @@ func TestProxyStick(t *testing.T) {
 	defer late.Close()
 	for _, c := range []net.Conn{c, late} {
 		c.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
-		if n, err := c.Read(make([]byte, 1)); n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
-			t.Fatalf("a stuck proxy gives %d bytes, %v", n, err)
+		n, readErr := c.Read(make([]byte, 1))
+		if n > 0 || !errors.Is(readErr, os.ErrDeadlineExceeded) {
+			t.Fatalf("a stuck proxy gives %d bytes, %v", n, readErr)
 		}
 		c.SetReadDeadline(time.Now().Add(10 * time.Second))
 	}
@@ -229,7 +230,7 @@ func TestProxySwitch(t *testing.T) {
 	}
 	third, _ := dial(t, p)
 	third.(*net.TCPConn).CloseWrite()
-	if _, err := third.Read(make([]byte, 1)); err != io.EOF {
+	if _, err := third.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
 		t.Errorf("the end of a connection gives %v", err)
 	}
 }

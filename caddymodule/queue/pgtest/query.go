@@ -62,7 +62,7 @@ func (p *process) answers(dsn, data string) error {
 	}
 	name := filepath.Base(p.cmd.Path)
 	if !p.running() {
-		return fmt.Errorf("%s ended: %v", name, p.err)
+		return fmt.Errorf("%s ended: %v", name, p.err) //nolint:errorlint // nil for one that ended well
 	}
 	p.end(syscall.SIGQUIT)
 	return fmt.Errorf("%s does not answer: %w", name, err)

@@ -38,10 +38,10 @@ func (s *Server) Standby(t testing.TB, through string) *Server {
 			return err
 		}
 		signal := filepath.Join(data, "standby.signal")
-		if err := write(signal, strings.NewReader("")); err != nil {
+		if err = write(signal, strings.NewReader("")); err != nil {
 			return err
 		}
-		if err := in.own(signal); err != nil {
+		if err = in.own(signal); err != nil {
 			return err
 		}
 		settings, err := os.OpenFile(filepath.Join(data, "postgresql.auto.conf"), os.O_APPEND|os.O_WRONLY, 0)
