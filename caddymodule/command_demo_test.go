@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -35,6 +36,27 @@ func TestDemo(t *testing.T) {
 	if strings.Contains(out, "FAIL") {
 		t.Error(out)
 	}
+}
+
+// TestDemoInReadme shows that the page of the commands has the output of the demo,
+// but for the addresses.
+func TestDemoInReadme(t *testing.T) {
+	const file = "command/README.md"
+	page, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, _ := strings.Cut(string(page), "$ caddy webhooks demo\n")
+	_, after, ok := strings.Cut(rest, "```")
+	if !ok {
+		t.Fatal("it has no demo")
+	}
+	out, errs, ok := run(t, "", "demo")
+	if !ok {
+		t.Fatalf("%s%s", out, errs)
+	}
+	out = regexp.MustCompile(`(http://)?127\.0\.0\.1:\d+`).ReplaceAllString(out, "${1}127.0.0.1:12345")
+	compareGolden(t, file, before+"$ caddy webhooks demo\n"+out+"```"+after)
 }
 
 // TestDemoKeep runs the command that `demo --keep` prints as another terminal

@@ -158,7 +158,11 @@ func (d *demo) outcome(s providerSample) string {
 	if s.provider.Spec().Reply == provider.ReplyAnswer {
 		return "200 and the receiver's own answer"
 	}
-	return d.answered(s) + ", forwarded as " + strings.Join(s.events[0].types, " and ")
+	outcome := d.answered(s) + ", forwarded as " + strings.Join(s.events[0].types, " and ")
+	if len(s.provider.Spec().Redactions) > 0 {
+		outcome += ", redacted"
+	}
+	return outcome
 }
 
 // answer returns what the answer of the gateway to a provider contains.
