@@ -170,7 +170,7 @@ func TestSubscriptionsConfigurationErrors(t *testing.T) {
 		{"an unset account", edited(bothSides, "account 1", "account {env.WEBHOOKS_TEST_UNSET}"), []string{"list", "ndoto"}, "webhooks ndoto: subscribe: `account`: {env.WEBHOOKS_TEST_UNSET} is not set, or empty"},
 		{"an unset token", edited(bothSides, "{env.CHATBOT_TOKEN}", "{env.WEBHOOKS_TEST_UNSET}"), []string{"plan", "chatbot"}, "webhooks chatbot: `token`: {env.WEBHOOKS_TEST_UNSET} is not set, or empty"},
 		{"an unset header", edited(bothSides, "{env.CHATBOT_HEADER}", "{env.WEBHOOKS_TEST_UNSET}"), []string{"plan", "chatbot"}, "webhooks chatbot: `header`: {env.WEBHOOKS_TEST_UNSET} is not set, or empty"},
-		{"a variable that is no URL", edited(bothSides, "{env.SITE}/ndoto", "{env.NO_URL}/ndoto"), []string{"plan", "ndoto"}, "webhooks ndoto: subscribe: `url`: it is not a URL"},
+		{"a variable that is no URL", edited(bothSides, "{env.SITE}/ndoto", "{env.NO_URL}/ndoto"), []string{"plan", "ndoto"}, "webhooks ndoto: subscribe: `url`: must be a URL"},
 		{"a variable that is no inbox", edited(bothSides, "account 1", "account 1\n\t\t\tinbox {env.NO_URL}"), []string{"plan", "ndoto"}, "webhooks ndoto: subscribe: `inbox`: the value is not the number of an inbox"},
 		{
 			"two that differ", bothSides + edited(bothSides, "/ndoto ndoto", "/2 ndoto", "{env.NDOTO_TOKEN}", "{env.NDOTO_TOKEN}\n\t\tsource /2", "/chatbot chatbot {", "/3 chatbot {\n\t\tsource /3", "message_created ", ""),

@@ -85,17 +85,17 @@ func (a *API) Validate() error {
 	}
 	path := strings.ReplaceAll(a.Path, accountVariable, "")
 	if !strings.HasPrefix(path, "/") || strings.ContainsAny(path, "$?# ") {
-		return fmt.Errorf("path %q: it begins with a slash, and %s is all that may vary", a.Path, accountVariable)
+		return fmt.Errorf("path %q must begin with a slash; its only variable is %s", a.Path, accountVariable)
 	}
 	switch {
 	case a.Key.Bearer == (a.Key.Header != ""):
-		return errors.New("it needs a `key`: bearer, or header <name>")
+		return errors.New("`key` is required: bearer, or header <name>")
 	case a.Key.Header != "" && !headerName.MatchString(a.Key.Header):
-		return fmt.Errorf("key: header %q is not the name of one", a.Key.Header)
+		return fmt.Errorf("key: %q is not a header name", a.Key.Header)
 	case a.List == "":
-		return errors.New("it needs a `list`: the member that holds the array, or . for the answer itself")
+		return errors.New("`list` is required: the member that holds the array, or . for the whole answer")
 	case a.Update != Patch && a.Update != Put:
-		return errors.New("it needs an `update`: patch or put")
+		return errors.New("`update` is required: patch or put")
 	}
 	return a.validateFields()
 }
@@ -103,7 +103,7 @@ func (a *API) Validate() error {
 func (a *API) validateFields() error {
 	for _, word := range required {
 		if !a.Has(word) {
-			return fmt.Errorf("it needs a `field %s`: what the provider calls it", word)
+			return fmt.Errorf("`field %s` is required: the provider's name for it", word)
 		}
 	}
 	words := make([]string, 0, len(a.Fields))
@@ -118,9 +118,9 @@ func (a *API) validateFields() error {
 		}
 		switch member := a.Fields[word]; {
 		case member == "":
-			return fmt.Errorf("field %s: what does the provider call it?", word)
+			return fmt.Errorf("field %s: the provider's name for it is missing", word)
 		case taken[member] != "":
-			return fmt.Errorf("field %s: its member %q is that of field %s already", word, member, taken[member])
+			return fmt.Errorf("field %s: member %q is used by field %s", word, member, taken[member])
 		}
 		taken[a.Fields[word]] = word
 	}
@@ -137,7 +137,7 @@ func CheckField(word string) error {
 		return nil
 	}
 	last := len(names) - 1
-	return fmt.Errorf("unknown field %q: use %s or %s", word, strings.Join(names[:last], ", "), names[last])
+	return fmt.Errorf("unknown field %q; use %s or %s", word, strings.Join(names[:last], ", "), names[last])
 }
 
 // Has reports whether the provider's subscriptions have a field.

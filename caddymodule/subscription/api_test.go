@@ -16,14 +16,14 @@ func TestValidate(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	const path = ": it begins with a slash, and $account is all that may vary"
+	const path = " must begin with a slash; its only variable is $account"
 	for _, test := range []struct {
 		name   string
 		change func(*subscription.API)
 		want   string
 	}{
-		{"no API", func(a *subscription.API) { a.API = "" }, "api: it is not a URL: one begins with https:// or http://, and names a host"},
-		{"a query", func(a *subscription.API) { a.API += "?a" }, "api: it has a query, behind a ?; it is only where the API is, such as https://api.example.com"},
+		{"no API", func(a *subscription.API) { a.API = "" }, "api: must be a URL with https:// or http:// and a host"},
+		{"a query", func(a *subscription.API) { a.API += "?a" }, "api: has a query after a ?; give only the URL of the API, such as https://api.example.com"},
 		{"no path", func(a *subscription.API) { a.Path = "" }, `path ""` + path},
 		{"no slash", func(a *subscription.API) { a.Path = "webhooks" }, `path "webhooks"` + path},
 		{"an account at once", func(a *subscription.API) { a.Path = "$account/webhooks" }, ""},
@@ -32,22 +32,22 @@ func TestValidate(t *testing.T) {
 		{"a query in the path", func(a *subscription.API) { a.Path = "/webhooks?a=b" }, `path "/webhooks?a=b"` + path},
 		{"a fragment in the path", func(a *subscription.API) { a.Path = "/webhooks#a" }, `path "/webhooks#a"` + path},
 		{"a space in the path", func(a *subscription.API) { a.Path = "/web hooks" }, `path "/web hooks"` + path},
-		{"no key", func(a *subscription.API) { a.Key = subscription.Key{} }, "it needs a `key`: bearer, or header <name>"},
-		{"two keys", func(a *subscription.API) { a.Key = subscription.Key{Bearer: true, Header: "X-Key"} }, "it needs a `key`: bearer, or header <name>"},
-		{"an odd header", func(a *subscription.API) { a.Key = subscription.Key{Header: "X Key"} }, `key: header "X Key" is not the name of one`},
-		{"an injected header", func(a *subscription.API) { a.Key = subscription.Key{Header: "X-Key\n"} }, `key: header "X-Key\n" is not the name of one`},
+		{"no key", func(a *subscription.API) { a.Key = subscription.Key{} }, "`key` is required: bearer, or header <name>"},
+		{"two keys", func(a *subscription.API) { a.Key = subscription.Key{Bearer: true, Header: "X-Key"} }, "`key` is required: bearer, or header <name>"},
+		{"an odd header", func(a *subscription.API) { a.Key = subscription.Key{Header: "X Key"} }, `key: "X Key" is not a header name`},
+		{"an injected header", func(a *subscription.API) { a.Key = subscription.Key{Header: "X-Key\n"} }, `key: "X-Key\n" is not a header name`},
 		{"a header with _", func(a *subscription.API) { a.Key = subscription.Key{Header: "x_key"} }, ""},
-		{"no list", func(a *subscription.API) { a.List = "" }, "it needs a `list`: the member that holds the array, or . for the answer itself"},
-		{"no update", func(a *subscription.API) { a.Update = "" }, "it needs an `update`: patch or put"},
-		{"another update", func(a *subscription.API) { a.Update = "PATCH" }, "it needs an `update`: patch or put"},
-		{"no id", func(a *subscription.API) { delete(a.Fields, "id") }, "it needs a `field id`: what the provider calls it"},
-		{"no name", func(a *subscription.API) { a.Fields["name"] = "" }, "it needs a `field name`: what the provider calls it"},
-		{"no URL", func(a *subscription.API) { delete(a.Fields, "url") }, "it needs a `field url`: what the provider calls it"},
-		{"no fields", func(a *subscription.API) { a.Fields = nil }, "it needs a `field id`: what the provider calls it"},
-		{"two fields in one", func(a *subscription.API) { a.Fields["url"] = a.Fields["name"] }, `field url: its member "name" is that of field name already`},
+		{"no list", func(a *subscription.API) { a.List = "" }, "`list` is required: the member that holds the array, or . for the whole answer"},
+		{"no update", func(a *subscription.API) { a.Update = "" }, "`update` is required: patch or put"},
+		{"another update", func(a *subscription.API) { a.Update = "PATCH" }, "`update` is required: patch or put"},
+		{"no id", func(a *subscription.API) { delete(a.Fields, "id") }, "`field id` is required: the provider's name for it"},
+		{"no name", func(a *subscription.API) { a.Fields["name"] = "" }, "`field name` is required: the provider's name for it"},
+		{"no URL", func(a *subscription.API) { delete(a.Fields, "url") }, "`field url` is required: the provider's name for it"},
+		{"no fields", func(a *subscription.API) { a.Fields = nil }, "`field id` is required: the provider's name for it"},
+		{"two fields in one", func(a *subscription.API) { a.Fields["url"] = a.Fields["name"] }, `field url: member "name" is used by field name`},
 		{"only these fields", func(a *subscription.API) { a.Fields = map[string]string{"id": "a", "name": "b", "url": "c"} }, ""},
-		{"an empty field", func(a *subscription.API) { a.Fields["token"] = "" }, "field token: what does the provider call it?"},
-		{"an unknown field", func(a *subscription.API) { a.Fields["colour"] = "colour" }, `unknown field "colour": use id, name, url, events, inbox, token, header, basic_auth, active or error`},
+		{"an empty field", func(a *subscription.API) { a.Fields["token"] = "" }, "field token: the provider's name for it is missing"},
+		{"an unknown field", func(a *subscription.API) { a.Fields["colour"] = "colour" }, `unknown field "colour"; use id, name, url, events, inbox, token, header, basic_auth, active or error`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			api := *description(t, "chatbot")

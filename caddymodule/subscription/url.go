@@ -15,19 +15,19 @@ import (
 func CheckURL(s string) error {
 	u, err := url.Parse(s)
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" {
-		return errors.New("it is not a URL: one begins with https:// or http://, and names a host")
+		return errors.New("must be a URL with https:// or http:// and a host")
 	}
 	if u.User != nil {
-		return errors.New("it holds a user name before an @; remove that")
+		return errors.New("has a user name before an @; remove it")
 	}
 	if err := checkSpelling(u); err != nil {
 		return err
 	}
 	if u.Fragment != "" || strings.HasSuffix(s, "#") {
-		return errors.New("it has a fragment, behind a #, which is never sent; remove it")
+		return errors.New("has a fragment after a #, which is never sent; remove it")
 	}
 	if _, err := url.ParseQuery(u.RawQuery); err != nil {
-		return errors.New("its query is not one: escape what stands in it")
+		return errors.New("has an invalid query; escape its values")
 	}
 	return nil
 }
@@ -38,13 +38,13 @@ func checkSpelling(u *url.URL) error {
 	isOther := func(r rune) bool { return r > '~' }
 	switch host := u.Hostname(); {
 	case strings.ContainsFunc(host, isOther):
-		return errors.New("its host is not spelled in ASCII; write the form that begins with xn--")
+		return errors.New("has a host that is not ASCII; use the form that begins with xn--")
 	case strings.HasSuffix(host, "."):
-		return errors.New("its host ends with a dot; remove that")
+		return errors.New("has a host that ends with a dot; remove the dot")
 	}
 	for _, segment := range strings.Split(u.Path, "/") {
 		if segment == "." || segment == ".." {
-			return errors.New("its path has a segment of dots; write the path that it leads to")
+			return errors.New("has a dot segment in its path; use the path that it resolves to")
 		}
 	}
 	return nil
@@ -53,7 +53,7 @@ func checkSpelling(u *url.URL) error {
 // CheckAPI checks the URL of an API: one that CheckURL accepts, without a query.
 func CheckAPI(s string) error {
 	if strings.Contains(s, "?") {
-		return errors.New("it has a query, behind a ?; it is only where the API is, such as https://api.example.com")
+		return errors.New("has a query after a ?; give only the URL of the API, such as https://api.example.com")
 	}
 	return CheckURL(s)
 }

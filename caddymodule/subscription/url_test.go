@@ -150,14 +150,14 @@ func TestIsSame(t *testing.T) {
 // TestCheckURL pins which URLs are refused, and why. No error repeats the URL.
 func TestCheckURL(t *testing.T) {
 	const (
-		none  = "it is not a URL: one begins with https:// or http://, and names a host"
-		query = "its query is not one: escape what stands in it"
-		hash  = "it has a fragment, behind a #, which is never sent; remove it"
-		user  = "it holds a user name before an @; remove that"
-		api   = "it has a query, behind a ?; it is only where the API is, such as https://api.example.com"
-		ascii = "its host is not spelled in ASCII; write the form that begins with xn--"
-		dot   = "its host ends with a dot; remove that"
-		dots  = "its path has a segment of dots; write the path that it leads to"
+		none  = "must be a URL with https:// or http:// and a host"
+		query = "has an invalid query; escape its values"
+		hash  = "has a fragment after a #, which is never sent; remove it"
+		user  = "has a user name before an @; remove it"
+		api   = "has a query after a ?; give only the URL of the API, such as https://api.example.com"
+		ascii = "has a host that is not ASCII; use the form that begins with xn--"
+		dot   = "has a host that ends with a dot; remove the dot"
+		dots  = "has a dot segment in its path; use the path that it resolves to"
 	)
 	for _, test := range []struct{ url, want, wantOfAPI string }{
 		{"https://hooks.example.com", "", ""},
