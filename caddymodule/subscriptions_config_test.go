@@ -31,7 +31,7 @@ func TestSubscriptionsUnset(t *testing.T) {
 		{"both", "", slices.Concat(unsetKey, unsetPassword), []string{chatbot, ndoto}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := s.with(t, edited(bothSides, c.edits...))
+			v := s.with(t, edited(bothSides, c.edits...))
 			for _, command := range []string{"plan", "list", "get", "apply --yes", "update --yes", "create --yes", "delete --yes"} {
 				failures := c.failures
 				if c.there != "" && strings.HasSuffix(command, "--yes") {
@@ -41,12 +41,12 @@ func TestSubscriptionsUnset(t *testing.T) {
 						failures = append(slices.Clone(failures), nothingChanged)
 					}
 				}
-				r := s.run(strings.Fields(command)...).wantFailures(failures...)
+				r := v.run(strings.Fields(command)...).wantFailures(failures...)
 				isShown := c.there != "" && command != "create --yes"
 				if (r.stdout != "") != isShown || isShown && !strings.HasPrefix(r.stdout, c.there) || strings.Contains(r.stdout, "apply` to apply them") {
 					t.Errorf("%s prints %s", command, r.stdout)
 				}
-				got := s.run(append(strings.Fields(command), "--json")...).wantFailures(failures...).decoded()
+				got := v.run(append(strings.Fields(command), "--json")...).wantFailures(failures...).decoded()
 				inAll := slices.Clone(c.failures) // that of a block stands in the block
 				if slices.Contains(failures, nothingChanged) {
 					inAll = append(inAll, nothingChanged)
@@ -60,15 +60,15 @@ func TestSubscriptionsUnset(t *testing.T) {
 					t.Errorf("%s --json has %+v", command, got)
 				}
 			}
-			s.wantNoChanges()
+			v.wantNoChanges()
 		})
 	}
 	t.Run("a block that is named", func(t *testing.T) {
-		s := s.with(t, edited(bothSides, unsetKey...))
-		s.run("apply", "chatbot", "--yes").want(0, "chatbot: updated a1\n")
-		s.run("update", "--yes", "--url", gatewayURL+"/chatbot").want(0, "chatbot: updated a1\n")
-		wantChanges(t, s.chatbot, http.MethodPut, http.MethodPut)
-		wantChanges(t, s.ndoto)
+		v := s.with(t, edited(bothSides, unsetKey...))
+		v.run("apply", "chatbot", "--yes").want(0, "chatbot: updated a1\n")
+		v.run("update", "--yes", "--url", gatewayURL+"/chatbot").want(0, "chatbot: updated a1\n")
+		wantChanges(t, v.chatbot, http.MethodPut, http.MethodPut)
+		wantChanges(t, v.ndoto)
 	})
 }
 
@@ -112,40 +112,40 @@ func TestSubscriptionsConfigurations(t *testing.T) {
 	s := newSubscribed(t, siteURL)
 	const both = "  = a1 is up to date\nndoto, account 1: "
 	t.Run("handle and route", func(t *testing.T) {
-		s := s.with(t, "handle {\n"+bothSides+"\n}\nroute /other/* {\nhandle_path /other/* {\n"+bothSides+"\n}\n}")
-		if r := s.run("plan").want(0, both); strings.Count(r.stdout, "\n") != 4 {
+		v := s.with(t, "handle {\n"+bothSides+"\n}\nroute /other/* {\nhandle_path /other/* {\n"+bothSides+"\n}\n}")
+		if r := v.run("plan").want(0, both); strings.Count(r.stdout, "\n") != 4 {
 			t.Error(r.stdout)
 		}
 	})
 	t.Run("a snippet imported twice", func(t *testing.T) {
-		s := s.with(t, "{\n}\n(hooks) {\n"+bothSides+"\n}\nhttps://a.example.com, https://b.example.com {\nimport hooks\n}\nhttps://hooks.example.com {\nimport hooks\n}\n")
-		if r := s.run("plan").want(0, both); strings.Count(r.stdout, "\n") != 4 {
+		v := s.with(t, "{\n}\n(hooks) {\n"+bothSides+"\n}\nhttps://a.example.com, https://b.example.com {\nimport hooks\n}\nhttps://hooks.example.com {\nimport hooks\n}\n")
+		if r := v.run("plan").want(0, both); strings.Count(r.stdout, "\n") != 4 {
 			t.Error(r.stdout)
 		}
 	})
 	t.Run("a snippet imported with different URLs", func(t *testing.T) {
 		snippet := edited(bothSides, "{env.SITE}/ndoto", "{args[0]}/ndoto", "{env.SITE}/chatbot", "{args[0]}/chatbot")
-		s := s.with(t, "{\n}\n(hooks) {\n"+snippet+"\n}\nhttps://hooks.example.com {\nimport hooks https://hooks.example.com\n}\nhttps://b.example.com {\nimport hooks https://b.example.com\n}\n")
-		s.run("plan").want(2, "= a1 is up to date", "= 7 is up to date", "+ url     https://b.example.com/ndoto?token=…", "2 changes")
-		s.run("plan", "--url", "https://HOOKS.example.com:443/ndoto?any=1").want(0, "= 7 is up to date")
-		s.run("plan", "ndoto", "--url", "https://b.example.com/ndoto").want(2, "1 change;")
-		s.run("plan", "ndoto", "--url", "https://b.example.com/nowhere?x=1").wantFailures("has no block `webhooks ndoto` with a `subscribe` to https://b.example.com/nowhere?x=…")
-		s.run("get", "ndoto", "7", "--url", "https://b.example.com/ndoto").want(0, "id      7")
+		v := s.with(t, "{\n}\n(hooks) {\n"+snippet+"\n}\nhttps://hooks.example.com {\nimport hooks https://hooks.example.com\n}\nhttps://b.example.com {\nimport hooks https://b.example.com\n}\n")
+		v.run("plan").want(2, "= a1 is up to date", "= 7 is up to date", "+ url     https://b.example.com/ndoto?token=…", "2 changes")
+		v.run("plan", "--url", "https://HOOKS.example.com:443/ndoto?any=1").want(0, "= 7 is up to date")
+		v.run("plan", "ndoto", "--url", "https://b.example.com/ndoto").want(2, "1 change;")
+		v.run("plan", "ndoto", "--url", "https://b.example.com/nowhere?x=1").wantFailures("has no block `webhooks ndoto` with a `subscribe` to https://b.example.com/nowhere?x=…")
+		v.run("get", "ndoto", "7", "--url", "https://b.example.com/ndoto").want(0, "id      7")
 	})
 	t.Run("JSON", func(t *testing.T) {
-		s := s.with(t, bothSides)
+		v := s.with(t, bothSides)
 		file := filepath.Join(t.TempDir(), "caddy.json")
 		writeText(t, file, string(adapt(t, "https://hooks.example.com {\n"+bothSides+"\n}\n")))
-		s.file = file
-		s.run("plan").want(0, both)
+		v.file = file
+		v.run("plan").want(0, both)
 	})
 	t.Run("another adapter's name", func(t *testing.T) {
-		s := s.with(t, bothSides)
+		v := s.with(t, bothSides)
 		file := filepath.Join(t.TempDir(), "gateway.conf")
 		writeText(t, file, "https://hooks.example.com {\n"+bothSides+"\n}\n")
-		s.file = file
-		s.run("plan", "--adapter", "caddyfile").want(0, both)
-		s.run("plan").wantFailures("config is not valid JSON")
+		v.file = file
+		v.run("plan", "--adapter", "caddyfile").want(0, both)
+		v.run("plan").wantFailures("config is not valid JSON")
 	})
 	s.wantNoChanges()
 }
@@ -178,8 +178,8 @@ func TestSubscriptionsConfigurationErrors(t *testing.T) {
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := s.with(t, c.config)
-			r := s.run(c.args...).wantFailures(c.sentence)
+			v := s.with(t, c.config)
+			r := v.run(c.args...).wantFailures(c.sentence)
 			if r.stdout != "" {
 				t.Errorf("it prints %s", r.stdout)
 			}

@@ -169,11 +169,11 @@ func TestSubscriptionsElsewhere(t *testing.T) {
 		{"chatbot", "/text", "does not return the challenge" + check},
 	} {
 		t.Run(c.provider+" at "+c.path, func(t *testing.T) {
-			s := s.with(t, edited(bothSides, "{env.SITE}/"+c.provider, "{env.SITE}"+c.path))
-			api := map[string]*apitest.API{"ndoto": s.ndoto, "chatbot": s.chatbot}[c.provider]
+			v := s.with(t, edited(bothSides, "{env.SITE}/"+c.provider, "{env.SITE}"+c.path))
+			api := map[string]*apitest.API{"ndoto": v.ndoto, "chatbot": v.chatbot}[c.provider]
 			// ChatBot.com refuses what does not answer its challenge.
 			status := map[string]int{"ndoto": 0, "chatbot": 1}[c.provider]
-			r := s.run("apply", c.provider, "--yes")
+			r := v.run("apply", c.provider, "--yes")
 			if r.status != status || !slices.Equal(notesIn(r.stdout), []string{notKnown + c.note}) || strings.Contains(r.stdout, "accepts the credentials") {
 				t.Errorf("exit status %d: %s%s", r.status, r.stdout, r.errs)
 			}
@@ -182,20 +182,20 @@ func TestSubscriptionsElsewhere(t *testing.T) {
 				return
 			}
 			// It is said again when there is nothing to do.
-			if r := s.run("apply", "ndoto").want(0, "= "); !slices.Equal(notesIn(r.stdout), []string{notKnown + c.note}) || strings.Contains(r.stdout, "accepts the credentials") {
+			if r := v.run("apply", "ndoto").want(0, "= "); !slices.Equal(notesIn(r.stdout), []string{notKnown + c.note}) || strings.Contains(r.stdout, "accepts the credentials") {
 				t.Errorf("with nothing to do: %s", r.stdout)
 			}
-			got := s.run("apply", "ndoto", "--json").want(0).decoded().Subscriptions[0]
+			got := v.run("apply", "ndoto", "--json").want(0).decoded().Subscriptions[0]
 			if got.Accepted || got.Challenge || !slices.Contains(got.Notes, strings.TrimPrefix(notKnown+c.note, "  ! ")) {
 				t.Errorf("in JSON: %+v", got)
 			}
-			s.run("delete", "ndoto", "--yes").want(0)
+			v.run("delete", "ndoto", "--yes").want(0)
 			wantChanges(t, api, http.MethodDelete)
 		})
 	}
 	t.Run("a block that refuses", func(t *testing.T) {
-		s := s.with(t, edited(bothSides, "{env.SITE}/ndoto", "{env.SITE}/chatbot"))
-		s.run("apply", "ndoto", "--yes").wantFailures("ndoto, account 1: " + refused)
-		s.wantNoChanges()
+		v := s.with(t, edited(bothSides, "{env.SITE}/ndoto", "{env.SITE}/chatbot"))
+		v.run("apply", "ndoto", "--yes").wantFailures("ndoto, account 1: " + refused)
+		v.wantNoChanges()
 	})
 }

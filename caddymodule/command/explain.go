@@ -75,13 +75,13 @@ func runExplain(w, notes io.Writer, fl caddycmd.Flags, name string) error {
 		Dedup:    &webhooks.Dedup{Off: true},
 		MaxBody:  max(int64(len(body)), webhooks.DefaultMaxBody),
 	}
-	if err := expect(h, creds); err != nil {
+	if err = expect(h, creds); err != nil {
 		return err
 	}
 	if h.Unverified {
 		fmt.Fprintln(notes, "Credentials are not checked, without --secret, --token or --basic-auth.")
 	}
-	if err := h.ProvisionAlone(own); err != nil {
+	if err = h.ProvisionAlone(own); err != nil {
 		return err
 	}
 	r := httptest.NewRequest(http.MethodPost, "/?"+fl.String("query"), bytes.NewReader(body))

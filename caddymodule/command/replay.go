@@ -55,8 +55,8 @@ func replaySelection(fl caddycmd.Flags, ids []string, now time.Time) (admin.Sele
 		return selection, err
 	}
 	if since := fl.String("since"); since != "" {
-		t, err := parseSince(since, now)
-		if err != nil {
+		var t time.Time
+		if t, err = parseSince(since, now); err != nil {
 			return selection, err
 		}
 		selection.Since = t.UTC().Format(time.RFC3339Nano)

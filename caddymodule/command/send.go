@@ -52,14 +52,14 @@ func runSend(w io.Writer, fl caddycmd.Flags, args []string) error {
 	if fl.String("to") == "" {
 		return errors.New("--to is required: the URL of the block")
 	}
-	if err := sample.CheckURL(fl.String("to")); err != nil {
+	if err = sample.CheckURL(fl.String("to")); err != nil {
 		return err
 	}
 	creds, err := readCredentials(fl)
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(resolveCredentials(&creds), creds.Missing(p)); err != nil {
+	if err = errors.Join(resolveCredentials(&creds), creds.Missing(p)); err != nil {
 		return err
 	}
 	body, err := readPayload(fl.String("body"), p.Name(), event)

@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"errors"
 	"io"
 	"strings"
 
@@ -146,7 +147,8 @@ func (f failures) Error() string {
 func failed(errs ...error) error {
 	var all failures
 	for _, err := range errs {
-		if several, ok := err.(failures); ok {
+		var several failures
+		if errors.As(err, &several) {
 			all = append(all, several...)
 		} else if err != nil {
 			all = append(all, err)
@@ -161,8 +163,8 @@ func failed(errs ...error) error {
 // lastOf logs all errors but the last, each on its own line, and returns the last,
 // which Caddy logs.
 func lastOf(err error) error {
-	several, ok := err.(failures)
-	if !ok {
+	var several failures
+	if !errors.As(err, &several) {
 		return err
 	}
 	last := len(several) - 1

@@ -31,7 +31,7 @@ func (r *subscriptionsRun) plan() (int, error) {
 		s.Plan, err = s.target.Plan(r.ctx)
 		return err
 	})
-	if err := failed(r.print(r.printPlans), r.unread, err); err != nil {
+	if err = failed(r.print(r.printPlans), r.unread, err); err != nil {
 		return 0, err
 	}
 	if n := r.changes(); n > 0 {
@@ -133,11 +133,11 @@ func (r *subscriptionsRun) change(plan func(t *subscription.Target) (subscriptio
 		return 0, r.print(r.printPlans)
 	}
 	if !r.isJSON || !r.flags.Bool("yes") {
-		if err := r.printPlans(); err != nil {
+		if err = r.printPlans(); err != nil {
 			return 0, err
 		}
 	}
-	if err := r.confirm(); err != nil {
+	if err = r.confirm(); err != nil {
 		return 0, err
 	}
 	err = r.each(r.carryOut)

@@ -114,7 +114,7 @@ func (r *subscriptionsRun) add(h *webhooks.Handler, own map[string]*provider.Pro
 	if err != nil {
 		return err
 	}
-	if err := h.Complete(p); err != nil {
+	if err = h.Complete(p); err != nil {
 		return err
 	}
 	if h.Subscribe == nil {
@@ -185,7 +185,7 @@ func handlersIn(config []byte) ([]*webhooks.Handler, error) {
 				webhooks.Handler
 				Module string `json:"handler"` // which Caddy takes out
 			}
-			if err := caddy.StrictUnmarshalJSON([]byte(value.Raw), &h); err != nil {
+			if err = caddy.StrictUnmarshalJSON([]byte(value.Raw), &h); err != nil {
 				return fmt.Errorf("a webhooks handler: %w", err)
 			}
 			handlers = append(handlers, &h.Handler)

@@ -30,10 +30,10 @@ func BenchmarkDedup(b *testing.B) {
 			claim.Commit(nil)
 		}
 	}
-	settings := dedup.Settings{Window: time.Hour, Entries: dedup.DefaultEntries}
+	hour := dedup.Settings{Window: time.Hour, Entries: dedup.DefaultEntries}
 
 	b.Run("alone", func(b *testing.B) {
-		m := dedup.New(settings, new(dedup.Waiters), time.Now)
+		m := dedup.New(hour, new(dedup.Waiters), time.Now)
 		var n uint64
 		b.ReportAllocs()
 		for b.Loop() {
@@ -42,7 +42,7 @@ func BenchmarkDedup(b *testing.B) {
 		}
 	})
 	b.Run("contended", func(b *testing.B) {
-		m := dedup.New(settings, new(dedup.Waiters), time.Now)
+		m := dedup.New(hour, new(dedup.Waiters), time.Now)
 		var n atomic.Uint64
 		b.ReportAllocs()
 		b.SetParallelism(16)
@@ -54,7 +54,7 @@ func BenchmarkDedup(b *testing.B) {
 	})
 	for _, entries := range []int{100_000, dedup.DefaultEntries, 800_000} {
 		b.Run(fmt.Sprintf("memory/%d", entries), func(b *testing.B) {
-			bounded := settings
+			bounded := hour
 			bounded.Entries = entries
 			var perKey float64
 			for b.Loop() {

@@ -133,7 +133,7 @@ func TestOneByOne(t *testing.T) {
 			}
 			checkPlan(t, plan, []string{"delete 7", "delete 8"}, nil)
 			for _, change := range plan.Changes {
-				if err := s.Do(ctx, change); err != nil {
+				if err = s.Do(ctx, change); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -216,7 +216,8 @@ func TestTryPresents(t *testing.T) {
 	s = newChatBot(t)
 	s.Present = nil
 	s.hook.set(func(h *hook) { h.basicAuth.Password = otherValue })
-	if note, err := s.Try(context.Background()); note != "" || err != nil {
+	note, err := s.Try(context.Background())
+	if note != "" || err != nil {
 		t.Errorf("got %q, %v", note, err)
 	}
 	if called := s.hook.called(); len(called) != 1 || called[0].method != http.MethodGet {

@@ -54,7 +54,7 @@ func (d *demo) sendWhileDown() (problem string, err error) {
 
 // awaitDeliveries starts the receiver again, and waits for downEvents.
 func (d *demo) awaitDeliveries() (problem string, err error) {
-	if err := d.receiver.start(); err != nil {
+	if err = d.receiver.start(); err != nil {
 		return "", err
 	}
 	deadline := time.Now().Add(deliverWithin)

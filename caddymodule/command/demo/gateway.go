@@ -74,7 +74,7 @@ func (g *gateway) configure(receiver, signingKey string, samples []providerSampl
 		envReceiver:   receiver,
 		envStorage:    g.storage,
 	} {
-		if err := os.Setenv(name, value); err != nil {
+		if err = os.Setenv(name, value); err != nil {
 			return err
 		}
 	}
@@ -91,7 +91,7 @@ func (g *gateway) configure(receiver, signingKey string, samples []providerSampl
 			Webhooks webhooks.App `json:"webhooks"`
 		} `json:"apps"`
 	}
-	if err := json.Unmarshal(g.config, &config); err != nil {
+	if err = json.Unmarshal(g.config, &config); err != nil {
 		return err
 	}
 	g.own, err = provider.CompileAll(config.Apps.Webhooks.Providers)

@@ -76,9 +76,9 @@ func sampleEvents(p *provider.Provider) ([]sampleEvent, error) {
 	}
 	var events []sampleEvent
 	for _, f := range of {
-		types, err := typesOf(f)
-		if err != nil {
-			return nil, err
+		types, typesErr := typesOf(f)
+		if typesErr != nil {
+			return nil, typesErr
 		}
 		events = append(events, sampleEvent{f.Event, f.Payload, types})
 	}
