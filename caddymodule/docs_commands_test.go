@@ -134,7 +134,8 @@ func (r *reader) followCaddy(b docBlock, line string) {
 	}
 }
 
-// splitWords splits a command as a shell does, as far as the pages need it.
+// splitWords splits a command as a shell does; it knows single quotes, and refuses
+// what else a shell would replace.
 func splitWords(line string) ([]string, error) {
 	var words []string
 	for i, part := range strings.Split(line, "'") {

@@ -31,8 +31,8 @@ var (
 	syntaxMark = regexp.MustCompile(`<[a-z][^<>]*>`)
 )
 
-// caddyfileParts says what a snippet is part of, by its first word; %s is where it
-// goes. What begins with global options or a site is whole.
+// caddyfileParts has, by the first word of a snippet, the configuration around it; %s
+// is its place. A snippet that begins with global options or a site is whole.
 var caddyfileParts = map[string]string{
 	"webhooks":      "hooks.example.com {\n%s}\n",
 	"log":           "hooks.example.com {\n%s}\n",
@@ -63,7 +63,7 @@ var wordsOfProvider = []string{
 // siteLine begins a site of its own.
 var siteLine = regexp.MustCompile(`^(https?://)?([a-z0-9-]+\.)*[a-z0-9-]+(:\d+)? \{$|^:\d+ \{$`)
 
-// configsOf returns the whole configurations that a snippet stands for.
+// configsOf returns the whole configurations that a snippet is part of.
 func configsOf(t *testing.T, b docBlock) []string {
 	t.Helper()
 	text := regexp.MustCompile(`(?m)\A(?:#.*\n|\n)+`).ReplaceAllString(b.text, "")
@@ -77,7 +77,7 @@ func configsOf(t *testing.T, b docBlock) []string {
 	case slices.Contains(wordsOfProvider, word):
 		return providersOf(b.text)
 	}
-	t.Errorf("%s: nobody knows what %q is part of", b, word)
+	t.Errorf("%s: no rule for a snippet that begins with %q; add one to caddyfileParts", b, word)
 	return nil
 }
 

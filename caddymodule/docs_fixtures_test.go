@@ -146,8 +146,7 @@ func filterLines(name string) []string {
 	return lines
 }
 
-// TestBuiltFixtures shows that what is listed as built from a documented shape is
-// there, once.
+// TestBuiltFixtures shows that each payload in built.txt exists, and is listed once.
 func TestBuiltFixtures(t *testing.T) {
 	all, err := fixtures.All()
 	if err != nil {

@@ -21,8 +21,8 @@ import (
 // docPatience is how long what a page starts may take to answer.
 const docPatience = 60 * time.Second
 
-// reader is somebody who follows the pages: with an environment, and the gateway
-// that the README starts.
+// reader follows the pages, with an environment of its own, and the gateway that the
+// README starts.
 type reader struct {
 	*docs
 	t       *testing.T
@@ -211,10 +211,10 @@ func checkReceiver(t *testing.T, b docBlock) {
 	}
 	const body = `{"type":"message.created","subject":"conversations/1","data":{"message":{"text":"hello"}}}`
 	if status := postEnvelope(t, "http://"+address+"/notifly", body, ""); status != http.StatusUnauthorized {
-		t.Errorf("%s answers %d to what is not signed", b, status)
+		t.Errorf("%s answers %d to an unsigned event", b, status)
 	}
 	if status := postEnvelope(t, "http://"+address+"/notifly", body, documentedKey); status != http.StatusOK {
-		t.Errorf("%s answers %d to what is signed", b, status)
+		t.Errorf("%s answers %d to a signed event", b, status)
 	}
 	_ = running.Process.Kill() // its output is whole once it has ended
 	<-exited

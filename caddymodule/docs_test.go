@@ -21,8 +21,8 @@ const repository = ".."
 // The tests in docs_*_test.go use the program as its users do.
 func TestPages(t *testing.T) {
 	d := &docs{pages: docPages(t), caddy: filepath.Join(t.TempDir(), "caddy")}
-	// Without the race detector, also when GOFLAGS asks for it: with it, each
-	// command takes seconds to start.
+	// Without the race detector, even if GOFLAGS asks for it: with it, each command
+	// takes seconds to start.
 	cmd := exec.Command("go", "build", "-race=false", "-o", d.caddy, "./cmd/caddy")
 	cmd.Dir = repository
 	if out, err := cmd.CombinedOutput(); err != nil {
