@@ -29,6 +29,7 @@ func TestPages(t *testing.T) {
 		t.Fatalf("%v: %s", err, out)
 	}
 	t.Run("languages", d.testLanguages)
+	t.Run("links", d.testLinks)
 	t.Run("length", d.testLength)
 	t.Run("caddyfiles", d.testCaddyfiles)
 	t.Run("json", d.testJSON)
