@@ -11,7 +11,7 @@ import (
 	"unicode/utf16"
 )
 
-// pretty indents JSON; what is none stays as it is.
+// pretty indents JSON, and returns any other text unchanged.
 func pretty(body []byte) []byte {
 	var indented bytes.Buffer
 	if err := json.Indent(&indented, body, "", "  "); err != nil {
