@@ -151,6 +151,7 @@ func TestExplain(t *testing.T) {
 		{"source", "", []string{"notifly", "--body", file, "--source", "/elsewhere"}, true, `"source": "/elsewhere"`},
 		{"malformed", "{", []string{"notifly", "--body", "-"}, false, "refused with 400: malformed"},
 		{"handshake", "{}", []string{"wotnot", "--body", "-", "--token", "{env.SECRET}", "--query", "token=" + secret}, true, "A handshake: the gateway answers 200"},
+		{"a query with a space", "", []string{"notifly", "--body", file, "--query", "a b"}, true, `"source": "/webhooks/notifly"`},
 		{"a batch", string(batch("1:a", "2:b")), []string{"wotnot", "--body", "-"}, true, `"subject": "conversations/2"`},
 		{"no body", "", []string{"notifly"}, false, "--body is required"},
 		{"no such file", "", []string{"notifly", "--body", "/nowhere"}, false, "no such file"},

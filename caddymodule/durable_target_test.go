@@ -15,14 +15,14 @@ func TestOpaqueTarget(t *testing.T) {
 	secret := secretIn(t, "SECRET")
 	app := startApplication(t)
 	g := durable(t, app, "")
-	for i, target := range []string{"foo:bar", "foo:bar?x=1", "mailto:a@b"} {
+	for i, target := range []string{"foo:bar", "foo:bar?x=1", "mailto:a@b", "*"} {
 		body, header, signature := notifly(secret, fmt.Sprint("opaque-", i))
 		if status := postTarget(t, target, body, header, signature); status != http.StatusBadRequest {
 			t.Errorf("POST %s is answered %d, want 400", target, status)
 		}
 	}
-	if n := len(g.logLines("webhook refused", `"reason":"malformed"`, `"status":400`)); n != 3 {
-		t.Errorf("%d lines of the log say malformed, want 3", n)
+	if n := len(g.logLines("webhook refused", `"reason":"malformed"`, `"status":400`)); n != 4 {
+		t.Errorf("%d lines of the log say malformed, want 4", n)
 	}
 	// A proxy's form of the same path is a path.
 	body, header, signature := notifly(secret, "absolute")
@@ -34,6 +34,38 @@ func TestOpaqueTarget(t *testing.T) {
 		t.Errorf("%d dead letters", n)
 	}
 	if uri := app.want(t, 1)[0].URI; uri != "/absolute?x=1" {
+		t.Errorf("the application got %s", uri)
+	}
+}
+
+// TestRelativeRewrite shows that a rewrite to a path without its slash loses nothing,
+// with and without a queue.
+func TestRelativeRewrite(t *testing.T) {
+	secret := secretIn(t, "SECRET")
+	app := startApplication(t)
+	start(t, fmt.Sprintf(`
+	rewrite relative
+	@direct header X-Way direct
+	webhooks @direct notifly {
+		secret {env.SECRET}
+		source /direct
+	}
+	@durable not header X-Way direct
+	webhooks @durable notifly {
+		secret {env.SECRET}
+		destination app {
+			to {
+				%s
+			}
+		}
+	}
+	respond @direct 204
+	`, app.proxy()), ownQueue(t))
+	body, header, signature := notifly(secret, "1")
+	wantStatus(t, 204, "/", body, header, signature, "X-Way", "direct")
+	wantStatus(t, 200, "/", body, header, signature)
+	waitDelivered(t, "app")
+	if uri := app.want(t, 1)[0].URI; uri != "/relative" {
 		t.Errorf("the application got %s", uri)
 	}
 }

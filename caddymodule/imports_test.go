@@ -28,8 +28,8 @@ var mayImport = map[string]string{
 	"webhooks": "ingress delivery provider verify envelope dedup queue subscription internal/blocks",
 
 	// Not each other, and not the configuration, which hands them all they need.
-	"ingress":  "provider verify envelope dedup queue internal/collector internal/sampled",
-	"delivery": "envelope queue internal/collector internal/sampled",
+	"ingress":  "provider verify envelope dedup queue internal/sampled",
+	"delivery": "envelope queue internal/sampled",
 
 	// The core.
 	"provider":     "verify envelope subscription internal/blocks",
@@ -39,9 +39,8 @@ var mayImport = map[string]string{
 	"queue":        "envelope",
 	"subscription": "",
 
-	"internal/blocks":    "",
-	"internal/collector": "",
-	"internal/sampled":   "",
+	"internal/blocks":  "",
+	"internal/sampled": "",
 }
 
 // TestImports holds the order of the packages: an import that is not listed, and a

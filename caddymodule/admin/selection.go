@@ -75,9 +75,6 @@ func parseSelection(body []byte, ways []string) (s queue.Selection, err error) {
 		return s, fmt.Errorf("select events by exactly one of %s", strings.Join(ways, ", "))
 	}
 	if read.Destination != nil {
-		if *read.Destination == "" {
-			return s, errors.New("destination is empty; name a destination, or leave it out for all")
-		}
 		s.Destination = *read.Destination
 	}
 	s.Dead = read.Dead
@@ -91,7 +88,7 @@ func parseSelection(body []byte, ways []string) (s queue.Selection, err error) {
 }
 
 // decodeSelection decodes a selection. Unlike encoding/json, it refuses a member that
-// is null, unknown or there twice: each could widen a selection to all destinations.
+// is null, empty, unknown or there twice: each could widen a selection.
 func decodeSelection(body []byte) (read Selection, err error) {
 	members := map[string]struct {
 		to   any
@@ -106,7 +103,7 @@ func decodeSelection(body []byte) (read Selection, err error) {
 	switch {
 	case len(bytes.TrimSpace(body)) == 0:
 		return read, errors.New("it is empty")
-	case !gjson.ValidBytes(body):
+	case envelope.Check(body) != nil: // which also bounds how deep it is
 		return read, errors.New("it is not JSON")
 	case !object.IsObject():
 		return read, errors.New("it is not an object")
@@ -121,6 +118,8 @@ func decodeSelection(body []byte) (read Selection, err error) {
 			err = fmt.Errorf("duplicate member %q; remove one", name.String())
 		case value.Type == gjson.Null:
 			err = fmt.Errorf("member %q is null; leave it out", name.String())
+		case value.IsArray() && !value.Get("0").Exists(), value.Type == gjson.String && value.Str == "":
+			err = fmt.Errorf("member %q is empty; leave it out", name.String())
 		case json.Unmarshal([]byte(value.Raw), member.to) != nil:
 			err = fmt.Errorf("member %q must be %s", name.String(), member.want)
 		}

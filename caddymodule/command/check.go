@@ -12,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/queue"
-
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/webhooks"
 )
 

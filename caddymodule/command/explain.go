@@ -84,7 +84,9 @@ func runExplain(w, notes io.Writer, fl caddycmd.Flags, name string) error {
 	if err = h.ProvisionAlone(own); err != nil {
 		return err
 	}
-	r := httptest.NewRequest(http.MethodPost, "/?"+fl.String("query"), bytes.NewReader(body))
+	r := httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(body))
+	r.URL.RawQuery = fl.String("query")
+	r.RequestURI = r.URL.RequestURI()
 	r.Header = creds.Header
 	err = explain(h, w, r)
 	if hasNoEvents(p, body) {

@@ -14,7 +14,6 @@ import (
 
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/provider"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/subscription"
-
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/webhooks"
 )
 

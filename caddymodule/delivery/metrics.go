@@ -7,24 +7,24 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/internal/collector"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/queue"
 )
 
 // outcomeDiscarded is the outcome of dead letters that retention has removed.
 const outcomeDiscarded = "discarded"
 
-// Metrics count deliveries and report the backlog.
-type Metrics struct {
+// metrics count deliveries.
+type metrics struct {
 	deliveries *prometheus.CounterVec
 	delivering *prometheus.HistogramVec
 }
 
-// NewMetrics registers the collectors, or returns those that are registered. current
-// returns the queue whose backlog is reported, nil for none.
-func NewMetrics(registry *prometheus.Registry, current func() *queue.Queue) (*Metrics, error) {
+// RegisterMetrics registers the metrics of deliveries, and those of the backlog of the
+// queue that current returns; nil is none. It must come after everything that current
+// reads is set: scrapes begin before the configuration has started.
+func (s *Service) RegisterMetrics(registry *prometheus.Registry, current func() *queue.Queue) error {
 	const ns, sub = "caddy", "webhooks"
-	m := &Metrics{
+	s.metrics = metrics{
 		deliveries: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Namespace: ns, Subsystem: sub, Name: "deliveries_total",
 			Help: "Attempts to deliver by outcome: delivered, retry, dead_letter or handed_back; and dead letters discarded by retention.",
@@ -35,11 +35,10 @@ func NewMetrics(registry *prometheus.Registry, current func() *queue.Queue) (*Me
 			Buckets: []float64{1e-3, 5e-3, 1e-2, 5e-2, 0.1, 0.5, 1, 5, 10, 30, 60},
 		}, []string{"destination"}),
 	}
-	backlog := newBacklogCollector(current)
-	return m, errors.Join(
-		collector.Register(registry, &backlog),
-		collector.Register(registry, &m.deliveries),
-		collector.Register(registry, &m.delivering),
+	return errors.Join(
+		registry.Register(s.metrics.deliveries),
+		registry.Register(s.metrics.delivering),
+		registry.Register(newBacklogCollector(current)),
 	)
 }
 

@@ -31,7 +31,7 @@ const (
 type Service struct {
 	ctx     caddy.Context
 	logger  *zap.Logger
-	metrics *Metrics
+	metrics metrics
 	alerts  *alerts
 
 	destinations []queue.Destination
@@ -45,13 +45,14 @@ type Service struct {
 }
 
 // NewService prepares the part of a configuration in a queue. It opens nothing.
-func NewService(ctx caddy.Context, logger *zap.Logger, metrics *Metrics) (*Service, error) {
+// RegisterMetrics must follow.
+func NewService(ctx caddy.Context, logger *zap.Logger) (*Service, error) {
 	events, err := ctx.App("events")
 	if err != nil {
 		return nil, err
 	}
 	s := &Service{
-		ctx: ctx, logger: logger, metrics: metrics,
+		ctx: ctx, logger: logger,
 		alerts:   newAlerts(ctx, events.(*caddyevents.App), logger),
 		started:  make(chan struct{}),
 		failures: newFailureLog(logger),

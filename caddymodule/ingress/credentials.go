@@ -43,14 +43,20 @@ var forgeable = []string{"Webhook-", "Svix-"}
 const methodOverride = "X-Http-Method-Override"
 
 // removeCredentials removes the proof of the request, and everything that could pass
-// for the gateway's own, from header and URL: also from the original URL, which
-// FastCGI and placeholders hand on.
+// for the gateway's own, from header, URL and body: also from the original URL, which
+// FastCGI and placeholders hand on. If an earlier handler has copied the request, as
+// tracing does, Caddy's own request keeps its RequestURI: that is out of reach.
+//
+// It does so once. Afterwards the request carries the event, for handle_errors, too,
+// and the next handler may still be reading it.
 func (x *exchange) removeCredentials() {
 	if x.isClean {
-		return // the next handler may still be reading the request
+		return
 	}
 	x.isClean = true
 	header := x.r.Header
+	x.r.Body, x.r.ContentLength, x.r.TransferEncoding = http.NoBody, 0, nil
+	delete(header, "Content-Length")
 	for _, name := range x.rc.Credentials.Headers {
 		delete(header, name)
 	}

@@ -101,7 +101,7 @@ func (x *exchange) fail(status int, err error) error {
 	case errors.As(err, &handlerErr) && isSuccess(handlerErr.StatusCode):
 		refused.Status, refused.Err = http.StatusBadGateway, fmt.Errorf("an error with status %d", handlerErr.StatusCode)
 	case errors.As(err, &handlerErr):
-		refused.Status, refused.Err, refused.passed = handlerErr.StatusCode, err, err
+		refused.Status, refused.Err, refused.passed = handlerErr.StatusCode, withoutTrace(err), err
 	case err != nil:
 		refused.Status, refused.Err, refused.passed = http.StatusInternalServerError, err, err
 	case status == 0 && x.r.Context().Err() != nil:
@@ -113,6 +113,19 @@ func (x *exchange) fail(status int, err error) error {
 		refused.isAnswered = false // handle_errors decides
 	}
 	return refused
+}
+
+// withoutTrace returns an error without the id and the place in the code that Caddy
+// adds to one with a status.
+func withoutTrace(err error) error {
+	var handlerErr caddyhttp.HandlerError
+	switch {
+	case !errors.As(err, &handlerErr):
+		return err
+	case handlerErr.Err != nil:
+		return handlerErr.Err
+	}
+	return fmt.Errorf("an error with status %d", handlerErr.StatusCode)
 }
 
 // forwardBatch lets the events of a request through, each once and in order. After a
@@ -194,7 +207,7 @@ func (x *exchange) forwardOne(e *provider.Event, key envelope.Key) (Outcome, err
 	r := x.freshRequest()
 	x.setEvent(r, e, key)
 	if err := x.callNext(rec, r); err != nil {
-		return outcomeUpstreamFailed, err
+		return outcomeUpstreamFailed, withoutTrace(err)
 	}
 	if !isSuccess(rec.Status()) {
 		return outcomeUpstreamFailed, fmt.Errorf("the application answered %d", rec.Status())

@@ -78,7 +78,7 @@ func (x *exchange) snapshot() *queue.Request {
 	delete(header, "Content-Length")
 	s := &queue.Request{
 		Method:     x.r.Method,
-		URI:        x.r.URL.RequestURI(),
+		URI:        x.target(),
 		Host:       x.r.Host,
 		Proto:      x.r.Proto,
 		RemoteAddr: x.r.RemoteAddr,

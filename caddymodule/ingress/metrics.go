@@ -4,8 +4,6 @@ import (
 	"errors"
 
 	"github.com/prometheus/client_golang/prometheus"
-
-	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/internal/collector"
 )
 
 // otherType is the label of event types that no provider's file and no
@@ -21,7 +19,7 @@ type Metrics struct {
 	missingIDs    *prometheus.CounterVec
 }
 
-// NewMetrics registers the collectors, or returns those that are registered.
+// NewMetrics returns metrics that are registered.
 func NewMetrics(registry *prometheus.Registry) (*Metrics, error) {
 	const ns, sub = "caddy", "webhooks"
 	m := &Metrics{
@@ -48,10 +46,10 @@ func NewMetrics(registry *prometheus.Registry) (*Metrics, error) {
 		}, []string{"provider"}),
 	}
 	return m, errors.Join(
-		collector.Register(registry, &m.requests),
-		collector.Register(registry, &m.events),
-		collector.Register(registry, &m.handling),
-		collector.Register(registry, &m.secretMatches),
-		collector.Register(registry, &m.missingIDs),
+		registry.Register(m.requests),
+		registry.Register(m.events),
+		registry.Register(m.handling),
+		registry.Register(m.secretMatches),
+		registry.Register(m.missingIDs),
 	)
 }

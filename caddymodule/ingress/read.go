@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
@@ -23,8 +24,8 @@ func (x *exchange) read() error {
 		x.w.Header().Set("Allow", x.rc.methods())
 		return refuse(outcomeWrongMethod, errors.New("method not allowed"))
 	}
-	if _, err := url.ParseRequestURI(x.r.URL.RequestURI()); err != nil || x.r.URL.Opaque != "" {
-		return refuse(outcomeMalformed, errors.New("the request line holds neither a path nor a URL"))
+	if !x.hasPath() {
+		return refuse(outcomeMalformed, errors.New("the target of the request is not a path"))
 	}
 	limit := x.rc.MaxBody
 	if x.r.ContentLength > limit {
@@ -42,6 +43,29 @@ func (x *exchange) read() error {
 	}
 	x.body = body
 	return nil
+}
+
+// hasPath reports whether the target of the request is a path, unlike `*` and
+// `host:port`, and, for the queue, one that an attempt can be made with.
+func (x *exchange) hasPath() bool {
+	if x.r.URL.Opaque != "" || x.r.URL.Path == "*" {
+		return false
+	}
+	if x.rc.Queue == nil {
+		return true
+	}
+	_, err := url.ParseRequestURI(x.target())
+	return err == nil
+}
+
+// target returns path and query of the request. A rewrite may have left a path without
+// its slash.
+func (x *exchange) target() string {
+	target := x.r.URL.RequestURI()
+	if !strings.HasPrefix(target, "/") {
+		target = "/" + target
+	}
+	return target
 }
 
 // trustedLength is the number of bytes up to which memory is reserved because a

@@ -64,12 +64,10 @@ func (a *App) Provision(ctx caddy.Context) (err error) {
 	if a.requests, err = ingress.NewMetrics(ctx.GetMetricsRegistry()); err != nil {
 		return err
 	}
-	deliveries, err := delivery.NewMetrics(ctx.GetMetricsRegistry(), a.reportedQueue)
-	if err != nil {
+	if a.service, err = delivery.NewService(ctx, a.logger); err != nil {
 		return err
 	}
-	a.service, err = delivery.NewService(ctx, a.logger, deliveries)
-	return err
+	return a.service.RegisterMetrics(ctx.GetMetricsRegistry(), a.reportedQueue)
 }
 
 // prepare makes everything that does not depend on the configuration.

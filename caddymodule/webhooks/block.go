@@ -7,7 +7,8 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/internal/blocks"
 )
 
-// block is where settings are in a Caddyfile. It is nil for settings from JSON.
+// block is where settings are in a Caddyfile. It is the zero value for settings from
+// JSON.
 type block struct {
 	head  blocks.Line
 	words map[string]blocks.Line
@@ -16,8 +17,10 @@ type block struct {
 // newBlock returns the block of a line.
 func newBlock(head blocks.Line) block {
 	b := block{head, make(map[string]blocks.Line)}
-	_ = head.Each(func(line blocks.Line) error { // what is wrong with it, its parser reports
-		b.words[line.Word] = line
+	_ = head.Each(func(line blocks.Line) error { // its parser reports errors
+		if _, ok := b.words[line.Word]; !ok {
+			b.words[line.Word] = line
+		}
 		return nil
 	})
 	return b

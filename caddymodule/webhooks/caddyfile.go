@@ -12,6 +12,7 @@ import (
 
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/internal/blocks"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/provider"
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/verify"
 )
 
 func init() {
@@ -140,6 +141,9 @@ var handlerWords = blocks.Words[*Handler]{
 	}},
 	{Name: "header", Usage: "<name> <value>", Repeats: true, Parse: func(h *Handler, line blocks.Line) error {
 		h.Headers = append(h.Headers, StaticHeader{Name: line.Args[0], Value: line.Args[1]})
+		if err := verify.CheckHeaderName(line.Args[0]); err != nil {
+			return line.Errf("`header`: %v", err)
+		}
 		return checkCredentials(line)
 	}},
 	{Name: "unverified", Parse: func(h *Handler, _ blocks.Line) error {
@@ -154,7 +158,7 @@ var handlerWords = blocks.Words[*Handler]{
 	blocks.Text("source", "<uri-reference>", func(h *Handler) *string { return &h.Source }),
 	{Name: "dedup", Usage: "off | <window> [<entries>]", Parse: (*Handler).parseDedup},
 	blocks.Text("format", "cloudevents|original", func(h *Handler) *string { return &h.Format }),
-	credentialsWord("sign", "<secret...>", func(h *Handler) *[]string { return &h.Sign }),
+	credentialsWord("sign", "<secret...>", func(h *Handler) *[]string { return &h.SigningKeys }),
 	{Name: "destination", Usage: "<name>", Repeats: true, Block: true, Parse: (*Handler).parseDestination},
 	{Name: "subscribe", Block: true, Parse: (*Handler).parseSubscribe},
 	elsewhere[*Handler]("queue"), elsewhere[*Handler]("retention"), elsewhere[*Handler]("provider"),

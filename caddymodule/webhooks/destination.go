@@ -70,7 +70,7 @@ type Destination struct {
 	// The keys that sign each attempt as Standard Webhooks, in the form
 	// `whsec_<base64>`. With several, all signatures are sent. Placeholders are
 	// resolved when the configuration loads. Default: the handler's.
-	Sign []string `json:"signing_keys,omitempty"`
+	SigningKeys []string `json:"signing_keys,omitempty"`
 
 	// The routes that each attempt runs through, usually one with a `reverse_proxy`.
 	// An event is delivered when they answer 2xx. Required.
@@ -209,14 +209,14 @@ func (d *Destination) provision(ctx caddy.Context, h *Handler) (queue.Destinatio
 // destination without keys has the handler's.
 func (d *Destination) delivery(h *Handler) (*delivery.Destination, error) {
 	attempt := &delivery.Destination{Format: d.Format, Signer: h.receiver.Signer}
-	if len(d.Sign) == 0 {
+	if len(d.SigningKeys) == 0 {
 		return attempt, nil
 	}
-	signing, err := resolveAll("sign", d.Sign)
+	signing, err := resolveAll("sign", d.SigningKeys)
 	if err != nil {
 		return nil, err
 	}
-	warnOfMistakes(h.logger, h.Provider, "sign", d.Sign, signing)
+	warnOfMistakes(h.logger, h.Provider, "sign", d.SigningKeys, signing)
 	if attempt.Signer, err = envelope.NewSigner(signing); err != nil {
 		return nil, wrong("sign", "`sign`: %w", err)
 	}

@@ -51,7 +51,7 @@ var destinationWords = blocks.Words[*Destination]{
 		return nil
 	}},
 	blocks.Text("format", "cloudevents|original", func(d *Destination) *string { return &d.Format }),
-	credentialsWord("sign", "<secret...>", func(d *Destination) *[]string { return &d.Sign }),
+	credentialsWord("sign", "<secret...>", func(d *Destination) *[]string { return &d.SigningKeys }),
 	{Name: "to", Block: true, Parse: func(d *Destination, line blocks.Line) error {
 		d.to = &line
 		return nil

@@ -100,12 +100,12 @@ func TestDestinationSigner(t *testing.T) {
 	key := "whsec_" + base64.StdEncoding.EncodeToString([]byte(strings.Repeat("k", 32)))
 	h := &Handler{
 		Provider: "notifly", Unverified: true, Dedup: &Dedup{Off: true},
-		Sign: []string{key},
+		SigningKeys: []string{key},
 	}
 	if err := h.ProvisionAlone(nil); err != nil {
 		t.Fatal(err)
 	}
-	own, err := (&Destination{Sign: []string{key}}).delivery(h)
+	own, err := (&Destination{SigningKeys: []string{key}}).delivery(h)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -89,7 +89,7 @@ type Handler struct {
 	// The keys that sign the forwarded request as Standard Webhooks, in the form
 	// `whsec_<base64>`. With several, all signatures are sent. Placeholders are
 	// resolved when the configuration loads. Default: not signed.
-	Sign []string `json:"signing_keys,omitempty"`
+	SigningKeys []string `json:"signing_keys,omitempty"`
 
 	// The destinations that events are delivered to from the queue. With any, the
 	// provider is answered once an event is on disk, and the next handler gets

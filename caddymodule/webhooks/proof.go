@@ -33,7 +33,7 @@ func (h *Handler) resolveCredentials() (c credentials, err error) {
 		{"token", h.Tokens, &c.tokens},
 		{"basic_auth", basicAuth, &c.basicAuth},
 		{"header", headers, &c.headers},
-		{"sign", h.Sign, &c.signing},
+		{"sign", h.SigningKeys, &c.signing},
 	} {
 		if *word.to, err = resolveAll(word.name, word.values); err != nil {
 			return c, err

@@ -59,14 +59,19 @@ func (h *Handler) setDefaults(p *provider.Provider) {
 // validate checks the settings, with their defaults, against each other and against
 // the provider. Caddy's Validate would come too late: provisioning relies on it.
 func (h *Handler) validate(p *provider.Provider) error {
-	for _, check := range []func(*provider.Provider) error{
-		h.validateProof, h.validateInput, h.validateDestinations, h.validateDedup, h.validateSubscribe,
-	} {
-		if err := check(p); err != nil {
-			return err
-		}
+	if err := h.validateProof(p); err != nil {
+		return err
 	}
-	return nil
+	if err := h.validateInput(); err != nil {
+		return err
+	}
+	if err := h.validateDestinations(p); err != nil {
+		return err
+	}
+	if err := h.validateDedup(); err != nil {
+		return err
+	}
+	return h.validateSubscribe(p)
 }
 
 func (h *Handler) validateProof(p *provider.Provider) error {
@@ -146,7 +151,7 @@ func (h *Handler) validateSecrets(p *provider.Provider) error {
 	return nil
 }
 
-func (h *Handler) validateInput(*provider.Provider) error {
+func (h *Handler) validateInput() error {
 	if h.MaxBody < 0 {
 		return wrong("max_body", "`max_body` must be positive")
 	}
@@ -163,7 +168,7 @@ func checkFormat(format string) error {
 	return nil
 }
 
-func (h *Handler) validateDedup(*provider.Provider) error {
+func (h *Handler) validateDedup() error {
 	d := h.Dedup
 	switch {
 	case d.Off && (d.Window != 0 || d.Entries != 0):
