@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// separator stands between the Caddyfile and what becomes of it, as in Caddy's
+// separator is between the Caddyfile and what becomes of it, as in Caddy's
 // own tests.
 const separator = "----------\n"
 

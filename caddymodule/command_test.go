@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// binary builds cmd/caddy once: commands are tested as users run them, also when
+// binary builds cmd/caddy once: commands are tested as users run them, even if
 // GOFLAGS asks for the race detector, with which Caddy takes seconds to start.
 var binary = sync.OnceValues(func() (string, error) {
 	path := filepath.Join(logDir, "caddy")

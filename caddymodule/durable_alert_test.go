@@ -71,11 +71,11 @@ func TestAlerts(t *testing.T) {
 		t.Errorf("got %s, want %s", got, want)
 	}
 	waitFor(t, func() bool { return len(alertsOf("webhooks.dead_letter")) == 7 })
-	// One reload later it is still down, and nobody is told twice.
+	// One reload later it is still down, and there is no second alert.
 	g.load("again")
 	sendNotifly(t, secret, "8")
 	waitFor(t, func() bool { return len(alertsOf("webhooks.dead_letter")) == 8 })
 	if n := len(alertsOf("webhooks.destination_down")); n != 1 {
-		t.Errorf("told %d times that it is down", n)
+		t.Errorf("%d alerts that it is down", n)
 	}
 }

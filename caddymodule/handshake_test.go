@@ -49,7 +49,7 @@ func TestHandshakes(t *testing.T) {
 			}
 		})
 	}
-	// What was meant to be events and is broken is no handshake.
+	// Broken events are not a handshake.
 	for _, body := range []string{`{"events":[{"a":`, `{"events":{}}`, "{\"events\":[\"\xff\"]}", `[`} {
 		wantStatus(t, 400, "/wotnot", []byte(body), "token", secret)
 	}
@@ -88,7 +88,7 @@ func TestHandshakes(t *testing.T) {
 	app.want(t, 0)
 }
 
-// TestCutShort shows that what may have held events is no handshake, however it
+// TestCutShort shows that a body that may have held events is not a handshake, however it
 // begins.
 func TestCutShort(t *testing.T) {
 	secret := secretIn(t, "SECRET")

@@ -146,7 +146,7 @@ func (c *child) waitReady() {
 	})
 }
 
-// ready returns the status that load balancers are told, 0 for no answer.
+// ready returns the status that load balancers get, 0 for no answer.
 func (c *child) ready() int {
 	status, _ := c.ask(http.MethodGet, "/webhooks/ready")
 	return status
@@ -156,7 +156,7 @@ func (c *child) ready() int {
 // use.
 var adminClient = &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 
-// ask makes a request to the admin endpoint; 0 is no answer.
+// ask makes a request to the admin endpoint. The status is 0 without an answer.
 func (c *child) ask(method, path string) (status int, body string) {
 	c.t.Helper()
 	r, err := http.NewRequest(method, c.admin+path, nil)

@@ -54,7 +54,7 @@ func (l *notiflyLoad) end() {
 	l.wg.Wait()
 }
 
-// settledGoroutines counts the goroutines when their number stands still.
+// settledGoroutines counts the goroutines when their number no longer changes.
 func settledGoroutines() int {
 	n := runtime.NumGoroutine()
 	for still := 0; still < 50; still++ {

@@ -28,7 +28,7 @@ type receiver struct {
 
 // receiverMode is how a receiver behaves.
 type receiverMode struct {
-	latency time.Duration // at the most; a random part of it
+	latency time.Duration // at most; a random part of it
 	errors  float64       // how many of its answers are 500
 	of      map[string]reaction
 }
@@ -36,7 +36,7 @@ type receiverMode struct {
 // reaction is what a receiver does with one event.
 type reaction struct {
 	wait   time.Duration
-	status int // 0 is no answer
+	status int // 0 without an answer
 }
 
 func startReceiver(t testing.TB) *receiver {

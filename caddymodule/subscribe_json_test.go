@@ -2,14 +2,13 @@ package caddymodule_test
 
 import "testing"
 
-// subscribeJSON is a handler with what its provider is to be told; more are
-// further settings.
+// subscribeJSON is a handler with a subscription; more are further settings.
 func subscribeJSON(provider, subscribe, more string) string {
 	return `{"handler":"webhooks","provider":"` + provider + `","tokens":["{env.SECRET}"],"subscribe":` + subscribe + more + `}`
 }
 
-// TestSubscribeJSON shows that what a provider is to be told is checked in JSON
-// as it is in a Caddyfile, where no word can be empty.
+// TestSubscribeJSON shows that a subscription is checked in JSON as it is in a
+// Caddyfile, where no word can be empty.
 func TestSubscribeJSON(t *testing.T) {
 	t.Setenv("SECRET", "x")
 	const (

@@ -46,7 +46,7 @@ func TestSubscriptionsOneByOne(t *testing.T) {
 	}
 	wantChanges(t, s.chatbot)
 
-	// One of somebody else is taken over by its id, where there is none of ours.
+	// A foreign one is taken over by its id if there is none of ours.
 	s.run("update", "chatbot", "b1", "--yes").wantFailures("this block has subscription 58ee2e085d033800059a0001 already; delete it before taking over another one")
 	s.wantNoChanges()
 	s.run("delete", "chatbot", "--yes").want(0, "chatbot: deleted 58ee2e085d033800059a0001\n")
@@ -59,7 +59,7 @@ func TestSubscriptionsOneByOne(t *testing.T) {
 	wantBody(t, changes[1], chatbotBody("X-Static"))
 	s.run("plan", "chatbot").want(0, "= b1 is up to date")
 
-	// One of somebody else is removed by its id, and ours is not.
+	// A foreign one is removed by its id, and ours is not.
 	s.run("delete", "ndoto", "70", "--yes").want(0, "- delete 70, \"by hand\" at "+gatewayURL+"/ndoto\n", "ndoto, account 1: deleted 70\n")
 	if path := wantChanges(t, s.ndoto, http.MethodDelete)[0].Path; path != "/api/v1/accounts/1/webhooks/70" {
 		t.Error(path)

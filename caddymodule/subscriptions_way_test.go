@@ -133,7 +133,7 @@ func TestSubscriptionsWholeWay(t *testing.T) {
 		t.Error(put.Path)
 	}
 
-	// Other tokens. What the providers send until they are told is refused.
+	// Other tokens. Events with the old ones are refused until the providers have the new ones.
 	awkwardSecretIn(t, "NDOTO_TOKEN")
 	secretIn(t, "CHATBOT_TOKEN")
 	reload("other tokens")

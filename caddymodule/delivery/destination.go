@@ -20,8 +20,10 @@ type Destination struct {
 	// Signer signs each attempt. With a nil one they are not signed.
 	Signer *envelope.Signer
 
-	// Chain is the handlers of `to`, and Server the server that they see.
-	Chain  caddyhttp.Handler
+	// Chain is the handlers of `to`.
+	Chain caddyhttp.Handler
+
+	// Server is the server that they see.
 	Server *caddyhttp.Server
 }
 

@@ -38,9 +38,10 @@ type Receiver struct {
 	// Verifier proves who sent a request.
 	Verifier verify.Verifier
 
-	// Challenge is the handshake that is a GET, nil for a provider without one, and
-	// Challenger proves who sent that GET.
-	Challenge  *verify.Handshake
+	// Challenge is the handshake that is a GET, nil for a provider without one.
+	Challenge *verify.Handshake
+
+	// Challenger proves who sent the GET of a challenge.
 	Challenger verify.Verifier
 
 	// Credentials are the places in a request that the proof comes from.
@@ -50,10 +51,12 @@ type Receiver struct {
 	// signed.
 	Signer *envelope.Signer
 
-	// Memory remembers accepted events, as Dedup says; nil if nothing is remembered,
-	// or if the queue does.
+	// Memory remembers accepted events; nil if nothing is remembered, or if the queue
+	// does.
 	Memory *dedup.Memory
-	Dedup  dedup.Settings
+
+	// Dedup are the settings of Memory.
+	Dedup dedup.Settings
 
 	// Queue stores the events. Without one, the next handler gets them.
 	Queue *Queue
@@ -61,10 +64,11 @@ type Receiver struct {
 	// Metrics count requests and events.
 	Metrics *Metrics
 
-	// Refusals logs refused requests, and Logger what happens to each request, at the
-	// level debug.
+	// Refusals logs refused requests.
 	Refusals *RefusalLog
-	Logger   *zap.Logger
+
+	// Logger logs each request, at the level debug.
+	Logger *zap.Logger
 
 	// Now returns the time.
 	Now func() time.Time

@@ -70,7 +70,7 @@ func TestPaths(t *testing.T) {
 		{"field a ¿·name·?.b", `{"¿·name·?":{"b":"x"}}`, `{"a":"x"}`}, // by wildcard: a literal ? matches it too
 		{`field a "a b"`, `{"a b":"x"}`, `{"a":"x"}`},
 
-		// What is no plain name.
+		// Not a plain name.
 		{"field a b.1", `{"b":["x","y"]}`, `{"a":"y"}`},
 		{"field a b.1.c", `{"b":[{},{"c":"x"}]}`, `{"a":"x"}`},
 		{"field a b.1", `{"b":{"1":"x"}}`, `{"a":"x"}`},

@@ -46,7 +46,7 @@ func TestLists(t *testing.T) {
 		{"list a b {\nfield c .\n}\nlist a d {\nfield e .\n}", `{}`, `{}`},
 		{"list a b {\nfield c .\n}\nmembers a b {\nfield d .key\n}", `{"b":{"x":1}}`, `{"a":[{"d":"x"}]}`},
 
-		// By a path that is no name, and within an object.
+		// By a path that is not a name, and within an object.
 		{`list a.b c.#(d=="e").f {` + "\nfield g .\n}", `{"c":[{"d":"e","f":["x"]}]}`, `{"a":{"b":[{"g":"x"}]}}`},
 		{"list a b.#.c {\nfield d .\n}", `{"b":[{"c":"x"},{},{"c":"y"}]}`, `{"a":[{"d":"x"},{"d":"y"}]}`},
 	})

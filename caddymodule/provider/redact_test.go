@@ -54,7 +54,7 @@ func TestRedact(t *testing.T) {
 		{"deeply nested", "a.b.c.s", `{"a":{"b":{"c":{"s":1},"s":2}}}`, `{"a":{"b":{"c":{},"s":2}}}`},
 		{"in duplicate parents", "a.s", `{"a":{"s":1},"b":0,"\u0061":{"s":2,"c":3},"a":[{"s":4}],"a":"s"}`, `{"a":{},"b":0,"\u0061":{"c":3},"a":[{"s":4}],"a":"s"}`},
 		{"siblings of one parent", "a.s a.t b.s", `{"a":{"s":1,"t":2,"u":3},"b":{"s":1,"t":2}}`, `{"a":{"u":3},"b":{"t":2}}`},
-		{"parent that is no object", "a.s", `{"a":"s"}`, `{"a":"s"}`},
+		{"parent that is not an object", "a.s", `{"a":"s"}`, `{"a":"s"}`},
 		{"nested beside what goes", "a.s b", `{"b":1,"a":{"s":1},"b":2}`, `{"a":{}}`},
 		{"nested before what goes", "a.s b", `{"a":{"c":1,"s":1},"b":2}`, `{"a":{"c":1}}`},
 		{"parent and child", "a a.s", `{"a":{"s":1},"b":2}`, `{"b":2}`},

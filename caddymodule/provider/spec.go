@@ -105,7 +105,7 @@ type Type struct {
 
 // Mapping maps a word of the provider to a canonical one.
 type Mapping struct {
-	// The provider's word. `*` stands for any characters.
+	// The provider's word. `*` matches any characters.
 	From string `json:"from"`
 
 	// The canonical word.

@@ -41,7 +41,7 @@ func TestSplit(t *testing.T) {
 		{"equal events", batch, `{"events":[{},{}]}`, []string{`{}`, `{}`}, nil},
 		{"an escaped name", batch, `{"\u0065vents":[{"a":1}]}`, []string{`{"a":1}`}, nil},
 		{"the first of two", batch, `{"events":[{"a":1}],"events":[{"b":2}]}`, []string{`{"a":1}`}, nil},
-		{"the first of two, which is no array", batch, `{"events":1,"events":[{"b":2}]}`, nil, provider.ErrNotArray},
+		{"the first of two, which is not an array", batch, `{"events":1,"events":[{"b":2}]}`, nil, provider.ErrNotArray},
 		{"nested", nested, `{"items":[{"a":1}],"data":{"items":[{"b":2}]}}`, []string{`{"b":2}`}, nil},
 
 		{"missing", batch, `{"event":[{}]}`, nil, provider.ErrNoEvent},

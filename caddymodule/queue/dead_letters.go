@@ -12,17 +12,17 @@ import (
 // DeadLetter is an event that a destination did not acknowledge, and that is not tried
 // again by itself.
 type DeadLetter struct {
-	ID          string    `json:"id"`          // msg_…
-	Destination string    `json:"destination"` // its name
-	Provider    string    `json:"provider"`
-	EventID     string    `json:"event_id"` // the provider's own
-	Type        string    `json:"type"`
-	Attempts    int       `json:"attempts"`
-	LastStatus  int       `json:"last_status"` // 0 for no answer
-	LastError   string    `json:"last_error,omitempty"`
-	Excerpt     string    `json:"excerpt,omitempty"` // of the last answer
-	Received    time.Time `json:"received"`
-	Died        time.Time `json:"died"`
+	ID          string    `json:"id"`                   // msg_…
+	Destination string    `json:"destination"`          // its name
+	Provider    string    `json:"provider"`             // its name
+	EventID     string    `json:"event_id"`             // the provider's own
+	Type        string    `json:"type"`                 // canonical
+	Attempts    int       `json:"attempts"`             // that were begun
+	LastStatus  int       `json:"last_status"`          // 0 for no answer
+	LastError   string    `json:"last_error,omitempty"` // empty for an answer
+	Excerpt     string    `json:"excerpt,omitempty"`    // of the last answer
+	Received    time.Time `json:"received"`             // by the gateway
+	Died        time.Time `json:"died"`                 // after the last attempt
 
 	// Body is the stored body of the event. Only DeadLettersOf fills it in.
 	Body []byte `json:"-"`

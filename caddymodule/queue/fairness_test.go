@@ -9,7 +9,7 @@ import (
 )
 
 // TestOthersDoNotWait shows that destinations that fail, hang or are paused hold
-// up neither another one nor those who store (Convoy #1926).
+// up neither another one nor requests that store (Convoy #1926).
 func TestOthersDoNotWait(t *testing.T) {
 	bubble(t, func(t *testing.T, s Settings) {
 		good := new(receiver)

@@ -108,8 +108,8 @@ func TestTakeoverAtStop(t *testing.T) {
 }
 
 // prefixes is an application that reports an event that comes before an older one
-// of its key was delivered, or while another one of its key is on its way. What is
-// repeated is no error.
+// of its key was delivered, or while another one of its key is on its way. Repeats
+// are not errors.
 type prefixes struct {
 	receiver
 	t *testing.T
@@ -206,8 +206,8 @@ func TestTakeoverAfterDeath(t *testing.T) {
 	}
 }
 
-// TestControlElsewhere has somebody pause, resume and replay at a gateway that does
-// not work the destination.
+// TestControlElsewhere pauses, resumes and replays at a gateway that does not work the
+// destination.
 func TestControlElsewhere(t *testing.T) {
 	t.Parallel()
 	r := new(receiver)

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// inOrder is an application that answers as it is told, and reports what comes
+// inOrder is an application that answers as configured, and reports what comes
 // out of order, or beside another event of its key.
 type inOrder struct {
 	receiver
@@ -31,7 +31,7 @@ func (o *inOrder) deliver(ctx context.Context, d *Delivery) Result {
 	key := d.PartitionKey
 	n, err := strconv.Atoi(d.ID)
 	if err != nil {
-		o.t.Errorf("the id %s is no number", d.ID)
+		o.t.Errorf("the id %s is not a number", d.ID)
 	}
 	o.mu.Lock()
 	if o.running[key] {

@@ -44,9 +44,9 @@ type Attempt struct {
 	Destination string // the name of the destination
 	Delivery
 	Result
-	Outcome Outcome
-	Took    time.Duration
-	Next    time.Time // when the next attempt is due; only for OutcomeRetrying
+	Outcome Outcome       // what follows from the result
+	Took    time.Duration // 0 if no attempt was made
+	Next    time.Time     // when the next attempt is due; only for OutcomeRetrying
 }
 
 // Observer is notified of what happens to deliveries. Its methods must return quickly,

@@ -184,7 +184,7 @@ func (g *gateway) drain(t testing.TB, name string) {
 	eventually(t, "an empty backlog", func() bool { return g.status(t, name).Backlog == 0 })
 }
 
-// hold keeps the one who writes busy until release is called.
+// hold keeps the writer busy until release is called.
 func (g *gateway) hold(t testing.TB) (release func()) {
 	t.Helper()
 	held, released := make(chan struct{}), make(chan struct{})

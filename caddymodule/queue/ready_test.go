@@ -48,7 +48,7 @@ func TestReadyForTheLastSize(t *testing.T) {
 }
 
 // TestReadyOnAFullDisk shows that the disk needs to have room for an event as large
-// as the last one that came in, also when that one found some.
+// as the last one that came in, even if that one found some.
 func TestReadyOnAFullDisk(t *testing.T) {
 	bubble(t, func(t *testing.T, s Settings) {
 		g := start(t, s, newDestination("a", new(receiver).deliver))
@@ -133,7 +133,7 @@ func TestReadyCost(t *testing.T) {
 	})
 }
 
-// TestReadyIsAskedBriefly shows that whoever does not wait for the answer says nothing
+// TestReadyIsAskedBriefly shows that a client that does not wait for the answer says nothing
 // about the queue to others.
 func TestReadyIsAskedBriefly(t *testing.T) {
 	bubble(t, func(t *testing.T, s Settings) {

@@ -150,8 +150,8 @@ func TestReplayOfWhatIsPending(t *testing.T) {
 	})
 }
 
-// TestReplayOfWhoIsGone has who asked leave when the deliveries are counted, but not
-// committed: there is no count that could be taken for what was done.
+// TestReplayOfWhoIsGone has a client leave when the deliveries are counted, but not
+// committed: it gets no count.
 func TestReplayOfWhoIsGone(t *testing.T) {
 	bubble(t, func(t *testing.T, s Settings) {
 		r := new(receiver)

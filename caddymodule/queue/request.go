@@ -11,14 +11,14 @@ import (
 // encoded once, by Store, and must not be changed after that: several deliveries
 // read it at the same time.
 type Request struct {
-	Method     string      `json:"method"`
-	URI        string      `json:"uri"` // as in the request line, which may hold a query
-	Host       string      `json:"host"`
+	Method     string      `json:"method"`          // such as POST
+	URI        string      `json:"uri"`             // as in the request line, which may hold a query
+	Host       string      `json:"host"`            // as in the header Host
 	Proto      string      `json:"proto"`           // such as HTTP/1.1
 	RemoteAddr string      `json:"remote"`          // host:port of the sender
 	LocalAddr  string      `json:"local,omitempty"` // host:port of the listener
 	TLS        bool        `json:"tls,omitempty"`   // it came over TLS
-	Header     http.Header `json:"header"`
+	Header     http.Header `json:"header"`          // without credentials
 
 	stored []byte // in JSON, as the database holds it
 	err    error  // why stored cannot be decoded

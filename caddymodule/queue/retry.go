@@ -11,7 +11,10 @@ import (
 
 // Backoff is the time between two attempts: First, doubled for each further failure up
 // to Max, and of that a random part between half and all.
-type Backoff struct{ First, Max time.Duration }
+type Backoff struct {
+	First time.Duration // after the first failure
+	Max   time.Duration // the longest one
+}
 
 // delay returns how long to wait after a number of failures.
 func (b Backoff) delay(failures int, random func() float64) time.Duration {

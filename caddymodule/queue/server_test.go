@@ -122,7 +122,7 @@ func TestServerIsNotThereYet(t *testing.T) {
 	}
 	begun := time.Now()
 	stored := make(chan error)
-	go func() { // who waits is served as soon as it is there
+	go func() { // waiting requests are served as soon as it runs
 		_, err := g.g.Store(t.Context(), newEvents(1))
 		stored <- err
 	}()
@@ -140,7 +140,7 @@ func TestServerIsNotThereYet(t *testing.T) {
 
 func second[T any](_ T, err error) error { return err }
 
-// TestServerNeverComes shows that those who wait are told, and that such a queue
+// TestServerNeverComes shows that waiting requests get an error, and that such a queue
 // can be closed.
 func TestServerNeverComes(t *testing.T) {
 	t.Parallel()

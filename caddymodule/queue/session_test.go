@@ -152,7 +152,7 @@ func TestPgBouncer(t *testing.T) {
 }
 
 // TestStandbyDidNotConfirm ends the wait for a standby that is not there. The server
-// reports success then, with a warning: whoever sent the event must not.
+// reports success then, with a warning; the sender must get an error.
 func TestStandbyDidNotConfirm(t *testing.T) {
 	t.Parallel()
 	server := pgtest.Start(t)

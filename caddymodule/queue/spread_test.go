@@ -11,7 +11,7 @@ import (
 )
 
 // TestSpread shows what each gateway acquires and gives up: "a: 1 2" is a gateway
-// with the destinations that it is configured with, "1=a" says who works one.
+// with the destinations that it is configured with, "1=a" is the gateway that works one.
 func TestSpread(t *testing.T) {
 	for _, c := range []struct {
 		name, gateways, holders string

@@ -81,7 +81,8 @@ func (all All) Verify(r *Request) (Proof, error) {
 
 // BasicAuth requires a user name and a password (RFC 7617).
 type BasicAuth struct {
-	Username, Password string
+	Username string // without a colon
+	Password string // any text
 }
 
 // Verify implements Verifier.
@@ -103,7 +104,8 @@ func (b BasicAuth) Verify(r *Request) (Proof, error) {
 
 // StaticHeader requires a header with a fixed value.
 type StaticHeader struct {
-	Name, Value string
+	Name  string // in any case
+	Value string // the whole of it
 }
 
 // Verify implements Verifier.

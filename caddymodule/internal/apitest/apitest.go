@@ -35,8 +35,9 @@ type API struct {
 
 // Call is a request that a server got.
 type Call struct {
-	Method, Path string
-	Body         map[string]any // nil for none
+	Method string         // such as POST
+	Path   string         // without the query
+	Body   map[string]any // nil for none
 }
 
 // Failure is what a server does instead of its normal answer.
@@ -44,11 +45,10 @@ type Failure struct {
 	// Method and Path select the call that fails. Path "": any path.
 	Method, Path string
 
-	// Status, Header and Body are the answer. Status 0: no answer until the client
-	// gives up.
+	// Status is the status of the answer; 0 is no answer until the client gives up.
 	Status int
-	Header map[string]string
-	Body   string
+	Header map[string]string // of the answer
+	Body   string            // of the answer
 
 	// Break breaks the connection instead.
 	Break bool

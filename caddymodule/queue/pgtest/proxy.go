@@ -129,7 +129,7 @@ func (p *Proxy) Switch(to string) {
 	p.to = to
 }
 
-// Cut breaks all connections that exist now, also when the proxy is stuck. What is on
+// Cut breaks all connections that exist now, even if the proxy is stuck. What is on
 // its way is lost.
 func (p *Proxy) Cut() {
 	p.mu.Lock()
