@@ -2,6 +2,7 @@ package caddymodule_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -31,6 +32,34 @@ func TestCredentialsInLogs(t *testing.T) {
 	}
 	if len(g.logLines(`"logger":"webhooks.credentials"`, "access and error logs contain these credentials", `"providers":["ndoto","wotnot"]`, `"query":["token"]`)) != 1 {
 		t.Error("not one warning about all credentials")
+	}
+}
+
+// TestDebugLog shows the lines at level debug about a request: proved by which secret,
+// and a duplicate of which event.
+func TestDebugLog(t *testing.T) {
+	secret := secretIn(t, "SECRET")
+	app := startApplication(t)
+	g := start(t, fmt.Sprintf(`
+	webhooks notifly {
+		secret another {env.SECRET}
+	}
+	%s
+	`, app.proxy()))
+	body, header, signature := notifly(secret, "1")
+	for range 2 {
+		wantStatus(t, 200, "/", body, header, signature)
+	}
+	for _, c := range []struct {
+		message, field string
+		lines          int
+	}{
+		{"proved", `"secret":2`, 2},
+		{"duplicate", `"id":"` + keyOf("1") + `","source":"/webhooks/notifly"`, 1},
+	} {
+		if n := len(g.logLines(`"level":"debug"`, `"logger":"http.handlers.webhooks"`, `"msg":"`+c.message+`"`, c.field)); n != c.lines {
+			t.Errorf("%d lines %q with %s, want %d", n, c.message, c.field, c.lines)
+		}
 	}
 }
 
