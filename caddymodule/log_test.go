@@ -35,6 +35,31 @@ func TestCredentialsInLogs(t *testing.T) {
 	}
 }
 
+// TestWarningsOfConfig shows the warnings about a block that loads and is probably not
+// meant: one that accepts everything, and one with a misspelt type.
+func TestWarningsOfConfig(t *testing.T) {
+	g := start(t, `
+	webhooks notifly {
+		unverified
+		destination crm {
+			types mesage.* message.* *.created notifly.call.ended
+			to {
+				respond 204
+			}
+		}
+	}
+	`, ownQueue(t))
+	if n := len(g.logLines(`"level":"warn"`, "accepts unauthenticated requests", `"source":"/webhooks/notifly"`)); n != 1 {
+		t.Errorf("%d warnings about unverified", n)
+	}
+	if n := len(g.logLines(`"level":"warn"`, "matches no type of the provider")); n != 1 {
+		t.Errorf("%d warnings about types, want 1", n)
+	}
+	if n := len(g.logLines("matches no type of the provider", `"destination":"crm"`, `"pattern":"mesage.*"`)); n != 1 {
+		t.Error("the misspelt type has no warning")
+	}
+}
+
 // TestDebugLog shows the lines at level debug about a request: proved by which secret,
 // and a duplicate of which event.
 func TestDebugLog(t *testing.T) {

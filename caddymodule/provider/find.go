@@ -46,9 +46,20 @@ func Find(name string, own map[string]*Provider) (*Provider, error) {
 	}
 	near := closest(name, names)
 	last := len(near) - 1
-	return nil, fmt.Errorf(`unknown provider %q; the closest are %s or %s; see "caddy webhooks providers", or define it in the global options: webhooks { provider %s { ... } }`,
-		name, strings.Join(near[:last], ", "), near[last], name)
+	unknown, placeholder := "unknown provider", "<name>"
+	switch {
+	case name == "":
+		unknown = "the name of a provider is required"
+	case len(name) <= maxShownName && namePattern.MatchString(name):
+		unknown, placeholder = fmt.Sprintf("unknown provider %q", name), name
+	}
+	return nil, fmt.Errorf(`%s; the closest are %s or %s; see "caddy webhooks providers", or define it in the global options: webhooks { provider %s { ... } }`,
+		unknown, strings.Join(near[:last], ", "), near[last], placeholder)
 }
+
+// maxShownName is the length of the longest unknown name in an error. A longer one, or
+// one that no provider can have, may be a secret in the wrong place.
+const maxShownName = 20
 
 // closest returns the three names that differ least from name.
 func closest(name string, names []string) []string {

@@ -46,7 +46,6 @@ func TestFindErrors(t *testing.T) {
 		"acm":      "acme, acne or acme-2",
 		"acme-3":   "acme-2, acme or acne",
 		"notify":   "notifly, ",
-		"Notifly":  "notifly, ",
 		"onerouts": "oneroute, ",
 		"zebr":     "zebra, acme or acne", // the shorter names, since nothing else is close
 	} {
@@ -78,5 +77,18 @@ func TestCompileAllErrors(t *testing.T) {
 		if _, err := provider.CompileAll(specs); err == nil || err.Error() != want {
 			t.Errorf("got %v, want %s", err, want)
 		}
+	}
+}
+
+// TestFindHidesSecrets shows that a secret in the place of a name is not in the error.
+func TestFindHidesSecrets(t *testing.T) {
+	for _, name := range []string{"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "0123456789abcdef", "abcdef0123456789abcdef", "Notifly"} {
+		_, err := provider.Find(name, nil)
+		if err == nil || strings.Contains(err.Error(), name) || !strings.HasPrefix(err.Error(), "unknown provider; the closest are ") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := provider.Find("", nil); err == nil || !strings.HasPrefix(err.Error(), "the name of a provider is required; ") {
+		t.Error(err)
 	}
 }

@@ -2,15 +2,18 @@ package webhooks
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
 
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/delivery"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/envelope"
@@ -135,8 +138,8 @@ func (d *Destination) validate() error {
 	switch {
 	case d.Attempts < 1:
 		return wrong("attempts", "`attempts` must be at least 1")
-	case d.Timeout < 0:
-		return wrong("timeout", "`timeout` must be positive")
+	case time.Duration(d.Timeout) < time.Millisecond:
+		return wrong("timeout", "`timeout` must be at least 1ms; a number without a unit in JSON is in nanoseconds")
 	case first < 0 || longest < 0:
 		return wrong("backoff", "the durations of `backoff` must be positive")
 	case first > longest:
@@ -174,7 +177,9 @@ func (d *Destination) provision(ctx caddy.Context, h *Handler) (queue.Destinatio
 	if err != nil {
 		return queue.Destination{}, err
 	}
-	if err := d.To.Provision(ctx); err != nil {
+	inside := ctx
+	inside.Context = context.WithValue(ctx.Context, insideToKey{}, true)
+	if err := d.To.Provision(inside); err != nil {
 		return queue.Destination{}, err
 	}
 	attempt.Server, _ = ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
@@ -203,6 +208,22 @@ func (d *Destination) provision(ctx caddy.Context, h *Handler) (queue.Destinatio
 	}
 	d.filter = q.Filter
 	return q, nil
+}
+
+// warnOfTypes warns about patterns that no event of the provider can match. It is not
+// an error: the provider may be defined to send more types later.
+func (d *Destination) warnOfTypes(h *Handler) {
+	known := h.provider.Types()
+	if known == nil {
+		return
+	}
+	for i, pattern := range d.filter.Types {
+		if strings.HasPrefix(d.Types[i], h.Provider+".") || slices.ContainsFunc(known, pattern.Match) {
+			continue
+		}
+		h.logger.Warn("a pattern in `types` matches no type of the provider; its events are skipped",
+			zap.String("provider", h.Provider), zap.String("destination", d.Name), zap.String("pattern", d.Types[i]), zap.Strings("types", known))
+	}
 }
 
 // delivery returns the value that makes attempts, without its handlers. A

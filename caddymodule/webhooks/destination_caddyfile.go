@@ -1,6 +1,7 @@
 package webhooks
 
 import (
+	"errors"
 	"maps"
 	"strconv"
 	"strings"
@@ -105,12 +106,17 @@ func (h *Handler) parseRoutes(helper httpcaddyfile.Helper) error {
 	return nil
 }
 
+// insideToKey marks the context in which the handlers of a `to` are provisioned.
+type insideToKey struct{}
+
+var errInsideTo = errors.New("webhooks is inside a `to`, whose events are verified already; put it beside the outer webhooks, and handlers such as reverse_proxy into the `to`")
+
 // checkNotNested refuses a directive inside of a `to`: its events are not the
-// provider's requests, and prove nothing.
+// provider's requests, and verify nothing.
 func checkNotNested(h httpcaddyfile.Helper) error {
 	if h.BlockState[insideTo] == nil {
 		return nil
 	}
 	h.Next()
-	return h.Errf("webhooks is inside a `to`, whose events are proved already; put it beside the outer webhooks, and handlers such as reverse_proxy into the `to`")
+	return h.Errf("%v", errInsideTo)
 }

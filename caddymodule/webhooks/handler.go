@@ -153,6 +153,9 @@ func (Handler) CaddyModule() caddy.ModuleInfo {
 
 // Provision sets up the handler.
 func (h *Handler) Provision(ctx caddy.Context) error {
+	if ctx.Value(insideToKey{}) != nil {
+		return errInsideTo
+	}
 	app, err := ctx.App("webhooks")
 	if err != nil {
 		return err
@@ -212,6 +215,10 @@ func (h *Handler) provisionReceiver() error {
 		Now: time.Now,
 	}
 	h.app.exposed.add(h.Provider, h.receiver.Credentials)
+	if h.Unverified {
+		h.logger.Warn("`unverified` accepts unauthenticated requests: anyone who knows the URL can forge events",
+			zap.String("provider", h.Provider), zap.String("source", h.Source))
+	}
 	if h.receiver.Signer, err = envelope.NewSigner(credentials.signing); err != nil {
 		return wrong("sign", "`sign`: %w", err)
 	}
@@ -268,6 +275,7 @@ func (h *Handler) provisionDestinations(ctx caddy.Context) error {
 		if err != nil {
 			return &destinationError{d, err}
 		}
+		d.warnOfTypes(h)
 		all = append(all, q)
 	}
 	if h.app.claims.isFirst(h) {
