@@ -32,7 +32,7 @@ const (
 
 var (
 	errSigningKeyForm = errors.New("a signing key is whsec_ followed by base64; make one with: echo whsec_$(openssl rand -base64 32)")
-	errSigningKeySize = fmt.Errorf("a signing key has %d to %d bytes before base64; make one with: echo whsec_$(openssl rand -base64 32)", minSigningKey, maxSigningKey)
+	errSigningKeySize = fmt.Errorf("a signing key must decode to %d to %d bytes; make one with: echo whsec_$(openssl rand -base64 32)", minSigningKey, maxSigningKey)
 )
 
 // Signer signs requests as Standard Webhooks, with each of its keys. A nil Signer

@@ -133,7 +133,7 @@ func TestSignerReplacesSmuggledHeaders(t *testing.T) {
 func TestNewSignerErrors(t *testing.T) {
 	const (
 		form = "a signing key is whsec_ followed by base64; make one with: echo whsec_$(openssl rand -base64 32)"
-		size = "a signing key has 24 to 64 bytes before base64; make one with: echo whsec_$(openssl rand -base64 32)"
+		size = "a signing key must decode to 24 to 64 bytes; make one with: echo whsec_$(openssl rand -base64 32)"
 	)
 	right := signingKey(32, 7)
 	bare := strings.TrimPrefix(right, envelope.SigningKeyPrefix)

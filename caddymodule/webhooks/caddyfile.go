@@ -169,13 +169,19 @@ func elsewhere[T any](name string) blocks.Word[T] {
 	return blocks.Word[T]{Name: name, Elsewhere: "queue, retention and provider belong in the global options: { webhooks { " + name + " ... } }"}
 }
 
+// unsetHint explains arguments that are missing although they are written.
+const unsetHint = "an unset {$NAME} leaves no argument, {env.NAME} gives an error that names it"
+
 // credentialsWord is a word with credentials.
 func credentialsWord[T any](name, usage string, field func(T) *[]string) blocks.Word[T] {
-	return blocks.Word[T]{Name: name, Usage: usage, Parse: func(to T, line blocks.Line) error {
+	return blocks.Word[T]{Name: name, Usage: usage, Hint: unsetHint, Parse: func(to T, line blocks.Line) error {
 		*field(to) = line.Args
 		return checkCredentials(line)
 	}}
 }
+
+// fileOfRequest is how Caddy expands {file.name}.
+const fileOfRequest = "{http.request.uri.path.file"
 
 // checkCredentials refuses text that can never become a credential. It never prints
 // one.
@@ -184,9 +190,11 @@ func checkCredentials(line blocks.Line) error {
 		if arg == "" {
 			return line.Errf("`%s`: argument %d is empty, as {$NAME} is for an unset variable; use {env.NAME}", line.Word, i+1)
 		}
-		if strings.Contains(arg, "{http.") {
-			return line.Errf("`%s`: argument %d has a placeholder of the request, which is not known when the configuration loads; "+
-				"{file.name} is short for one: write {file./absolute/path}", line.Word, i+1)
+		switch {
+		case strings.Contains(arg, fileOfRequest):
+			return line.Errf("`%s`: argument %d has {file.name}, which Caddy takes for a part of the request's path; write {file./absolute/path}", line.Word, i+1)
+		case strings.Contains(arg, "{http."):
+			return line.Errf("`%s`: argument %d has a placeholder of the request, which is not known when the configuration loads; use {env.NAME} or {file./absolute/path}", line.Word, i+1)
 		}
 	}
 	return nil

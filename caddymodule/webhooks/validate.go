@@ -141,7 +141,7 @@ func (h *Handler) validateCredentials(p *provider.Provider) error {
 func (h *Handler) validateSecrets(p *provider.Provider) error {
 	signature := p.Spec().Verify.Signature
 	for i, secret := range h.Secrets {
-		if hasPlaceholder(secret) {
+		if secret == "" || hasPlaceholder(secret) {
 			continue
 		}
 		if err := signature.CheckSecret(secret); err != nil {

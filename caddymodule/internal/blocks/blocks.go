@@ -45,6 +45,9 @@ type Word[T any] struct {
 	// Default: no argument.
 	Usage string
 
+	// Hint is added to the error about a wrong number of arguments.
+	Hint string
+
 	// Repeats allows the word several times in a block.
 	Repeats bool
 
@@ -99,6 +102,9 @@ func (words Words[T]) Parse(head Line, name string, to T) error {
 func (w Word[T]) check(line *Line) error {
 	line.usage = w.Usage
 	if err := line.CheckArgs(w.Usage); err != nil {
+		if w.Hint != "" {
+			return line.Errf("wrong number of arguments; use: %s; %s", form(w.Name, w.Usage), w.Hint)
+		}
 		return err
 	}
 	if !w.Block {
