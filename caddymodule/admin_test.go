@@ -74,7 +74,7 @@ func TestDeadLetters(t *testing.T) {
 		status            int
 		want              string
 	}{
-		{"GET", "/webhooks/dead?destination=cmr", "", 404, "{\"error\":\"no destination \\\"cmr\\\"; use one of archive, crm\"}"},
+		{"GET", "/webhooks/dead?destination=cmr", "", 404, "{\"error\":\"no destination \\\"cmr\\\"; there are archive and crm\"}"},
 		{"GET", "/webhooks/dead?destinatoin=crm", "", 400, `{"error":"unknown parameter \"destinatoin\"…`},
 		{"GET", "/webhooks/dead/" + keyOf("none"), "", 404, `{"error":"…`},
 		{"GET", "/webhooks/dead/" + keyOf("1") + "?destination=archive", "", 404, `{"error":"no dead letter ` + keyOf("1") + `"}`},
@@ -126,7 +126,7 @@ func TestPause(t *testing.T) {
 	app := startApplication(t)
 	g := twoDestinations(t, app)
 	wantAdmin(t, "POST", "/webhooks/pause/crm", "", 200, `{}`)
-	wantAdmin(t, "POST", "/webhooks/pause/cmr", "", 404, "{\"error\":\"no destination \\\"cmr\\\"; use one of archive, crm\"}")
+	wantAdmin(t, "POST", "/webhooks/pause/cmr", "", 404, "{\"error\":\"no destination \\\"cmr\\\"; there are archive and crm\"}")
 	for i, next := range []func(){func() {}, func() { g.load("reloaded") }, g.restart} {
 		next()
 		sendNotifly(t, secret, fmt.Sprint(i))
@@ -203,7 +203,7 @@ crm      delivering  0        -       2     GATEWAY *
 ]
 `, nil},
 		{"dead --destination archive", true, "No dead letters.\n", nil},
-		{"dead --destination cmr", false, "no destination \"cmr\"; use one of archive, crm", nil},
+		{"dead --destination cmr", false, "no destination \"cmr\"; there are archive and crm", nil},
 		{"dead " + keyOf("1"), true, `id           ` + keyOf("1") + `
 provider     notifly
 event        1
@@ -252,13 +252,13 @@ last answer  the crm is <away>
 		{"dead --discard " + keyOf("1"), true, "Discarded 1 dead letter.\n", nil},
 		{"dead --discard " + keyOf("1"), false, "no dead letter " + keyOf("1") + "", nil},
 		{"pause crm", true, "Paused crm; its events queue up until \"caddy webhooks resume crm\".\n", nil},
-		{"pause cmr", false, "no destination \"cmr\"; use one of archive, crm", nil},
+		{"pause cmr", false, "no destination \"cmr\"; there are archive and crm", nil},
 		{"replay --dead", true, "Replaying 1 delivery.\n", func() { up.Store(true) }},
 		{"resume crm", true, "Resumed crm.\n", nil},
 		{"dead", true, "No dead letters.\n", nil},
 		{"replay --dead", true, "Nothing to replay.\n", func() { waitDelivered(t, "crm") }},
 		{"replay --since 1h --destination archive", true, "Replaying 2 deliveries.\n", nil},
-		{"replay --since 1h --destination archives", false, "no destination \"archives\"; use one of archive, crm", nil},
+		{"replay --since 1h --destination archives", false, "no destination \"archives\"; there are archive and crm", nil},
 		{"replay " + keyOf("1") + " " + keyOf("2"), true, "Replaying 4 deliveries.\n", func() { waitDelivered(t, "archive") }},
 		{"replay " + keyOf("1") + " " + keyOf("3"), false, "unknown: " + keyOf("3") + " is not in the queue; it may have been older than `retention`", nil},
 		{"replay", false, "select the events with one of: ids, --dead, --since <time>", nil},
@@ -268,7 +268,7 @@ last answer  the crm is <away>
 			sendNotifly(t, secret, "4")
 			g.change("destination crm", "destination customers")
 		}},
-		{"forget crm", false, "no destination \"crm\"; use one of archive, customers", nil},
+		{"forget crm", false, "no destination \"crm\"; there is none to forget", nil},
 	} {
 		if c.do != nil {
 			c.do()

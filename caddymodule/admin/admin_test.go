@@ -201,16 +201,25 @@ func TestToAPIError(t *testing.T) {
 	}
 }
 
-func TestCheckName(t *testing.T) {
-	destinations := []queue.DestinationStatus{{Destination: "crm", Configured: true}, {Destination: "old"}}
-	if err := checkName("old", destinations); err != nil {
-		t.Error(err)
+func TestNoDestination(t *testing.T) {
+	three := []queue.DestinationStatus{{Destination: "archive"}, {Destination: "crm"}, {Destination: "old"}}
+	for _, c := range []struct {
+		destinations []queue.DestinationStatus
+		purpose      string
+		want         string
+	}{
+		{nil, "", `no destination "cmr"; there is none`},
+		{nil, " to forget", `no destination "cmr"; there is none to forget`},
+		{three[:1], "", `no destination "cmr"; there is archive`},
+		{three[:2], "", `no destination "cmr"; there are archive and crm`},
+		{three, " to forget", `no destination "cmr"; there are archive, crm and old to forget`},
+	} {
+		if err := noDestination("cmr", c.destinations, c.purpose); err.Error() != c.want {
+			t.Errorf("%v; want %s", err, c.want)
+		}
 	}
-	if err := checkName("cmr", destinations); err == nil || err.Error() != "no destination \"cmr\"; use one of crm, old" {
-		t.Error(err)
-	}
-	if err := checkName("crm", nil); err == nil || err.Error() != "no destination \"crm\": the queue has none" {
-		t.Error(err)
+	if !isKnown("old", three) || isKnown("cmr", three) || isKnown("cmr", nil) {
+		t.Error("a name is known if a destination has it")
 	}
 }
 

@@ -68,9 +68,17 @@ func resume(r *http.Request, q *queue.Queue) (any, error) {
 }
 
 func forget(r *http.Request, q *queue.Queue) (any, error) {
-	name, err := readName(r, q)
+	if _, err := readQuery(r); err != nil {
+		return nil, err
+	}
+	name := r.PathValue("name")
+	destinations, err := q.Status(r.Context())
 	if err != nil {
 		return nil, err
+	}
+	if !isKnown(name, destinations) {
+		isConfigured := func(d queue.DestinationStatus) bool { return d.Configured }
+		return nil, noDestination(name, slices.DeleteFunc(destinations, isConfigured), " to forget")
 	}
 	n, err := q.Forget(r.Context(), name)
 	if errors.Is(err, queue.ErrConfigured) {
@@ -95,23 +103,29 @@ func checkDestination(ctx context.Context, q *queue.Queue, name string) error {
 		return nil
 	}
 	destinations, err := q.Status(ctx)
-	if err != nil {
+	if err != nil || isKnown(name, destinations) {
 		return err
 	}
-	return checkName(name, destinations)
+	return noDestination(name, destinations, "")
 }
 
-func checkName(name string, destinations []queue.DestinationStatus) error {
-	names := make([]string, 0, len(destinations))
-	for _, destination := range destinations {
-		names = append(names, destination.Destination)
+func isKnown(name string, destinations []queue.DestinationStatus) bool {
+	return slices.ContainsFunc(destinations, func(d queue.DestinationStatus) bool { return d.Destination == name })
+}
+
+// noDestination returns the error for an unknown name. It lists the destinations that can
+// be named instead; purpose follows the list.
+func noDestination(name string, destinations []queue.DestinationStatus, purpose string) error {
+	names := make([]string, len(destinations))
+	for i, destination := range destinations {
+		names[i] = destination.Destination
 	}
-	switch {
-	case slices.Contains(names, name):
-		return nil
-	case len(names) == 0:
-		return apiError(http.StatusNotFound, "no destination %.100q: the queue has none", name)
-	default:
-		return apiError(http.StatusNotFound, "no destination %.100q; use one of %s", name, strings.Join(names, ", "))
+	there := "there is none"
+	switch last := len(names) - 1; {
+	case last == 0:
+		there = "there is " + names[0]
+	case last > 0:
+		there = "there are " + strings.Join(names[:last], ", ") + " and " + names[last]
 	}
+	return apiError(http.StatusNotFound, "no destination %.100q; %s%s", name, there, purpose)
 }

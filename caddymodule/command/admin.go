@@ -36,7 +36,7 @@ func overAdmin(cmd *cobra.Command, run func(c adminClient, args []string) error)
 				return exitError(err)
 			}
 			if !isAddress(address) {
-				return exitError(fmt.Errorf("%q is not an address to call; with --address, give host:port without a scheme, such as %s", address, caddy.DefaultAdminListen))
+				return exitError(addressError(address, fl.String("address") != ""))
 			}
 			if err := run(adminClient{cmd.OutOrStdout(), cmd.ErrOrStderr(), fl, address}, args); err != nil {
 				return exitError(err)
@@ -58,6 +58,15 @@ func isAddress(s string) bool {
 		return true
 	}
 	return strings.HasPrefix(address.Network, "tcp") && address.Host != "" && address.StartPort > 0 && address.PortRangeSize() == 1
+}
+
+// addressError returns the error for an address that cannot be called. In a config, an
+// address without a host is valid: Caddy can listen there.
+func addressError(address string, isFlag bool) error {
+	if isFlag {
+		return fmt.Errorf("invalid --address %q; use host:port, such as %s", address, caddy.DefaultAdminListen)
+	}
+	return fmt.Errorf("cannot call the admin address %q of the config; set --address to host:port, such as %s", address, caddy.DefaultAdminListen)
 }
 
 // ask makes a request to the API and prints the answer: with text, or as JSON with
@@ -111,9 +120,9 @@ func askError(err error, address string) error {
 	var known struct {
 		Error string `json:"error"`
 	}
-	_, encoded, _ := strings.Cut(answer, ": ")
+	status, encoded, _ := strings.Cut(answer, ":")
 	if json.Unmarshal([]byte(encoded), &known) != nil || known.Error == "" {
-		return fmt.Errorf("the server at %s is not Caddy with the webhooks module (HTTP %.200s); set --address", address, printable(strings.TrimSpace(answer)))
+		return fmt.Errorf("%s is not the admin endpoint of a Caddy with the webhooks module (it answered %s); set --address", address, printable(status))
 	}
 	if strings.HasPrefix(known.Error, "host not allowed") {
 		return fmt.Errorf("the admin endpoint does not allow the host of %s; with --address, give one that it does, such as %s", address, caddy.DefaultAdminListen)

@@ -60,7 +60,7 @@ func TestQueueCommands(t *testing.T) {
 		{"forget old", 200, `{"discarded":12}`, "POST /webhooks/forget/old ", "Forgot old and discarded its 12 remaining events.\n", ""},
 		{"forget crm", 409, `{"error":"crm is in use; remove it: \u001b first"}`, "POST /webhooks/forget/crm ", "", `crm is in use; remove it: \u001b first`},
 		{"pause crm", 403, `{"error":"host not allowed: example.com:2019"}`, "POST /webhooks/pause/crm ", "", "does not allow the host of "},
-		{"pause crm", 404, "404 page not found\n", "POST /webhooks/pause/crm ", "", "is not Caddy with the webhooks module (HTTP 404: 404 page not found); set --address"},
+		{"pause crm", 404, "404 page not found\n", "POST /webhooks/pause/crm ", "", " is not the admin endpoint of a Caddy with the webhooks module (it answered 404); set --address"},
 	} {
 		var request string
 		api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

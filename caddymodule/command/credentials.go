@@ -12,12 +12,15 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/webhooks"
 )
 
+// credentialUsage is what a command does with each credential, for its help.
+type credentialUsage struct{ secret, token, header string }
+
 // addCredentialFlags adds the flags for the credentials of a delivery.
-func addCredentialFlags(cmd *cobra.Command) {
-	cmd.Flags().String("secret", "", "`Key` to sign with, as in the block's secret; may be {env.NAME} or {file./path}")
-	cmd.Flags().String("token", "", "`Token` to present, as in the block's token; may be {env.NAME} or {file./path}")
+func addCredentialFlags(cmd *cobra.Command, usage credentialUsage) {
+	cmd.Flags().String("secret", "", usage.secret+", as in the block's secret; may be {env.NAME} or {file./path}")
+	cmd.Flags().String("token", "", usage.token+", as in the block's token; may be {env.NAME} or {file./path}")
 	cmd.Flags().String("basic-auth", "", "User name and password, as `name:password`")
-	cmd.Flags().StringArrayP("header", "H", nil, "Header to add, as `'Name: value'`; may be repeated")
+	cmd.Flags().StringArrayP("header", "H", nil, usage.header+", as `'Name: value'`; may be repeated")
 }
 
 // readCredentials reads them from the flags. Placeholders are not resolved.

@@ -39,7 +39,11 @@ With --secret, --token or --basic-auth, the credentials in the headers of -H and
 	cmd.Flags().String("query", "", "Query of the request, as a=b&c=d")
 	cmd.Flags().String("source", "", "Source of the events, as in the block's source")
 	cmd.Flags().String("format", "", "cloudevents or original, as in the block's format")
-	addCredentialFlags(cmd)
+	addCredentialFlags(cmd, credentialUsage{
+		secret: "The `key` to check the signature with",
+		token:  "The `token` to check for",
+		header: "Header of the request",
+	})
 	addConfigFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return caddycmd.WrapCommandFuncForCobra(func(fl caddycmd.Flags) (int, error) {
@@ -78,9 +82,6 @@ func runExplain(w, notes io.Writer, fl caddycmd.Flags, name string) error {
 	if err = expect(h, creds); err != nil {
 		return err
 	}
-	if h.Unverified {
-		fmt.Fprintln(notes, "Credentials are not checked, without --secret, --token or --basic-auth.")
-	}
 	if err = h.ProvisionAlone(own); err != nil {
 		return err
 	}
@@ -89,6 +90,9 @@ func runExplain(w, notes io.Writer, fl caddycmd.Flags, name string) error {
 	r.RequestURI = r.URL.RequestURI()
 	r.Header = creds.Header
 	err = explain(h, w, r)
+	if err == nil && h.Unverified {
+		fmt.Fprintln(notes, "Credentials are not checked; to check them, pass --secret, --token or --basic-auth.")
+	}
 	if hasNoEvents(p, body) {
 		fmt.Fprintf(notes, "no %s events found; wrong provider?\n", p.Name())
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"time"
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
@@ -25,9 +26,13 @@ answer. The exit status is 0 for a 2xx answer.
 Without an event, it sends the first sample. An unknown event lists all samples.`,
 		Args: cobra.RangeArgs(1, 2),
 	}
-	cmd.Flags().String("to", "", "URL of the block (required)")
-	cmd.Flags().String("body", "", "Payload to send instead of a sample: a file, or - for standard input")
-	addCredentialFlags(cmd)
+	cmd.Flags().String("to", "", "The `url` of the block (required)")
+	cmd.Flags().String("body", "", "Payload to send instead of a sample: a `file`, or - for standard input")
+	addCredentialFlags(cmd, credentialUsage{
+		secret: "The `key` to sign with",
+		token:  "The `token` to present",
+		header: "Header to add",
+	})
 	addConfigFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return caddycmd.WrapCommandFuncForCobra(func(fl caddycmd.Flags) (int, error) {
@@ -74,8 +79,18 @@ func runSend(w io.Writer, fl caddycmd.Flags, args []string) error {
 	if shown := creds.HideToken(response.Body); len(shown) > 0 {
 		fmt.Fprintf(w, "%s\n", shown)
 	}
-	if response.Code < 200 || response.Code > 299 {
+	return notAccepted(response.Code)
+}
+
+// notAccepted returns an error for a status that is not 2xx. Caddy itself answers 404,
+// and logs nothing, if no block has the path.
+func notAccepted(status int) error {
+	switch {
+	case status >= 200 && status <= 299:
+		return nil
+	case status == http.StatusNotFound:
+		return errors.New("no webhooks block answered at this URL; check the path of --to")
+	default:
 		return errors.New("not accepted; see \"webhook refused\" in Caddy's log")
 	}
-	return nil
 }
