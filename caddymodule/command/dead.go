@@ -24,15 +24,18 @@ func deadCommand() *cobra.Command {
 		Short: "Lists, shows or discards the dead letters of a running gateway",
 		Long: `
 Lists the dead letters, the latest first: the events whose attempts at a destination
-are used up. With an id, it shows the last answer, and the request body. An id is
-the webhook-id of a request; in Caddy's logs it is {http.webhooks.message_id}.
+are used up, or which it answered with 410 or a redirect. With an id, it shows the
+last answer, and the request body. An id is the webhook-id of a request; in Caddy's
+logs it is {http.webhooks.message_id}.
 
   caddy webhooks dead --destination crm
   caddy webhooks dead msg_qmg34d6hl7ceiilpask66mlmymhvjw2m
   caddy webhooks dead msg_qmg34d6hl7ceiilpask66mlmymhvjw2m --discard
   caddy webhooks dead --discard --all --destination crm
 
-To deliver them again, use "caddy webhooks replay".`,
+To deliver them again, use "caddy webhooks replay". A discarded event stays in the
+queue until retention removes it: a replay by its id, or with --since, delivers it
+again.`,
 		Args: cobra.MaximumNArgs(1),
 	}
 	cmd.Flags().String("destination", "", "Only dead letters of this destination")

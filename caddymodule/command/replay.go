@@ -20,7 +20,8 @@ func replayCommand() *cobra.Command {
 		Long: `
 Delivers events again: those with the ids, all dead letters, or all that arrived
 since a time. They keep their webhook-id, and carry the header webhook-replay: true.
-A replay is never treated as a duplicate, and bypasses ordering.
+A replay is never treated as a duplicate, and bypasses ordering. Ids and --since
+include discarded events.
 
   caddy webhooks replay msg_qmg34d6hl7ceiilpask66mlmymhvjw2m
   caddy webhooks replay --dead --destination crm

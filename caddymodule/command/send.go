@@ -23,7 +23,9 @@ answer. The exit status is 0 for a 2xx answer.
 
   caddy webhooks send notifly message.created --to http://localhost:8080/notifly --secret {env.NOTIFLY_SECRET}
 
-Without an event, it sends the first sample. An unknown event lists all samples.`,
+Without an event, it sends the first sample. An unknown event lists all samples. A
+sample has the same bytes each time: the gateway drops a second one as a duplicate,
+and answers 2xx.`,
 		Args: cobra.RangeArgs(1, 2),
 	}
 	cmd.Flags().String("to", "", "The `url` of the block (required)")
