@@ -21,7 +21,7 @@ func TestReady(t *testing.T) {
 	wantAdmin(t, "GET", "/webhooks/dead", "", 200, `[]`)
 	waitBacklog(t, "app", 0)
 	wantAdmin(t, "GET", "/webhooks/destinations", "", 200, `[{"destination":"app","configured":true,"here":true,"paused":false,"down":false,"backlog":0,"dead_letters":0,"gateway":"…`)
-	wantAdmin(t, "GET", "/webhooks/nothing", "", 404, `{"error":"no such endpoint: /webhooks/nothing …`)
+	wantAdmin(t, "GET", "/webhooks/nothing", "", 404, `{"error":"no such endpoint: /webhooks/nothing (try ready, destinations, dead, replay, pause/{name}, resume/{name} or forget/{name} under /webhooks/)"}`)
 	loadNothing(t)
 	wantAdmin(t, "GET", "/webhooks/ready", "", 200, `{"ready":true}`)
 }
@@ -251,7 +251,7 @@ last answer  the crm is <away>
 		{"dead " + keyOf("3"), false, "no dead letter " + keyOf("3") + "", nil},
 		{"dead --discard " + keyOf("1"), true, "Discarded 1 dead letter.\n", nil},
 		{"dead --discard " + keyOf("1"), false, "no dead letter " + keyOf("1") + "", nil},
-		{"pause crm", true, "Paused crm; its events queue up until \"caddy webhooks resume crm\".\n", nil},
+		{"pause crm", true, "Paused crm until \"caddy webhooks resume crm\".\n", nil},
 		{"pause cmr", false, "no destination \"cmr\"; there are archive and crm", nil},
 		{"replay --dead", true, "Replaying 1 delivery.\n", func() { up.Store(true) }},
 		{"resume crm", true, "Resumed crm.\n", nil},

@@ -104,7 +104,7 @@ func TestCheckCommandConfig(t *testing.T) {
 		{"JSON", []string{"--config", write("a.json", `{"apps":{"webhooks":{"queue":{"file":"/nowhere/queue.db"}}}}`)}, "queue: sqlite /nowhere/queue.db\n"},
 		{"an unset variable", []string{"--config", write("b.json", `{"apps":{"webhooks":{"queue":{"file":"{env.WEBHOOKS_TEST_UNSET}"}}}}`)}, "is not set, or empty"},
 		{"an unknown field", []string{"--config", write("c.json", `{"apps":{"webhooks":{"queues":{}}}}`)}, "the webhooks app: "},
-		{"an argument", []string{"app"}, "unknown command"},
+		{"an argument", []string{"app"}, "give the configuration with --config"},
 		{"no such config", []string{"--config", filepath.Join(dir, "none")}, "no such file"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -37,14 +37,14 @@ func TestSubscriptionsOfOneURL(t *testing.T) {
 	s.ndoto.Add(ndotoWebhook(9, "url", "https://other.example.com/ndoto"))
 	s.run("plan", "--url", gatewayURL+"/2").want(0, "! 9 has this name, but sends to https://other.example.com/ndoto; ", "remove it with `delete ndoto 9`")
 
-	s.run("plan", "--url", gatewayURL+"/3").wantFailures("has no block `webhooks` with a `subscribe` to " + gatewayURL + "/3; it has ")
+	s.run("plan", "--url", gatewayURL+"/3").wantFailures("has no block with a `subscribe` to " + gatewayURL + "/3; it has ")
 	r := s.run("plan", "ndoto", "--url", gatewayURL+"/3?token=x").wantFailures("has no block `webhooks ndoto` with a `subscribe` to " + gatewayURL + "/3?token=…; it has ")
 	for _, path := range []string{"/ndoto?token=…", "/2?token=…"} {
 		if !strings.Contains(r.failures[0], gatewayURL+path) {
 			t.Errorf("it does not name the URL with %s: %s", path, r.failures[0])
 		}
 	}
-	s.run("plan", "wotnot", "--url", gatewayURL+"/3").wantFailures("; it has none")
+	s.run("plan", "wotnot", "--url", gatewayURL+"/3").wantFailures("has no block `webhooks wotnot`; it has `webhooks chatbot`, `webhooks ndoto`")
 }
 
 // TestSubscriptionsIDOfOneBlock shows that --url is not needed if two blocks

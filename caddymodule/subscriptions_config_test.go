@@ -162,9 +162,11 @@ func TestSubscriptionsConfigurationErrors(t *testing.T) {
 		sentence     string
 	}{
 		{"no block", "respond hello", []string{"plan"}, "has no block `webhooks`"},
-		{"no block of the provider", bothSides, []string{"plan", "notifly"}, "has no block `webhooks notifly`"},
-		{"an unknown provider", bothSides, []string{"plan", "github"}, `unknown provider "github"; the closest are `},
-		{"no such URL", bothSides, []string{"plan", "--url", "https://hooks.example.com/"}, "has no block `webhooks` with a `subscribe` to https://hooks.example.com/"},
+		{"no block of the provider", bothSides, []string{"plan", "notifly"}, "has no block `webhooks notifly`; it has `webhooks "},
+		{"an unknown provider", bothSides, []string{"plan", "github"}, "has no block `webhooks github`; it has `webhooks "},
+		{"a URL, and no subscribe", "webhooks notifly {\n\tsecret x\n}", []string{"plan", "--url", "https://hooks.example.com/"}, "no block in "},
+		{"a URL, and no subscribe of the provider", "webhooks notifly {\n\tsecret x\n}", []string{"plan", "notifly", "--url", "https://hooks.example.com/"}, "no block `webhooks notifly` in "},
+		{"no such URL", bothSides, []string{"plan", "--url", "https://hooks.example.com/"}, "has no block with a `subscribe` to https://hooks.example.com/"},
 		{"an unset key", edited(bothSides, "{env.NDOTO_KEY}", "{env.WEBHOOKS_TEST_UNSET}"), []string{"plan", "ndoto"}, "webhooks ndoto: subscribe: `key`: {env.WEBHOOKS_TEST_UNSET} is not set, or empty; set that variable"},
 		{"an empty key", edited(bothSides, "{env.NDOTO_KEY}", "{env.EMPTY}"), []string{"plan", "ndoto"}, "webhooks ndoto: subscribe: `key`: {env.EMPTY} is not set, or empty; set that variable"},
 		{"an unset account", edited(bothSides, "account 1", "account {env.WEBHOOKS_TEST_UNSET}"), []string{"list", "ndoto"}, "webhooks ndoto: subscribe: `account`: {env.WEBHOOKS_TEST_UNSET} is not set, or empty"},

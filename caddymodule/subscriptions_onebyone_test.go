@@ -144,8 +144,8 @@ func TestSubscriptionsUsage(t *testing.T) {
 		want string
 	}{
 		{[]string{"show"}, "unknown command \"show\"; see caddy webhooks subscriptions --help"},
-		{[]string{"plan", "ndoto", "7"}, "accepts at most 1 arg(s), received 2"},
-		{[]string{"get", "ndoto", "7", "8"}, "accepts at most 2 arg(s), received 3"},
+		{[]string{"plan", "ndoto", "7"}, "plan takes at most one provider"},
+		{[]string{"get", "ndoto", "7", "8"}, "get takes at most a provider and an id"},
 		{[]string{"plan", "--yes"}, "unknown flag: --yes"},
 		{[]string{"plan", "--timeout", "0s"}, "--timeout must be above 0, such as 30s"},
 		{[]string{"plan", "--timeout", "soon"}, "invalid argument \"soon\" for \"--timeout\""},

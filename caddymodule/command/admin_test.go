@@ -55,7 +55,7 @@ func TestQueueCommands(t *testing.T) {
 		{"replay " + first, 200, `{"replayed":1}`, `POST /webhooks/replay {"ids":["` + first + `"]}`, "Replaying 1 delivery.\n", ""},
 		{"replay --dead --json", 200, `{"replayed":0}`, `POST /webhooks/replay {"dead":true}`, "{\n  \"replayed\": 0\n}\n", ""},
 		{"replay --dead --destination crm", 200, `{"replayed":0}`, `POST /webhooks/replay {"dead":true,"destination":"crm"}`, "Nothing to replay.\n", ""},
-		{"pause a/b", 200, `{}`, "POST /webhooks/pause/a%2Fb ", "Paused a/b; its events queue up until \"caddy webhooks resume a/b\".\n", ""},
+		{"pause a/b", 200, `{}`, "POST /webhooks/pause/a%2Fb ", "Paused a/b until \"caddy webhooks resume a/b\".\n", ""},
 		{"resume crm", 200, `{}`, "POST /webhooks/resume/crm ", "Resumed crm.\n", ""},
 		{"forget old", 200, `{"discarded":12}`, "POST /webhooks/forget/old ", "Forgot old and discarded its 12 remaining events.\n", ""},
 		{"forget crm", 409, `{"error":"crm is in use; remove it: \u001b first"}`, "POST /webhooks/forget/crm ", "", `crm is in use; remove it: \u001b first`},

@@ -37,7 +37,7 @@ the check ends.
 
 Without --config, and without a Caddyfile in this directory, it checks the default
 file. That is in the user's data directory: run the command as Caddy's user.`,
-		Args: cobra.NoArgs,
+		Args: takesArgs(0, 0, "check takes no argument; give the configuration with --config"),
 	}
 	cmd.Flags().StringP("config", "c", "", "Configuration file; default: the Caddyfile in this directory")
 	cmd.Flags().StringP("adapter", "a", "", "Name of the config adapter to apply")

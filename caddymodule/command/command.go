@@ -3,6 +3,7 @@
 package command
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -67,6 +68,17 @@ func needsCommand(cmd *cobra.Command) {
 			}
 		}
 		return fmt.Errorf("unknown command %q; see %s --help", args[0], cmd.CommandPath())
+	}
+}
+
+// takesArgs returns a check of the number of arguments. Its error is the text: what the
+// command takes, and where other values belong.
+func takesArgs(least, most int, text string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		if len(args) < least || len(args) > most {
+			return errors.New(text)
+		}
+		return nil
 	}
 }
 

@@ -36,7 +36,7 @@ logs it is {http.webhooks.message_id}.
 To deliver them again, use "caddy webhooks replay". A discarded event stays in the
 queue until retention removes it: a replay by its id, or with --since, delivers it
 again.`,
-		Args: cobra.MaximumNArgs(1),
+		Args: takesArgs(0, 1, "dead takes at most one id; for all dead letters, leave it out"),
 	}
 	cmd.Flags().String("destination", "", "Only dead letters of this destination")
 	cmd.Flags().Int("limit", admin.DefaultLimit, fmt.Sprintf("Maximum number of dead letters to list, up to %d", admin.MaxLimit))
@@ -78,6 +78,9 @@ func runDead(c adminClient, args []string) error {
 
 func listDeadLetters(c adminClient, destination *string) error {
 	limit := c.flags.Int("limit")
+	if limit < 1 || limit > admin.MaxLimit {
+		return fmt.Errorf("--limit must be from 1 to %d", admin.MaxLimit)
+	}
 	uri := withQuery("/webhooks/dead", url.Values{"limit": {strconv.Itoa(limit)}}, destination)
 	return ask(c, http.MethodGet, uri, nil, func(letters []queue.DeadLetter) error {
 		if len(letters) == limit {

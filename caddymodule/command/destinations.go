@@ -28,7 +28,7 @@ answers.
   idle        no gateway delivers; one takes over within seconds
   removed     it is not in the configuration, and keeps its backlog until it
               returns or "caddy webhooks forget <name>"`,
-		Args: cobra.NoArgs,
+		Args: takesArgs(0, 0, "destinations takes no argument; it lists all"),
 	}, runDestinations)
 }
 

@@ -33,7 +33,7 @@ or why the gateway refuses it. The exit status is 0 if it is accepted.
 
 With --secret, --token or --basic-auth, the credentials in the headers of -H and in
 --query are checked, as by a block with these. Without, they are not.`,
-		Args: cobra.ExactArgs(1),
+		Args: takesArgs(1, 1, "explain takes one provider; give the payload with --body"),
 	}
 	cmd.Flags().String("body", "", "Payload: a `file`, or - for standard input (required)")
 	cmd.Flags().String("query", "", "Query of the request, as a=b&c=d")
@@ -129,6 +129,16 @@ func hasNoEvents(p *provider.Provider, body []byte) bool {
 	return errors.Is(err, provider.ErrNoEvent) && len(gjson.ParseBytes(body).Map()) > 0
 }
 
+// refusedError returns the error for a refusal: its code, and its text unless that
+// repeats the code.
+func refusedError(refused *ingress.Refusal) error {
+	code := string(refused.Reason)
+	if refused.Err.Error() == strings.ReplaceAll(code, "_", " ") {
+		return fmt.Errorf("refused with %d: %s", refused.Status, code)
+	}
+	return fmt.Errorf("refused with %d: %w", refused.Status, refused)
+}
+
 // explain runs one request through the handler, and prints the requests that it
 // forwards.
 func explain(h *webhooks.Handler, w io.Writer, r *http.Request) error {
@@ -146,7 +156,7 @@ func explain(h *webhooks.Handler, w io.Writer, r *http.Request) error {
 	}))
 	var refused *ingress.Refusal
 	if errors.As(err, &refused) {
-		return fmt.Errorf("refused with %d: %w", refused.Status, refused)
+		return refusedError(refused)
 	}
 	if err != nil {
 		return err

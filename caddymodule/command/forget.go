@@ -18,7 +18,7 @@ Discards the backlog and the dead letters of a destination that is not in the
 configuration of any gateway on the queue, and its name.
 
   caddy webhooks forget crm`,
-		Args: cobra.ExactArgs(1),
+		Args: takesArgs(1, 1, "forget takes one destination; \"caddy webhooks destinations\" lists them"),
 	}, runForget)
 }
 

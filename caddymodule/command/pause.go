@@ -16,12 +16,12 @@ Stops delivery to a destination until "caddy webhooks resume", across restarts;
 its events queue up.
 
   caddy webhooks pause crm`,
-		Args: cobra.ExactArgs(1),
+		Args: takesArgs(1, 1, "pause takes one destination; \"caddy webhooks destinations\" lists them"),
 	}, runPause)
 }
 
 func runPause(c adminClient, args []string) error {
 	return ask(c, http.MethodPost, "/webhooks/pause/"+url.PathEscape(args[0]), nil, func(struct{}) error {
-		return c.printf("Paused %s; its events queue up until \"caddy webhooks resume %[1]s\".", args[0])
+		return c.printf("Paused %s until \"caddy webhooks resume %[1]s\".", args[0])
 	})
 }

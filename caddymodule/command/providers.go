@@ -24,7 +24,7 @@ requests, and its event types.
 
   caddy webhooks providers
   caddy webhooks providers notifly`,
-		Args: cobra.MaximumNArgs(1),
+		Args: takesArgs(0, 1, "providers takes at most one name"),
 	}
 	addConfigFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {

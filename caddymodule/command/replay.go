@@ -62,8 +62,11 @@ func replaySelection(fl caddycmd.Flags, ids []string, now time.Time) (admin.Sele
 		}
 		selection.Since = t.UTC().Format(time.RFC3339Nano)
 	}
-	if len(selection.Ways()) != 1 {
+	switch ways := len(selection.Ways()); {
+	case ways == 0:
 		return selection, errors.New("select the events with one of: ids, --dead, --since <time>")
+	case ways > 1:
+		return selection, errors.New("select the events with only one of: ids, --dead, --since <time>")
 	}
 	_, err = admin.ParseIDs(ids)
 	return selection, err

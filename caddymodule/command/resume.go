@@ -16,7 +16,7 @@ Resumes delivery to a destination that "caddy webhooks pause" has stopped. Event
 that wait for a retry are tried at once.
 
   caddy webhooks resume crm`,
-		Args: cobra.ExactArgs(1),
+		Args: takesArgs(1, 1, "resume takes one destination; \"caddy webhooks destinations\" lists them"),
 	}, runResume)
 }
 

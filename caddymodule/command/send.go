@@ -26,7 +26,7 @@ answer. The exit status is 0 for a 2xx answer.
 Without an event, it sends the first sample. An unknown event lists all samples. A
 sample has the same bytes each time: the gateway drops a second one as a duplicate,
 and answers 2xx.`,
-		Args: cobra.RangeArgs(1, 2),
+		Args: takesArgs(1, 2, "send takes a provider and at most one event; \"caddy webhooks providers\" lists the providers"),
 	}
 	cmd.Flags().String("to", "", "The `url` of the block (required)")
 	cmd.Flags().String("body", "", "Payload to send instead of a sample: a `file`, or - for standard input")

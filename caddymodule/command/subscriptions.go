@@ -93,9 +93,9 @@ var subscriptionActions = []subscriptionAction{
 }
 
 func (a subscriptionAction) command() *cobra.Command {
-	cmd := &cobra.Command{Use: a.name + " [<provider>]", Short: a.short, Long: "\n" + a.short + ".\n\n" + a.long, Args: cobra.MaximumNArgs(1)}
+	cmd := &cobra.Command{Use: a.name + " [<provider>]", Short: a.short, Long: "\n" + a.short + ".\n\n" + a.long, Args: takesArgs(0, 1, a.name+" takes at most one provider")}
 	if a.hasID {
-		cmd.Use, cmd.Args = a.name+" [<provider> [<id>]]", cobra.MaximumNArgs(2)
+		cmd.Use, cmd.Args = a.name+" [<provider> [<id>]]", takesArgs(0, 2, a.name+" takes at most a provider and an id")
 	}
 	if a.asks {
 		cmd.Flags().BoolP("yes", "y", false, "Change without asking")

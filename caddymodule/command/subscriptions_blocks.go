@@ -55,7 +55,7 @@ func (r *subscriptionsRun) read(args []string) error {
 		if r.unread != nil {
 			return r.unread
 		}
-		return r.nothingSelected(args, file, own)
+		return r.nothingSelected(args, file, handlers)
 	}
 	r.nameSides()
 	return nil
@@ -86,25 +86,40 @@ func (r *subscriptionsRun) nameSides() {
 	}
 }
 
-// nothingSelected returns the error for a selection without a block.
-func (r *subscriptionsRun) nothingSelected(args []string, file string, own map[string]*provider.Provider) error {
+// nothingSelected returns the error for a selection without a block. handlers are all
+// blocks of the file.
+func (r *subscriptionsRun) nothingSelected(args []string, file string, handlers []*webhooks.Handler) error {
+	block, wanted := "block", ""
 	if len(args) > 0 {
-		if _, err := provider.Find(args[0], own); err != nil {
-			return err
-		}
+		wanted = "`webhooks " + args[0] + "`"
+		block += " " + wanted
 	}
-	what := strings.Join(append([]string{"webhooks"}, args[:min(len(args), 1)]...), " ")
-	if u := r.flags.String("url"); u != "" {
-		var there []string
-		for _, other := range r.others {
-			if shown := subscription.ShownURL(other.Want.URL); !slices.Contains(there, shown) {
-				there = append(there, shown)
-			}
-		}
-		return fmt.Errorf("%s has no block `%s` with a `subscribe` to %s; it has %s",
-			file, what, subscription.ShownURL(u), cmp.Or(strings.Join(there, ", "), "none"))
+	var present, urls []string
+	for _, h := range handlers {
+		present = appendNew(present, "`webhooks "+h.Provider+"`")
 	}
-	return fmt.Errorf("%s has no block `%s`", file, what)
+	for _, other := range r.others {
+		urls = appendNew(urls, subscription.ShownURL(other.Want.URL))
+	}
+	switch {
+	case len(present) == 0:
+		return fmt.Errorf("%s has no block `webhooks`", file)
+	case wanted != "" && !slices.Contains(present, wanted):
+		return fmt.Errorf("%s has no %s; it has %s", file, block, strings.Join(present, ", "))
+	case len(urls) == 0 && !r.othersUnknown:
+		return fmt.Errorf("no %s in %s has a `subscribe`", block, file)
+	default:
+		return fmt.Errorf("%s has no %s with a `subscribe` to %s; it has %s",
+			file, block, subscription.ShownURL(r.flags.String("url")), cmp.Or(strings.Join(urls, ", "), "none that can be read"))
+	}
+}
+
+// appendNew appends a value unless the list has it.
+func appendNew(list []string, value string) []string {
+	if slices.Contains(list, value) {
+		return list
+	}
+	return append(list, value)
 }
 
 // add adds a block to the run.

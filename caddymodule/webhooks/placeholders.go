@@ -36,7 +36,7 @@ func Resolve(word, value string) (string, error) {
 	case isPlaceholder && strings.HasPrefix(name, "{env."):
 		return "", wrong(word, "`%s`: %s is not set, or empty; set that variable in the environment of this process", word, value)
 	case isPlaceholder && strings.HasPrefix(name, "{file."):
-		return "", wrong(word, "`%s`: %s is not readable, or empty; write the file, and let Caddy read it", word, value)
+		return "", wrong(word, "`%s`: %s is not readable, or empty; check the file and its permissions", word, value)
 	}
 	return "", wrong(word, "`%s`: the value, or a placeholder in it, is empty; use {env.NAME} or {file./path}, and \\{ for a literal brace", word)
 }
