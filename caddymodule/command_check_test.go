@@ -100,6 +100,7 @@ func TestCheckCommandConfig(t *testing.T) {
 	}{
 		{"no config", nil, defaultFile + "\n"},
 		{"a config without a queue", []string{"--config", write("plain", ":80\n"), "--adapter", "caddyfile"}, defaultFile + "\n"},
+		{"a config without a destination", []string{"--config", write("plain", ":80\n"), "--adapter", "caddyfile"}, "no block of the config has a `destination`, so there is no queue"},
 		{"a file that is no queue", []string{"--config", write("a.caddyfile", "{\n\twebhooks {\n\t\tqueue sqlite {env.WEBHOOKS_TEST_DIR}/text.db\n\t}\n}\n")}, "file is not a database"},
 		{"JSON", []string{"--config", write("a.json", `{"apps":{"webhooks":{"queue":{"file":"/nowhere/queue.db"}}}}`)}, "queue: sqlite /nowhere/queue.db\n"},
 		{"an unset variable", []string{"--config", write("b.json", `{"apps":{"webhooks":{"queue":{"file":"{env.WEBHOOKS_TEST_UNSET}"}}}}`)}, "is not set, or empty"},

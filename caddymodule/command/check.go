@@ -6,6 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
+	"slices"
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/dustin/go-humanize"
@@ -61,7 +64,7 @@ type checkAnswer struct {
 }
 
 func runCheck(ctx context.Context, w io.Writer, fl caddycmd.Flags) error {
-	settings, err := configuredQueue(fl)
+	settings, withoutDestination, err := configuredQueue(fl)
 	if err != nil {
 		return err
 	}
@@ -69,6 +72,9 @@ func runCheck(ctx context.Context, w io.Writer, fl caddycmd.Flags) error {
 	if !isJSON {
 		// A DSN may hold a password.
 		fmt.Fprintln(w, printable("queue: "+settings.Place().String()))
+	}
+	if _, err = os.Stat(settings.File); withoutDestination && settings.Engine == queue.SQLite && errors.Is(err, fs.ErrNotExist) {
+		return errors.New("no block of the config has a `destination`, so there is no queue")
 	}
 	report, err := queue.Check(ctx, settings)
 	if err != nil {
@@ -105,17 +111,22 @@ func problemsError(report queue.Report) error {
 }
 
 // configuredQueue returns the settings of the queue of the configuration file, or
-// the default ones if there is no file.
-func configuredQueue(fl caddycmd.Flags) (queue.Settings, error) {
+// the default ones if there is no file. withoutDestination reports that no block of the
+// file has a `destination`.
+func configuredQueue(fl caddycmd.Flags) (settings queue.Settings, withoutDestination bool, err error) {
 	config, file, _, err := caddycmd.LoadConfig(fl.String("config"), fl.String("adapter"))
 	if err != nil {
-		return queue.Settings{}, err
+		return settings, false, err
 	}
 	app := new(webhooks.App)
 	if file != "" {
 		if app, err = appIn(config); err != nil {
-			return queue.Settings{}, err
+			return settings, false, err
 		}
+		handlers, err := handlersIn(config)
+		hasDestinations := func(h *webhooks.Handler) bool { return len(h.Destinations) > 0 }
+		withoutDestination = err == nil && !slices.ContainsFunc(handlers, hasDestinations)
 	}
-	return app.QueueSettings()
+	settings, err = app.QueueSettings()
+	return settings, withoutDestination, err
 }
