@@ -12,7 +12,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/webhooks"
 )
 
-// credentialUsage is what a command does with each credential, for its help.
+// credentialUsage describes each credential in the help of a command.
 type credentialUsage struct{ secret, token, header string }
 
 // addCredentialFlags adds the flags for the credentials of a delivery.
