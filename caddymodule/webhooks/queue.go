@@ -133,7 +133,7 @@ func resolveDSN(dsn string) (string, error) {
 	case err == nil:
 		return dsn, nil
 	case errors.As(err, new(*fs.PathError)):
-		return "", errors.New("`queue postgres`: a file that the DSN names, such as that of sslrootcert, is not readable; write it, and let Caddy read it")
+		return "", errors.New("`queue postgres`: a file that the DSN names, such as that of sslrootcert, is not readable; check the file and its permissions")
 	}
 	return "", errors.New("`queue postgres`: not a DSN; use one such as postgres://user@host/database")
 }
