@@ -123,9 +123,9 @@ func configuredQueue(fl caddycmd.Flags) (settings queue.Settings, withoutDestina
 		if app, err = appIn(config); err != nil {
 			return settings, false, err
 		}
-		handlers, err := handlersIn(config)
+		handlers, handlersErr := handlersIn(config)
 		hasDestinations := func(h *webhooks.Handler) bool { return len(h.Destinations) > 0 }
-		withoutDestination = err == nil && !slices.ContainsFunc(handlers, hasDestinations)
+		withoutDestination = handlersErr == nil && !slices.ContainsFunc(handlers, hasDestinations)
 	}
 	settings, err = app.QueueSettings()
 	return settings, withoutDestination, err
