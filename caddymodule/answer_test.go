@@ -128,7 +128,7 @@ func TestUpstreamFails(t *testing.T) {
 	}
 }
 
-// TestNothingAnswers shows that what no handler answered is no success.
+// TestNothingAnswers shows that a request that no handler answers does not succeed.
 func TestNothingAnswers(t *testing.T) {
 	secret := secretIn(t, "SECRET")
 	start(t, `

@@ -36,3 +36,13 @@ func TestScrapeWhileLoading(t *testing.T) {
 	close(stop)
 	scrapers.Wait()
 }
+
+// TestHandlingBeforeRequests shows that the time of a provider's requests has a metric
+// from the start, so that a rate of it has a beginning.
+func TestHandlingBeforeRequests(t *testing.T) {
+	secretIn(t, "SECRET")
+	startNotifly(t, startApplication(t))
+	if n := metric(t, `caddy_webhooks_handling_seconds_count{provider="notifly"}`); n != "0" {
+		t.Errorf("%q requests were observed, want 0", n)
+	}
+}

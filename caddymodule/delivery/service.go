@@ -70,9 +70,9 @@ func (s *Service) Handle(context.Context, caddy.Event) error {
 	return nil
 }
 
-// Add adds destinations, before Start.
-func (s *Service) Add(destinations ...queue.Destination) {
-	s.destinations = append(s.destinations, destinations...)
+// Add adds a destination, before Start.
+func (s *Service) Add(destination queue.Destination) {
+	s.destinations = append(s.destinations, destination)
 }
 
 // HasDestinations reports whether there are any.

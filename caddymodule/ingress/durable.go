@@ -1,7 +1,6 @@
 package ingress
 
 import (
-	"errors"
 	"net"
 	"net/http"
 	"strings"
@@ -75,7 +74,6 @@ func (x *exchange) snapshot() *queue.Request {
 	for _, name := range staleHeaders {
 		delete(header, name)
 	}
-	delete(header, "Content-Length")
 	s := &queue.Request{
 		Method:     x.r.Method,
 		URI:        x.target(),
@@ -113,7 +111,7 @@ func (x *exchange) countStored(read []provider.Event, isNew []bool) Outcome {
 // are will be duplicates when they come again.
 func (x *exchange) notStored(err error) error {
 	if x.r.Context().Err() != nil {
-		return &Refusal{Reason: outcomeQueueUnavailable, Status: statusClientClosed, Err: errors.New("the client went away")}
+		return &Refusal{Reason: outcomeQueueUnavailable, Status: statusClientClosed, Err: errClientGone}
 	}
 	x.w.Header().Set("Retry-After", retryAfter)
 	return &Refusal{Reason: outcomeQueueUnavailable, Status: http.StatusServiceUnavailable, Err: err}

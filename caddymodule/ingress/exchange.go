@@ -60,7 +60,7 @@ func (x *exchange) end(err error) error {
 		x.outcome = outcomeUpstreamFailed
 	}
 	x.rc.Metrics.requests.WithLabelValues(x.rc.Provider.Name(), string(x.outcome)).Inc()
-	x.rc.Metrics.handling.WithLabelValues(x.rc.Provider.Name()).Observe((x.rc.Now().Sub(x.received) - x.waited).Seconds())
+	x.rc.Handling.Observe((x.rc.Now().Sub(x.received) - x.waited).Seconds())
 	return err
 }
 

@@ -19,6 +19,12 @@ type Metrics struct {
 	missingIDs    *prometheus.CounterVec
 }
 
+// Handling returns the observer of the gateway's own work on a request of a provider,
+// in seconds.
+func (m *Metrics) Handling(provider string) prometheus.Observer {
+	return m.handling.WithLabelValues(provider)
+}
+
 // NewMetrics returns metrics that are registered.
 func NewMetrics(registry *prometheus.Registry) (*Metrics, error) {
 	const ns, sub = "caddy", "webhooks"

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/dedup"
@@ -63,6 +64,9 @@ type Receiver struct {
 
 	// Metrics count requests and events.
 	Metrics *Metrics
+
+	// Handling observes the gateway's own work on each request, in seconds.
+	Handling prometheus.Observer
 
 	// Refusals logs refused requests.
 	Refusals *RefusalLog

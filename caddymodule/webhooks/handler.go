@@ -16,7 +16,6 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/envelope"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/ingress"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/provider"
-	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/queue"
 )
 
 func init() {
@@ -211,7 +210,8 @@ func (h *Handler) provisionReceiver() error {
 		Provider: h.provider, Source: h.Source, MaxBody: h.MaxBody, Format: h.Format,
 		Credentials: h.credentialPlaces(),
 		Dedup:       h.dedupSettings(),
-		Metrics:     h.app.requests, Refusals: h.app.refusals, Logger: h.logger,
+		Metrics:     h.app.requests, Handling: h.app.requests.Handling(h.Provider),
+		Refusals: h.app.refusals, Logger: h.logger,
 		Now: time.Now,
 	}
 	h.app.exposed.add(h.Provider, h.receiver.Credentials)
@@ -269,17 +269,16 @@ func (h *Handler) isRouted(eventType string) bool {
 // provisionDestinations makes the destinations ready, and adds them to the queue,
 // unless an equal handler has.
 func (h *Handler) provisionDestinations(ctx caddy.Context) error {
-	var all []queue.Destination
+	isFirst := h.app.claims.isFirst(h)
 	for _, d := range h.Destinations {
 		q, err := d.provision(ctx, h)
 		if err != nil {
 			return &destinationError{d, err}
 		}
-		d.warnOfTypes(h)
-		all = append(all, q)
-	}
-	if h.app.claims.isFirst(h) {
-		h.app.service.Add(all...)
+		if isFirst {
+			d.warnOfTypes(h)
+			h.app.service.Add(q)
+		}
 	}
 	return nil
 }
