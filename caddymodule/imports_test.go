@@ -18,18 +18,22 @@ const modulePath = "github.com/caddy-webhooks/caddy-webhooks/"
 // The arrows run down: from what plugs in, over configuration, to requests and
 // deliveries, to the core.
 var mayImport = map[string]string{
-	"caddymodule": "admin command webhooks", // for their init functions
+	"caddymodule": "admin command console webhooks", // for their init functions
 
-	"admin":                   "webhooks envelope queue",
-	"command":                 "admin webhooks ingress provider envelope queue subscription command/demo command/internal/sample fixtures", // a client of the API, with its types
+	"admin":                   "webhooks journal envelope queue",
+	"console":                 "webhooks journal envelope queue internal/blocks",
+	"command":                 "admin webhooks ingress journal provider envelope queue subscription command/demo command/internal/sample fixtures", // a client of the API, with its types
 	"command/demo":            "webhooks provider verify envelope command/internal/sample fixtures",
 	"command/internal/sample": "provider verify",
 
-	"webhooks": "ingress delivery provider verify envelope dedup queue subscription internal/blocks",
+	"webhooks": "ingress delivery journal provider verify envelope dedup queue subscription internal/blocks",
 
 	// Not each other, and not the configuration, which hands them all they need.
-	"ingress":  "provider verify envelope dedup queue internal/sampled",
-	"delivery": "envelope queue internal/sampled",
+	"ingress":  "journal provider verify envelope dedup queue internal/sampled",
+	"delivery": "journal envelope queue internal/sampled",
+
+	// What requests and deliveries report to.
+	"journal": "envelope queue",
 
 	// The core.
 	"provider":     "verify envelope subscription internal/blocks",

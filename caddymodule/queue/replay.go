@@ -10,7 +10,7 @@ import (
 )
 
 // Selection selects events to replay, or dead letters to discard: by exactly one of
-// Keys, Dead and Since. Discard does not support Since.
+// Keys, Dead, Since and Search. Discard does not support Since and Search.
 type Selection struct {
 	// Keys selects single events.
 	Keys []envelope.Key
@@ -21,8 +21,22 @@ type Selection struct {
 	// Since selects all events that came in at this time or later.
 	Since time.Time
 
+	// Search selects the deliveries of events that it finds: to its Destination, and in
+	// its State, if these are set.
+	Search *Search
+
 	// Destination limits the selection to one destination. Default: all.
 	Destination string
+
+	// Cause limits dead letters to those with this last error. Default: all.
+	Cause string
+
+	// DryRun only counts.
+	DryRun bool
+
+	// Progress, if it is not nil, is called with the number of deliveries that were
+	// replayed or discarded so far.
+	Progress func(n int64)
 }
 
 // Replay schedules events to be delivered again to the destinations that take them, and

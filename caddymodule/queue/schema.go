@@ -139,6 +139,39 @@ ALTER TABLE webhooks_leftovers RENAME TO webhooks_expired_keys;
 {only_postgres}ALTER TABLE webhooks_deliveries RENAME CONSTRAINT webhooks_exceptions_seq_fkey TO webhooks_deliveries_seq_fkey;
 {only_postgres}ALTER TABLE webhooks_deliveries RENAME CONSTRAINT webhooks_exceptions_name_fkey TO webhooks_deliveries_name_fkey;
 {only_postgres}ALTER TABLE webhooks_expired_keys RENAME CONSTRAINT webhooks_leftovers_pkey TO webhooks_expired_keys_pkey;
+`, `
+-- Attempts, many to a row: those at the events of one block of the log that one
+-- transaction settled.
+CREATE TABLE webhooks_attempts (
+	id       {id},
+	block    BIGINT NOT NULL, -- of the log; see blockOf
+	name     TEXT   NOT NULL, -- of the destination
+	ended    BIGINT NOT NULL, -- when the last of them ended
+	attempts {blob} NOT NULL
+);
+CREATE INDEX webhooks_attempts_block ON webhooks_attempts (block);
+
+-- The attributes of the events of each full block of the log, for searches. It follows
+-- behind the log.
+CREATE TABLE webhooks_index (
+	block   {seq}  NOT NULL PRIMARY KEY,
+	entries {blob} NOT NULL
+);
+
+-- How often the event of a key came again, and when last.
+ALTER TABLE webhooks_keys ADD COLUMN duplicates BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE webhooks_keys ADD COLUMN last_duplicate BIGINT NOT NULL DEFAULT 0;
+
+-- The latest results of a destination: when the last attempt that succeeded ended, and
+-- the last one that failed; when the failures in a row began; and why the last one
+-- failed. Times are 0 for none.
+ALTER TABLE webhooks_destinations ADD COLUMN delivered BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE webhooks_destinations ADD COLUMN failed BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE webhooks_destinations ADD COLUMN failed_since BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE webhooks_destinations ADD COLUMN last_status INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE webhooks_destinations ADD COLUMN last_error TEXT NOT NULL DEFAULT '';
+
+CREATE INDEX webhooks_deliveries_state ON webhooks_deliveries (state, seq);
 `}
 
 // afterMigration holds what no script can do, by the version that it belongs to. It

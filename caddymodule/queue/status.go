@@ -38,6 +38,22 @@ type DestinationStatus struct {
 	// Gateway is the gateway that holds the lease: its host name and random letters.
 	// Empty while no gateway does.
 	Gateway string `json:"gateway,omitempty"`
+
+	// LastDelivered is when the last attempt that succeeded ended, zero for none.
+	LastDelivered time.Time `json:"last_delivered,omitzero"`
+
+	// LastFailed is when the last attempt that failed ended, zero for none.
+	LastFailed time.Time `json:"last_failed,omitzero"`
+
+	// FailedSince is when the failures in a row began, zero if the last attempt
+	// succeeded.
+	FailedSince time.Time `json:"failed_since,omitzero"`
+
+	// LastStatus is the status of the last answer that failed, 0 for none.
+	LastStatus int `json:"last_status,omitempty"`
+
+	// LastError is why the last attempt that failed did.
+	LastError string `json:"last_error,omitempty"`
 }
 
 // Status returns the progress of each destination, sorted by name.
