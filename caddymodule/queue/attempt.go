@@ -14,6 +14,7 @@ import (
 type finished struct {
 	d      *delivery
 	result Result
+	begun  time.Time
 	took   time.Duration
 	cut    bool // short, by a reload, a shutdown or a lost lease
 }
@@ -77,7 +78,7 @@ func (w *worker) attempt(t target, d *delivery, revoked context.Context) {
 		line.Write(zap.String("destination", w.name), zap.Stringer("id", d.Key), zap.Int("attempt", d.attempts))
 	}
 	result := deliver(ctx, t.Destination, &Delivery{Event: d.Event, Attempt: d.attempts, Replay: d.Replay}, log)
-	f := finished{d: d, result: result, took: w.q.now().Sub(begun)}
+	f := finished{d: d, result: result, begun: begun, took: w.q.now().Sub(begun)}
 	if line := log.Check(zapcore.DebugLevel, "attempt ended"); line != nil {
 		line.Write(zap.String("destination", w.name), zap.Stringer("id", d.Key), zap.Int("attempt", d.attempts),
 			zap.Int("status", result.Status), zap.Duration("took", f.took))
@@ -115,19 +116,19 @@ func (w *worker) finish(f finished) {
 		// It may have arrived, so the attempt counts; but the destination has not failed.
 		if d.attempts >= t.Attempts {
 			f.result.Err = errors.New("the gateway stopped during the last attempt")
-			w.observe(f, OutcomeDead, now)
+			w.note(f, OutcomeDead, now)
 			w.put(d, stateDead, now, f.result)
 			w.drop(d)
 			w.nextInLane(t, d)
 			return
 		}
-		w.observe(f, OutcomeHandedBack, now)
+		w.note(f, OutcomeHandedBack, now)
 		w.fail(t, d, now, f.result)
 		return
 	}
 	outcome, delay := decide(f.result, d.attempts, t.Attempts, t.Backoff, now)
 	due := now.Add(delay)
-	w.observe(f, outcome, due)
+	w.note(f, outcome, due)
 	switch outcome {
 	case OutcomeDelivered:
 		w.answered(now)
@@ -157,6 +158,13 @@ func (w *worker) fail(t target, d *delivery, due time.Time, result Result) {
 		return
 	}
 	w.park(w.lane(d.PartitionKey))
+}
+
+// note records an attempt that has ended, and reports it to the observer.
+func (w *worker) note(f finished, outcome Outcome, next time.Time) {
+	w.record(f, outcome)
+	w.latest.note(w.q.store, f, outcome)
+	w.observe(f, outcome, next)
 }
 
 // observe reports an attempt to the observer.

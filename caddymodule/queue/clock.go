@@ -33,6 +33,14 @@ func (c *clock) time(micros int64) time.Time {
 	return time.UnixMicro(micros).Add(-c.offset)
 }
 
+// timeOrZero is like time, but returns the zero time for 0.
+func (c *clock) timeOrZero(micros int64) time.Time {
+	if micros == 0 {
+		return time.Time{}
+	}
+	return c.time(micros).UTC()
+}
+
 // adjust updates the offset from a time that the server's clock showed between two
 // times of the gateway. The offset moves only if it contradicts them, so that a slow
 // answer does not make it jump.

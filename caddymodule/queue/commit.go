@@ -188,9 +188,11 @@ func isForgotten(now, future string) string {
 
 // progress writes the progress of a worker, unless another gateway has its lease.
 func (t *tx) progress(p *progress, now time.Time) error {
-	if err := t.row(`UPDATE webhooks_destinations SET position = $1, begun = $2, holder = CASE WHEN $3 THEN '' ELSE holder END
-		WHERE name = $4 AND lease = $5 RETURNING paused`,
-		[]any{p.position, p.begun, p.release, p.name, p.lease}, &p.isPaused); errors.Is(err, sql.ErrNoRows) {
+	l := &p.latest
+	if err := t.row(`UPDATE webhooks_destinations SET position = $1, begun = $2, holder = CASE WHEN $3 THEN '' ELSE holder END,
+		delivered = $4, failed = $5, failed_since = $6, last_status = $7, last_error = $8
+		WHERE name = $9 AND lease = $10 RETURNING paused`,
+		[]any{p.position, p.begun, p.release, l.delivered, l.failed, l.failedSince, l.status, l.text, p.name, p.lease}, &p.isPaused); errors.Is(err, sql.ErrNoRows) {
 		p.lost = true // which must not fail the rest of the transaction
 		return nil
 	} else if err != nil {
@@ -200,6 +202,9 @@ func (t *tx) progress(p *progress, now time.Time) error {
 		return err
 	}
 	if err := t.put(p.name, p.put); err != nil {
+		return err
+	}
+	if err := t.insertAttempts(p.name, p.attempts); err != nil {
 		return err
 	}
 	if p.recovered.IsZero() {

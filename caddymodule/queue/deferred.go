@@ -2,6 +2,7 @@ package queue
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 )
@@ -93,11 +94,16 @@ func asInt(b bool) int {
 	return 0
 }
 
-// text returns why the attempt failed, as every database can store it.
+// localAddress matches the address of this machine in an error of package net, such as
+// "read tcp 127.0.0.1:45678->127.0.0.1:80: connection reset by peer".
+var localAddress = regexp.MustCompile(`\b((?:tcp|udp)[46]? )\S+:\d+->`)
+
+// text returns why the attempt failed, as every database can store it. Equal causes
+// have equal texts: the port of this machine, which differs each time, is left out.
 func (r Result) text() string {
 	switch {
 	case r.Err != nil:
-		return storable(r.Err.Error())
+		return storable(localAddress.ReplaceAllString(r.Err.Error(), "$1"))
 	case r.Status != 0:
 		return fmt.Sprintf("answered %d", r.Status)
 	}

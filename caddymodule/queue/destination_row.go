@@ -27,14 +27,16 @@ type destinationRow struct {
 	paused          bool
 	holder          string
 	lease           int64
+	latest          latest
 }
 
-const destinationColumns = `name, filter, position, begun, gaps, paused, holder, lease`
+const destinationColumns = `name, filter, position, begun, gaps, paused, holder, lease, delivered, failed, failed_since, last_status, last_error`
 
 func scanDestination(scan func(to ...any) error) (destinationRow, error) {
 	var r destinationRow
 	var filter, gaps []byte
-	if err := scan(&r.name, &filter, &r.position, &r.begun, &gaps, &r.paused, &r.holder, &r.lease); err != nil {
+	if err := scan(&r.name, &filter, &r.position, &r.begun, &gaps, &r.paused, &r.holder, &r.lease,
+		&r.latest.delivered, &r.latest.failed, &r.latest.failedSince, &r.latest.status, &r.latest.text); err != nil {
 		return r, err
 	}
 	return r, errors.Join(json.Unmarshal(filter, &r.filter), json.Unmarshal(gaps, &r.gaps))

@@ -26,9 +26,11 @@ const (
 // pgProgress writes the progress of workers. It returns the destinations whose lease is
 // still valid, on this timeline; nothing is written for the others.
 const pgProgress = `WITH moved AS (
-	UPDATE webhooks_destinations dest SET position = p.position, begun = p.begun, holder = CASE WHEN p.release THEN '' ELSE dest.holder END
-	FROM unnest($1::text[], $2::bigint[], $3::text[], $4::bigint[], $5::bigint[], $6::boolean[])
-		AS p (name, lease, timeline, position, begun, release)
+	UPDATE webhooks_destinations dest SET position = p.position, begun = p.begun, holder = CASE WHEN p.release THEN '' ELSE dest.holder END,
+		delivered = p.delivered, failed = p.failed, failed_since = p.failed_since, last_status = p.last_status, last_error = p.last_error
+	FROM unnest($1::text[], $2::bigint[], $3::text[], $4::bigint[], $5::bigint[], $6::boolean[],
+		$22::bigint[], $23::bigint[], $24::bigint[], $25::integer[], $26::text[])
+		AS p (name, lease, timeline, position, begun, release, delivered, failed, failed_since, last_status, last_error)
 	WHERE dest.name = p.name AND dest.lease = p.lease AND p.timeline = ` + pgTimeline + `
 		AND p.position <= (SELECT last FROM webhooks_queue WHERE id = 1)
 	RETURNING dest.name, dest.paused
@@ -42,6 +44,12 @@ const pgProgress = `WITH moved AS (
 		$16::integer[], $17::text[], $18::bytea[], $19::text[], $20::bigint[], $21::bigint[])
 		AS d (seq, name, state, due, attempts, replay, tried, status, error, excerpt, partition_key, received, size)
 	JOIN moved ON moved.name = d.name` + putOver + `
+), attempted AS (
+	INSERT INTO webhooks_attempts (block, name, ended, size, attempts)
+	SELECT a.block, a.name, a.ended, a.size, a.attempts
+	FROM unnest($27::bigint[], $28::text[], $29::bigint[], $30::bigint[], $31::bytea[]) WITH ORDINALITY
+		AS a (block, name, ended, size, attempts, n)
+	JOIN moved ON moved.name = a.name ORDER BY n
 )
 SELECT name, paused FROM moved`
 
@@ -194,7 +202,12 @@ func (s *store) queueProgress(batch *pgx.Batch, all []*progress, now time.Time) 
 	slices.SortFunc(all, func(a, b *progress) int { return strings.Compare(a.name, b.name) })
 	byName := make(map[string]*progress, len(all))
 	var removed, put []deferredRow
+	var attempts []*attemptsRow
+	var attempted []string // the destination of each
 	for _, p := range all {
+		for _, r := range p.attempts {
+			attempts, attempted = append(attempts, r), append(attempted, p.name)
+		}
 		p.lost = true
 		byName[p.name] = p
 		for seq := range p.remove {
@@ -226,6 +239,16 @@ func (s *store) queueProgress(batch *pgx.Batch, all []*progress, now time.Time) 
 		column(put, func(d deferredRow) string { return d.partitionKey }),
 		column(put, func(d deferredRow) int64 { return d.received }),
 		column(put, func(d deferredRow) int64 { return d.size }),
+		column(all, func(p *progress) int64 { return p.latest.delivered }),
+		column(all, func(p *progress) int64 { return p.latest.failed }),
+		column(all, func(p *progress) int64 { return p.latest.failedSince }),
+		column(all, func(p *progress) int { return p.latest.status }),
+		column(all, func(p *progress) string { return p.latest.text }),
+		column(attempts, func(r *attemptsRow) int64 { return r.block }),
+		attempted,
+		column(attempts, func(r *attemptsRow) int64 { return r.ended }),
+		column(attempts, (*attemptsRow).size),
+		column(attempts, func(r *attemptsRow) []byte { return r.bytes }),
 	).Query(func(rows pgx.Rows) error {
 		var name string
 		var paused int

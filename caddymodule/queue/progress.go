@@ -15,10 +15,12 @@ type progress struct {
 	put             map[int64]deferred
 	remove          map[int64]bool
 	begin           []*delivery // whose attempts may begin after the commit
-	recovered       time.Time   // failures since then are due now; zero for none
-	release         bool        // release the lease
-	isPaused        bool        // read back
-	lost            bool        // read back: the lease is another gateway's, and nothing was written
+	attempts        []*attemptsRow
+	latest          latest    // results of the destination
+	recovered       time.Time // failures since then are due now; zero for none
+	release         bool      // release the lease
+	isPaused        bool      // read back
+	lost            bool      // read back: the lease is another gateway's, and nothing was written
 }
 
 // size returns the number of deferred deliveries that change.
@@ -94,8 +96,11 @@ func (w *worker) write(t target, now time.Time) {
 	w.q.writer.handOver(w.pending)
 }
 
-// sign adds the lease, without which the progress has no effect.
-func (w *worker) sign(p *progress) { p.name, p.lease, p.timeline = w.name, w.lease, w.era.timeline }
+// sign adds the lease, without which the progress has no effect, and the latest results.
+func (w *worker) sign(p *progress) {
+	p.name, p.lease, p.timeline = w.name, w.lease, w.era.timeline
+	p.latest = w.latest
+}
 
 // isUrgent reports whether the progress cannot wait any longer.
 func (w *worker) isUrgent(now time.Time) bool {
@@ -196,5 +201,6 @@ func (w *worker) again(p *progress) {
 		w.next.recovered = p.recovered
 	}
 	w.next.put, w.next.remove = p.put, p.remove
+	w.next.attempts = append(p.attempts, w.next.attempts...)
 	w.touch(w.q.now())
 }

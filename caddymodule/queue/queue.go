@@ -288,5 +288,10 @@ func (q *Queue) Close() error {
 	return q.store.close()
 }
 
+// Size returns the number of bytes that the events take, and how many they may take.
+func (q *Queue) Size() (bytes, limit int64) {
+	return q.writer.bytes.Load(), q.writer.limit.Load()
+}
+
 // Commits returns the number of transactions that were committed, each with an fsync.
 func (q *Queue) Commits() int64 { return q.writer.commits.Load() }

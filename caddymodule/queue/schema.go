@@ -140,6 +140,8 @@ ALTER TABLE webhooks_leftovers RENAME TO webhooks_expired_keys;
 {only_postgres}ALTER TABLE webhooks_deliveries RENAME CONSTRAINT webhooks_exceptions_name_fkey TO webhooks_deliveries_name_fkey;
 {only_postgres}ALTER TABLE webhooks_expired_keys RENAME CONSTRAINT webhooks_leftovers_pkey TO webhooks_expired_keys_pkey;
 `, `
+{only_postgres}SET LOCAL statement_timeout = 0;
+
 -- Attempts, many to a row: those at the events of one block of the log that one
 -- transaction settled.
 CREATE TABLE webhooks_attempts (
@@ -147,9 +149,10 @@ CREATE TABLE webhooks_attempts (
 	block    BIGINT NOT NULL, -- of the log; see blockOf
 	name     TEXT   NOT NULL, -- of the destination
 	ended    BIGINT NOT NULL, -- when the last of them ended
+	size     BIGINT NOT NULL, -- that the row takes
 	attempts {blob} NOT NULL
 );
-CREATE INDEX webhooks_attempts_block ON webhooks_attempts (block);
+CREATE INDEX webhooks_attempts_block ON webhooks_attempts (block, size);
 
 -- The attributes of the events of each full block of the log, for searches. It follows
 -- behind the log.
@@ -163,8 +166,8 @@ ALTER TABLE webhooks_keys ADD COLUMN duplicates BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE webhooks_keys ADD COLUMN last_duplicate BIGINT NOT NULL DEFAULT 0;
 
 -- The latest results of a destination: when the last attempt that succeeded ended, and
--- the last one that failed; when the failures in a row began; and why the last one
--- failed. Times are 0 for none.
+-- the last one that failed; when the first of the failures in a row began; and why the
+-- last one failed. Times are 0 for none.
 ALTER TABLE webhooks_destinations ADD COLUMN delivered BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE webhooks_destinations ADD COLUMN failed BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE webhooks_destinations ADD COLUMN failed_since BIGINT NOT NULL DEFAULT 0;

@@ -45,8 +45,9 @@ type DestinationStatus struct {
 	// LastFailed is when the last attempt that failed ended, zero for none.
 	LastFailed time.Time `json:"last_failed,omitzero"`
 
-	// FailedSince is when the failures in a row began, zero if the last attempt
-	// succeeded.
+	// FailedSince is when the first of the failures in a row began, zero if the last
+	// attempt did not fail. An event that is refused for good (410, 3xx) is not a
+	// failure of the destination here.
 	FailedSince time.Time `json:"failed_since,omitzero"`
 
 	// LastStatus is the status of the last answer that failed, 0 for none.
@@ -78,6 +79,7 @@ func (q *Queue) Status(ctx context.Context) ([]DestinationStatus, error) {
 		if _, isLiving := living[r.holder]; isLiving {
 			all[i].Gateway = r.holder
 		}
+		all[i].addLatest(&r.latest, &q.store.clock)
 		byName[r.name] = &all[i]
 		if err := q.addLog(ctx, &all[i], r); err != nil {
 			return nil, unavailable(ctx, err)

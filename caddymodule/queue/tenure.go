@@ -40,6 +40,7 @@ type tenure struct {
 	releases  []string            // keys whose oldest parked event may go
 
 	// Writing.
+	latest  latest    // results of the destination
 	next    progress  // to be written
 	dirty   time.Time // since when next has something; zero if it has nothing
 	pending *change   // under way at the writer; nil if none
@@ -90,7 +91,7 @@ func (w *worker) acquire(t target, now time.Time) bool {
 		return false
 	}
 	w.tenure = tenure{
-		lease: r.lease, era: e,
+		lease: r.lease, era: e, latest: r.latest,
 		gaps: r.gaps, paused: r.paused,
 		pos: r.position, maybeBegun: max(r.begun, r.position), lastBegun: r.position, settled: r.position,
 		open: make(map[int64]*delivery), writing: new(progress),
