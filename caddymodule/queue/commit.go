@@ -12,10 +12,11 @@ import (
 
 // commit is the contents of one transaction.
 type commit struct {
-	events   []*Event
-	requests []sharedRequest
-	progress []*progress
-	runs     []func(t *tx) error
+	events     []*Event
+	requests   []sharedRequest
+	progress   []*progress
+	duplicates []duplicate
+	runs       []func(t *tx) error
 }
 
 // sharedRequest is a request that brought several events, which are those of a
@@ -37,6 +38,7 @@ func newCommit(group []*change) *commit {
 		if change.progress != nil {
 			c.progress = append(c.progress, change.progress)
 		}
+		c.duplicates = append(c.duplicates, change.duplicates...)
 		if change.run != nil {
 			c.runs = append(c.runs, change.run)
 		}
@@ -102,6 +104,9 @@ func (t *tx) write(c *commit, now time.Time) (s stored, err error) {
 		if err := t.progress(p, now); err != nil {
 			return s, err
 		}
+	}
+	if err := t.countDuplicates(c.duplicates); err != nil {
+		return s, err
 	}
 	for _, run := range c.runs {
 		if err := run(t); err != nil {
@@ -173,7 +178,7 @@ func (t *tx) storeKeys(c *commit, now time.Time) (map[int64]bool, error) {
 		}
 	}
 	err := t.insert(`INSERT INTO webhooks_keys (key, expires, seq)`, keyColumns,
-		` ON CONFLICT (key) DO UPDATE SET expires = excluded.expires, seq = excluded.seq
+		` ON CONFLICT (key) DO UPDATE SET expires = excluded.expires, seq = excluded.seq, duplicates = 0, last_duplicate = 0
 		WHERE `+isForgotten("$extra", "$extra")+` RETURNING seq`, rows,
 		func(seq int64) { isNew[seq] = true }, t.micros(now), t.micros(now.Add(clockSlack)))
 	return isNew, err

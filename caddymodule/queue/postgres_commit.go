@@ -68,7 +68,7 @@ var pgStore = `WITH counter AS (
 	INSERT INTO webhooks_keys (key, expires, seq)
 	SELECT k.key, k.expires, before + n FROM unnest($3::bytea[], $4::bigint[], $5::boolean[]) WITH ORDINALITY AS k (key, expires, first, n), counter
 	WHERE first ORDER BY n
-	ON CONFLICT (key) DO UPDATE SET expires = excluded.expires, seq = excluded.seq
+	ON CONFLICT (key) DO UPDATE SET expires = excluded.expires, seq = excluded.seq, duplicates = 0, last_duplicate = 0
 	WHERE ` + isForgotten("$6", "$24") + `
 	RETURNING seq
 ), events AS (
@@ -103,6 +103,7 @@ func (s *store) writePipelined(ctx context.Context, c *commit, now time.Time) (r
 	batch := new(pgx.Batch)
 	s.queueProgress(batch, c.progress, now)
 	s.queueEvents(batch, c, now, &result)
+	s.queueDuplicates(batch, c.duplicates)
 	if batch.Len() == 0 {
 		return result, nil
 	}

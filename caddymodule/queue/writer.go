@@ -23,12 +23,13 @@ const (
 	commitTimeout = 10 * time.Second
 )
 
-// change is what the writer commits: events, the progress of a worker, or any
-// function.
+// change is what the writer commits: events, the progress of a worker, counts of
+// duplicates, or any function.
 type change struct {
-	events   []*Event // of one request
-	progress *progress
-	run      func(t *tx) error
+	events     []*Event // of one request
+	progress   *progress
+	duplicates []duplicate
+	run        func(t *tx) error
 
 	ctx      context.Context // of the caller that waits; nil to commit in any case
 	accepted []bool          // which events were not duplicates
@@ -78,6 +79,8 @@ type writer struct {
 
 	recent recent
 	health health
+
+	duplicates duplicates // belongs to the goroutine that runs the writer
 
 	// check returns the era that a commit belongs to; see checkCommit.
 	check func(s stored, head int64) (*era, error)
@@ -153,8 +156,11 @@ func (w *writer) run() {
 		select {
 		case c := <-w.changes:
 			w.write(w.group(c))
+		case <-w.duplicates.due:
+			_ = w.writeDuplicates() // which tries again later
 		case <-w.stop:
 			if len(w.changes) == 0 {
+				w.flushDuplicates()
 				return
 			}
 		}
@@ -300,6 +306,7 @@ func (w *writer) commit(group []*change) error {
 		change.accepted = result.accepted[begin:end]
 		begin = end
 	}
+	w.duplicates.note(c.events, result.accepted)
 	w.noteStored(era, c.events, result)
 	w.stored(c.events)
 	return nil
