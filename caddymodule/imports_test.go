@@ -29,8 +29,8 @@ var mayImport = map[string]string{
 	"webhooks": "ingress delivery journal provider verify envelope dedup queue subscription internal/blocks",
 
 	// Not each other, and not the configuration, which hands them all they need.
-	"ingress":  "journal provider verify envelope dedup queue internal/sampled",
-	"delivery": "journal envelope queue internal/sampled",
+	"ingress":  "journal provider verify envelope dedup queue internal/sampled internal/traced",
+	"delivery": "journal envelope queue internal/sampled internal/traced",
 
 	// What requests and deliveries report to.
 	"journal": "envelope queue",
@@ -45,6 +45,7 @@ var mayImport = map[string]string{
 
 	"internal/blocks":  "",
 	"internal/sampled": "",
+	"internal/traced":  "",
 }
 
 // TestImports holds the order of the packages: an import that is not listed, and a

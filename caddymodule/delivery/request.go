@@ -14,6 +14,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/envelope"
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/internal/traced"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/queue"
 )
 
@@ -30,6 +31,7 @@ func (d *Destination) request(ctx context.Context, delivery *queue.Delivery, w h
 		return nil, err
 	}
 	d.setEvent(r, delivery)
+	traced.SetHeader(ctx, r.Header)
 
 	repl := caddy.NewReplacer()
 	r = caddyhttp.PrepareRequest(r, repl, w, d.Server)

@@ -38,6 +38,7 @@ type Service struct {
 	place        queue.Place
 	queue        *queue.Queue
 	generation   *queue.Generation
+	spans        *spans
 	started      chan struct{} // closed when generation is set
 	releasing    *time.Timer   // releases generation, whatever happens
 	failures     *sampled.Log[failingDestination]
@@ -72,6 +73,7 @@ func (s *Service) Handle(context.Context, caddy.Event) error {
 
 // Add adds a destination, before Start.
 func (s *Service) Add(destination queue.Destination) {
+	destination.Deliver = s.traced(destination)
 	s.destinations = append(s.destinations, destination)
 }
 
@@ -86,7 +88,7 @@ func (s *Service) Start(settings queue.Settings) error {
 		return err
 	}
 	s.place = settings.Place()
-	s.queue = opened
+	s.queue, s.spans = opened.Queue, opened.spans
 	s.generation = s.queue.Serve(queue.Service{
 		Destinations: s.destinations, Observer: s, Logger: settings.Logger, Retention: settings.Retention, Size: settings.Size, Held: true,
 	})
@@ -113,6 +115,7 @@ func (s *Service) Store(ctx context.Context, events []*queue.Event) (isNew []boo
 			return nil, errors.New("the queue has not started")
 		}
 	}
+	s.spans.learn(ctx, events)
 	return s.generation.Store(ctx, events)
 }
 
@@ -172,19 +175,19 @@ func (s *Service) Cleanup() error {
 }
 
 // open returns the queue of a place, opened now or by an earlier configuration.
-func open(ctx context.Context, settings queue.Settings) (*queue.Queue, error) {
+func open(ctx context.Context, settings queue.Settings) (pooled, error) {
 	place := settings.Place()
 	if err := checkSamePlace(place); err != nil {
-		return nil, err
+		return pooled{}, err
 	}
 	opened, _, err := queues.LoadOrNew(place, func() (caddy.Destructor, error) {
 		q, err := queue.Open(ctx, settings)
-		return pooled{q}, err
+		return pooled{q, new(spans)}, err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("webhooks: queue: %w", err)
+		return pooled{}, fmt.Errorf("webhooks: queue: %w", err)
 	}
-	return opened.(pooled).Queue, nil
+	return opened.(pooled), nil
 }
 
 // release gives up a queue that open has returned.
@@ -196,8 +199,11 @@ func release(place queue.Place) error {
 // queues holds the open queue, across reloads.
 var queues = caddy.NewUsagePool()
 
-// pooled makes a queue a caddy.Destructor.
-type pooled struct{ *queue.Queue }
+// pooled makes a queue, with what lives as long, a caddy.Destructor.
+type pooled struct {
+	*queue.Queue
+	spans *spans
+}
 
 // Destruct closes the queue.
 func (p pooled) Destruct() error { return p.Close() }

@@ -46,6 +46,10 @@ type Event struct {
 	// ProviderType is the provider's own type.
 	ProviderType string
 
+	// TraceParent and TraceState are the trace of the request that brought the event, as
+	// in https://github.com/cloudevents/spec/blob/main/cloudevents/extensions/distributed-tracing.md.
+	TraceParent, TraceState string
+
 	// Fields are the canonical members of `data`: JSON members separated by
 	// commas, without the braces around them.
 	Fields []byte
@@ -68,6 +72,8 @@ func (e *Event) Append(dst []byte) []byte {
 	dst = appendAttribute(dst, `,"partitionkey":`, e.PartitionKey)
 	dst = appendAttribute(dst, `,"provider":`, e.Provider)
 	dst = appendAttribute(dst, `,"providertype":`, e.ProviderType)
+	dst = appendAttribute(dst, `,"traceparent":`, e.TraceParent)
+	dst = appendAttribute(dst, `,"tracestate":`, e.TraceState)
 	dst = append(dst, `,"datacontenttype":"application/json","data":{`...)
 	if len(e.Fields) > 0 {
 		dst = append(dst, e.Fields...)
@@ -94,7 +100,7 @@ func appendMicroseconds(dst []byte, t time.Time) []byte {
 func (e *Event) Size() int {
 	return 384 + len(e.Fields) + len(e.Original) +
 		len(e.ID) + len(e.Source) + len(e.Type) + len(e.Subject) + len(e.Time) +
-		len(e.PartitionKey) + len(e.Provider) + len(e.ProviderType)
+		len(e.PartitionKey) + len(e.Provider) + len(e.ProviderType) + len(e.TraceParent) + len(e.TraceState)
 }
 
 func appendAttribute(dst []byte, name, value string) []byte {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cloudevents/sdk-go/v2/event"
+	"github.com/cloudevents/sdk-go/v2/extensions"
 
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/envelope"
 )
@@ -44,6 +45,18 @@ func minimal() envelope.Event {
 }
 
 const (
+	traceParent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+	traceState  = "rojo=00f067aa0ba902b7,congo=t61rcWkgMzE"
+)
+
+// inTrace returns an event whose request is in a trace.
+func inTrace() envelope.Event {
+	e := full()
+	e.TraceParent, e.TraceState = traceParent, traceState
+	return e
+}
+
+const (
 	fullEnvelope = `{"specversion":"1.0","id":"a056V7R7NmNRjl70","source":"/webhooks/notifly","type":"message.updated",` +
 		`"subject":"conversations/xgQQXg3hrtjh7AvZ","time":"1991-12-08T23:00:00Z","recordedtime":"2026-11-20T12:00:00.123456Z",` +
 		`"partitionkey":"xgQQXg3hrtjh7AvZ","provider":"notifly","providertype":"message.updated","datacontenttype":"application/json",` +
@@ -63,6 +76,7 @@ func TestAppend(t *testing.T) {
 		want  string
 	}{
 		{"full", full(), fullEnvelope},
+		{"in a trace", inTrace(), strings.Replace(fullEnvelope, `,"datacontenttype"`, `,"traceparent":"`+traceParent+`","tracestate":"`+traceState+`","datacontenttype"`, 1)},
 		{"minimal", minimal(), minimalEnvelope},
 		{"fields without attributes", fieldsOnly, strings.Replace(minimalEnvelope, `"original"`, `"contact":{"id":"7"},"original"`, 1)},
 	} {
@@ -98,6 +112,7 @@ func checkCloudEvent(t *testing.T, e *envelope.Event) {
 		value, _ := got.Extensions()[name].(string)
 		return value
 	}
+	trace, _ := extensions.GetDistributedTracingExtension(got)
 	for _, attribute := range []struct{ name, got, want string }{
 		{"specversion", got.SpecVersion(), "1.0"},
 		{"id", got.ID(), e.ID},
@@ -109,6 +124,8 @@ func checkCloudEvent(t *testing.T, e *envelope.Event) {
 		{"providertype", extension("providertype"), e.ProviderType},
 		{"recordedtime", extension("recordedtime"), e.Recorded.UTC().Format("2006-01-02T15:04:05.000000Z")},
 		{"datacontenttype", got.DataContentType(), "application/json"},
+		{"traceparent", trace.TraceParent, e.TraceParent},
+		{"tracestate", trace.TraceState, e.TraceState},
 	} {
 		if attribute.got != attribute.want {
 			t.Errorf("%s = %q; want %q", attribute.name, attribute.got, attribute.want)
@@ -185,7 +202,7 @@ func TestSize(t *testing.T) {
 	big.ProviderType = strings.Repeat("é", envelope.MaxAttribute/2)
 	big.Original = `"` + strings.Repeat("x", 1<<20) + `"`
 	big.Time = "2026-11-20T12:00:00.123456789Z"
-	for _, e := range []envelope.Event{full(), minimal(), big} {
+	for _, e := range []envelope.Event{full(), minimal(), inTrace(), big} {
 		size := e.Size()
 		if written := e.Append(make([]byte, 0, size)); len(written) > size || cap(written) != size {
 			t.Errorf("Size() = %d, for an envelope of %d bytes", size, len(written))

@@ -54,7 +54,7 @@ const allFields = `"account":{"id":"1","name":"Acme"},` +
 func TestSchemaAccepts(t *testing.T) {
 	for _, formats := range []bool{false, true} {
 		schema := compileSchema(t, formats)
-		events := map[string]envelope.Event{"full": full(), "minimal": minimal()}
+		events := map[string]envelope.Event{"full": full(), "minimal": minimal(), "in a trace": inTrace()}
 		all := full()
 		all.Fields = []byte(allFields)
 		events["all fields"] = all
@@ -125,7 +125,10 @@ func TestSchemaRefuses(t *testing.T) {
 		{"no datacontenttype", `"datacontenttype":"application/json",`, ``},
 		{"another datacontenttype", `"datacontenttype":"application/json"`, `"datacontenttype":"text/plain"`},
 		{"unknown attribute", `"specversion":`, `"dataschema":"x","specversion":`},
-		{"attribute of an extension", `"specversion":`, `"traceparent":"x","specversion":`},
+		{"attribute of another extension", `"specversion":`, `"dataref":"x","specversion":`},
+		{"traceparent of another form", `"specversion":`, `"traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331","specversion":`},
+		{"empty tracestate", `"specversion":`, `"traceparent":"` + traceParent + `","tracestate":"","specversion":`},
+		{"tracestate without traceparent", `"specversion":`, `"tracestate":"a=b","specversion":`},
 		{"no original", `"original":{`, `"other":{`},
 
 		{"empty text", `"name":"Acme"`, `"name":""`},

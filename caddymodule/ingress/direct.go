@@ -221,6 +221,8 @@ func isSuccess(status int) bool { return 200 <= status && status <= 299 }
 // callNext calls the next handler.
 func (x *exchange) callNext(w recorder, r *http.Request) (err error) {
 	start := x.rc.Now()
+	span := x.traceForward(r)
+	defer func() { span.endForward(w.Status(), err) }()
 	defer func() {
 		x.waited += x.rc.Now().Sub(start)
 		// reverse_proxy panics with this for an answer that breaks off. If that answer

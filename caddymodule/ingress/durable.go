@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strings"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/provider"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/queue"
 )
@@ -16,16 +18,20 @@ import (
 func (x *exchange) store(events []string) error {
 	read := x.readEvents(events)
 	stored := x.forQueue(read)
+	ctx, span := x.span(spanStore, trace.SpanKindProducer)
 	start := x.rc.Now()
-	isNew, err := x.rc.Queue.Store(x.r.Context(), stored)
+	isNew, err := x.rc.Queue.Store(ctx, stored)
 	x.waited += x.rc.Now().Sub(start)
 	if err != nil {
+		span.endStore(x, len(read), outcomeQueueUnavailable)
 		for i := range read {
 			x.count(&read[i], outcomeQueueUnavailable)
 		}
 		return x.notStored(err)
 	}
-	return x.acknowledge(x.countStored(read, isNew))
+	result := x.countStored(read, isNew)
+	span.endStore(x, len(read), result)
+	return x.acknowledge(result)
 }
 
 // readEvents reads the events that the queue is to keep.
@@ -60,6 +66,7 @@ func (x *exchange) forQueue(read []provider.Event) []*queue.Event {
 			q.Body = []byte(e.Original)
 		} else {
 			e.Source, e.Recorded = x.rc.Source, x.received
+			e.TraceParent, e.TraceState = x.trace.Parent, x.trace.State
 			q.Body, q.Original = e.Append(make([]byte, 0, e.Size())), len(e.Original)
 		}
 		stored[i] = q
@@ -82,6 +89,9 @@ func (x *exchange) snapshot() *queue.Request {
 		RemoteAddr: x.r.RemoteAddr,
 		TLS:        x.r.TLS != nil,
 		Header:     header,
+
+		TraceParent: x.trace.Parent,
+		TraceState:  x.trace.State,
 	}
 	if local, ok := x.r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok {
 		s.LocalAddr = local.String()

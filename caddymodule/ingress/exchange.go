@@ -37,10 +37,11 @@ type exchange struct {
 	proof    verify.Proof
 	isClean  bool // credentials are removed
 	outcome  Outcome
+	trace    requestTrace
 }
 
 func (rc *Receiver) begin(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) *exchange {
-	x := &exchange{rc: rc, w: w, r: r, next: next, received: rc.Now()}
+	x := &exchange{rc: rc, w: w, r: r, next: next, received: rc.Now(), trace: traceOf(r)}
 	x.repl = r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 	x.repl.Map(x.placeholder)
 	return x
@@ -59,6 +60,7 @@ func (x *exchange) end(err error) error {
 	if x.outcome == "" {
 		x.outcome = outcomeUpstreamFailed
 	}
+	x.trace.describe(x.rc.Provider.Name(), x.outcome)
 	x.rc.Metrics.requests.WithLabelValues(x.rc.Provider.Name(), string(x.outcome)).Inc()
 	x.rc.Handling.Observe((x.rc.Now().Sub(x.received) - x.waited).Seconds())
 	return err

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/zap"
 
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/verify"
@@ -99,7 +100,9 @@ func (x *exchange) verify() error {
 	if x.r.Method == http.MethodGet {
 		verifier = x.rc.Challenger
 	}
+	_, span := x.span(spanVerify, trace.SpanKindInternal)
 	proof, err := verifier.Verify(x.proofRequest())
+	span.endVerify(proof.Ordinal, err)
 	if err != nil {
 		return err
 	}

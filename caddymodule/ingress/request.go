@@ -31,6 +31,7 @@ func (x *exchange) setEvent(r *http.Request, e *provider.Event, key envelope.Key
 		envelope.SetBody(r, body)
 	} else {
 		e.Source, e.Recorded = x.rc.Source, x.received
+		e.TraceParent, e.TraceState = x.trace.Parent, x.trace.State
 		body = e.Append(make([]byte, 0, e.Size()))
 		envelope.SetEnvelope(r, body)
 	}

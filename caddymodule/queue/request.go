@@ -20,6 +20,11 @@ type Request struct {
 	TLS        bool        `json:"tls,omitempty"`   // it came over TLS
 	Header     http.Header `json:"header"`          // without credentials
 
+	// The trace that the request is in, as W3C Trace Context; empty for none. The header
+	// may name one, too, which whoever sent it has chosen.
+	TraceParent string `json:"traceparent,omitempty"`
+	TraceState  string `json:"tracestate,omitempty"`
+
 	stored []byte // in JSON, as the database holds it
 	err    error  // why stored cannot be decoded
 }

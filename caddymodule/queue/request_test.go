@@ -130,6 +130,7 @@ func TestRequestIsKept(t *testing.T) {
 			return &Request{
 				Method: "PUT", URI: "/hooks?a=b", Host: "hooks.example.com", Proto: "HTTP/2.0", RemoteAddr: "192.0.2.1:1234",
 				LocalAddr: "192.0.2.2:443", TLS: true, Header: http.Header{"X-Sent": {"1", "2"}},
+				TraceParent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", TraceState: "a=1",
 			}
 		}
 		var mu sync.Mutex
@@ -140,7 +141,8 @@ func TestRequestIsKept(t *testing.T) {
 			attempts[d.ID]++
 			got := *d.Request
 			if want := *request(); got.err != nil || !reflect.DeepEqual(got, Request{
-				want.Method, want.URI, want.Host, want.Proto, want.RemoteAddr, want.LocalAddr, want.TLS, want.Header, got.stored, nil,
+				want.Method, want.URI, want.Host, want.Proto, want.RemoteAddr, want.LocalAddr, want.TLS, want.Header,
+				want.TraceParent, want.TraceState, got.stored, nil,
 			}) {
 				t.Errorf("%s came with %+v", d.ID, got)
 			}

@@ -38,16 +38,22 @@ func (r Result) isDefinite() bool {
 // isSuccess reports whether the destination has acknowledged the event.
 func (r Result) isSuccess() bool { return r.Err == nil && 200 <= r.Status && r.Status <= 299 }
 
-// decide returns the outcome of an attempt, and for OutcomeRetrying, how long to wait.
+// Outcome returns what follows from the result of an attempt that was not cut short.
 // attempt is its number, from 1.
-func decide(r Result, attempt, attempts int, backoff Backoff, now time.Time) (Outcome, time.Duration) {
+func (r Result) Outcome(attempt, attempts int) Outcome {
 	switch {
 	case r.isSuccess():
-		return OutcomeDelivered, 0
-	case r.isDefinite():
-		return OutcomeDead, 0
-	case attempt >= attempts:
-		return OutcomeDead, 0
+		return OutcomeDelivered
+	case r.isDefinite(), attempt >= attempts:
+		return OutcomeDead
+	}
+	return OutcomeRetrying
+}
+
+// decide returns the outcome of an attempt, and for OutcomeRetrying, how long to wait.
+func decide(r Result, attempt, attempts int, backoff Backoff, now time.Time) (Outcome, time.Duration) {
+	if outcome := r.Outcome(attempt, attempts); outcome != OutcomeRetrying {
+		return outcome, 0
 	}
 	delay := backoff.delay(attempt, rand.Float64)
 	if r.Status == http.StatusTooManyRequests || r.Status == http.StatusServiceUnavailable {
