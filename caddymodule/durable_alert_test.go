@@ -70,6 +70,7 @@ func TestAlerts(t *testing.T) {
 	if got, want := fmt.Sprint(alertsOf("webhooks.destination_down")[0].Data), "map[destination:app failures:10 last_status:503]"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
+	waitFor(t, func() bool { return gauge(t, "destination_down", "app") == 1 })
 	waitFor(t, func() bool { return len(alertsOf("webhooks.dead_letter")) == 7 })
 	// One reload later it is still down, and there is no second alert.
 	g.load("again")

@@ -108,6 +108,7 @@ func TestOutage(t *testing.T) {
 	if n := gauge(t, "dead_letters", "app"); n != 0 {
 		t.Errorf("%d dead letters", n)
 	}
+	waitFor(t, func() bool { return gauge(t, "destination_down", "app") == 0 })
 	if n := len(g.logLines("a destination answers again", `"destination":"app"`)); n != 1 {
 		t.Errorf("%d lines say that it answers again", n)
 	}

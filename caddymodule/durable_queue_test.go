@@ -67,6 +67,9 @@ func TestQueueFull(t *testing.T) {
 	if status, _ := adminGet(t, "/webhooks/ready"); status != 503 {
 		t.Errorf("ready: %d", status)
 	}
+	if ready := metric(t, "caddy_webhooks_queue_ready"); ready != "0" {
+		t.Errorf("a full queue is ready: %s", ready)
+	}
 	for _, sample := range []string{
 		`caddy_webhooks_requests_total{outcome="queue_unavailable",provider="wotnot"}`,
 		`caddy_webhooks_events_total{outcome="queue_unavailable",provider="wotnot",type="message.created"}`,
@@ -87,6 +90,7 @@ func TestQueueFull(t *testing.T) {
 		status, _ := adminGet(t, "/webhooks/ready")
 		return status == 200 && send(20_000, 1) == 200
 	})
+	waitFor(t, func() bool { return metric(t, "caddy_webhooks_queue_ready") == "1" })
 	waitDelivered(t, "app")
 	delivered := make(map[string]bool)
 	for _, r := range app.requests() {

@@ -49,7 +49,8 @@ const statusTimeout = 5 * time.Second
 type backlogCollector struct {
 	current                      func() *queue.Queue
 	backlog, oldest, deadLetters *prometheus.Desc
-	commits                      *prometheus.Desc
+	down                         *prometheus.Desc
+	commits, ready               *prometheus.Desc
 }
 
 func newBacklogCollector(current func() *queue.Queue) *backlogCollector {
@@ -61,6 +62,9 @@ func newBacklogCollector(current func() *queue.Queue) *backlogCollector {
 		backlog:     describe("backlog", "Events that are not delivered yet, without dead letters."),
 		oldest:      describe("oldest_undelivered_seconds", "The age of the oldest event that is not delivered yet; 0 for none."),
 		deadLetters: describe("dead_letters", "Events that were given up."),
+		down:        describe("destination_down", "1 while a destination is probed with one event at a time, because its attempts failed."),
+		ready: prometheus.NewDesc(prometheus.BuildFQName("caddy", "webhooks", "queue_ready"),
+			"1 while the queue takes events.", nil, nil),
 		commits: prometheus.NewDesc(prometheus.BuildFQName("caddy", "webhooks", "queue_commits_total"),
 			"Transactions that the queue has committed, each with an fsync.", nil, nil),
 	}
@@ -71,7 +75,9 @@ func (c *backlogCollector) Describe(to chan<- *prometheus.Desc) {
 	to <- c.backlog
 	to <- c.oldest
 	to <- c.deadLetters
+	to <- c.down
 	to <- c.commits
+	to <- c.ready
 }
 
 // Collect reports the destinations that this gateway works, and names that have left
@@ -84,6 +90,7 @@ func (c *backlogCollector) Collect(to chan<- prometheus.Metric) {
 	to <- prometheus.MustNewConstMetric(c.commits, prometheus.CounterValue, float64(q.Commits()))
 	ctx, cancel := context.WithTimeout(context.Background(), statusTimeout)
 	defer cancel()
+	to <- prometheus.MustNewConstMetric(c.ready, prometheus.GaugeValue, asGauge(q.Ready(ctx) == nil))
 	all, err := q.Status(ctx)
 	if err != nil {
 		return // a queue that fails logs it
@@ -99,5 +106,15 @@ func (c *backlogCollector) Collect(to chan<- prometheus.Metric) {
 		to <- prometheus.MustNewConstMetric(c.backlog, prometheus.GaugeValue, float64(s.Backlog), s.Destination)
 		to <- prometheus.MustNewConstMetric(c.oldest, prometheus.GaugeValue, age, s.Destination)
 		to <- prometheus.MustNewConstMetric(c.deadLetters, prometheus.GaugeValue, float64(s.DeadLetters), s.Destination)
+		if s.Here { // others do not know
+			to <- prometheus.MustNewConstMetric(c.down, prometheus.GaugeValue, asGauge(s.Down), s.Destination)
+		}
 	}
+}
+
+func asGauge(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
 }
