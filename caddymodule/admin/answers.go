@@ -6,7 +6,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/queue"
 )
 
-// Bounds of the number of dead letters in one answer.
+// Bounds of the number of entries in one answer.
 const (
 	// DefaultLimit is the number without a limit in the query.
 	DefaultLimit = 100
@@ -22,14 +22,20 @@ type readiness struct {
 
 // Discarded is the answer of a request that discards.
 type Discarded struct {
-	// Discarded is the number of deliveries that were discarded.
+	// Discarded is the number of deliveries that were discarded; 0 in a dry run.
 	Discarded int64 `json:"discarded"`
+
+	// WouldDiscard is the number that would be discarded. Only a dry run sets it.
+	WouldDiscard *int64 `json:"would_discard,omitempty"`
 }
 
 // Replayed is the answer of POST /webhooks/replay.
 type Replayed struct {
-	// Replayed is the number of deliveries that begin again.
+	// Replayed is the number of deliveries that begin again; 0 in a dry run.
 	Replayed int64 `json:"replayed"`
+
+	// WouldReplay is the number that would begin again. Only a dry run sets it.
+	WouldReplay *int64 `json:"would_replay,omitempty"`
 }
 
 // DeadLetter is a dead letter with the body that the destination was sent.
@@ -38,4 +44,23 @@ type DeadLetter struct {
 
 	// Body is the body as it is if it is JSON, else a string with it.
 	Body json.RawMessage `json:"body,omitempty"`
+}
+
+// Causes is the answer of GET /webhooks/causes.
+type Causes struct {
+	Causes []queue.Cause `json:"causes"`
+}
+
+// Names of the messages of GET /webhooks/tail.
+const (
+	EventMessage   = "event"   // data is a journal.Line with an Event
+	AttemptMessage = "attempt" // data is a journal.Line with an Attempt
+	RefusalMessage = "refusal" // data is a journal.Line with a Refusal
+	LostMessage    = "lost"    // data is a Lost
+)
+
+// Lost reports that a reader of GET /webhooks/tail was too slow.
+type Lost struct {
+	// Lost is the number of lines that are missing before the next one.
+	Lost int64 `json:"lost"`
 }

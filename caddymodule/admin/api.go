@@ -4,6 +4,7 @@ package admin
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -18,7 +19,7 @@ func init() {
 // maxBody is the size of the longest body of a request, in bytes: some 25,000 ids.
 const maxBody = 1 << 20
 
-// API reports on durable delivery and controls it, under /webhooks/ on Caddy's admin
+// API shows what happened at the gateway and controls durable delivery, under /webhooks/ on Caddy's admin
 // endpoint. Like the rest of that endpoint, it asks for no credentials.
 type API struct{}
 
@@ -36,7 +37,14 @@ func (API) Routes() []caddy.AdminRoute {
 	return []caddy.AdminRoute{
 		{Pattern: "/webhooks/", Handler: caddy.AdminHandlerFunc(noSuchPage)},
 		{Pattern: "/webhooks/ready", Handler: page{http.MethodGet: ready}},
+		{Pattern: "/webhooks/blocks", Handler: page{http.MethodGet: onJournal(listBlocks)}},
 		{Pattern: "/webhooks/destinations", Handler: page{http.MethodGet: onQueue(listDestinations)}},
+		{Pattern: "/webhooks/events", Handler: page{http.MethodGet: onJournal(listEvents)}},
+		{Pattern: "/webhooks/events/{id}", Handler: page{http.MethodGet: onJournal(showEvent)}},
+		{Pattern: "/webhooks/events/{id}/envelope", Handler: page{http.MethodGet: onJournal(showEnvelope)}},
+		{Pattern: "/webhooks/events/{id}/original", Handler: page{http.MethodGet: onJournal(showOriginal)}},
+		{Pattern: "/webhooks/tail", Handler: tail{keepAlive, newClosing()}},
+		{Pattern: "/webhooks/refusals", Handler: page{http.MethodGet: onJournal(listRefusals)}},
 		{Pattern: "/webhooks/dead", Handler: page{
 			http.MethodGet:    onQueue(listDead),
 			http.MethodDelete: onQueue(discardSelected),
@@ -45,6 +53,7 @@ func (API) Routes() []caddy.AdminRoute {
 			http.MethodGet:    onQueue(showDead),
 			http.MethodDelete: onQueue(discardOne),
 		}},
+		{Pattern: "/webhooks/causes", Handler: page{http.MethodGet: onQueue(listCauses)}},
 		{Pattern: "/webhooks/replay", Handler: page{http.MethodPost: onQueue(replaySelected)}},
 		{Pattern: "/webhooks/pause/{name}", Handler: page{http.MethodPost: onQueue(pause)}},
 		{Pattern: "/webhooks/resume/{name}", Handler: page{http.MethodPost: onQueue(resume)}},
@@ -55,42 +64,59 @@ func (API) Routes() []caddy.AdminRoute {
 // page answers in JSON. Its functions make the answers, by method.
 type page map[string]func(r *http.Request) (answer any, err error)
 
+// document is an answer that is not JSON.
+type document struct {
+	contentType string
+	body        []byte
+}
+
 // ServeHTTP implements caddy.AdminHandler. All errors are a caddy.APIError:
 // Caddy logs its Err, and answers with its Message.
 func (p page) ServeHTTP(w http.ResponseWriter, r *http.Request) error {
-	method := r.Method
-	if method == http.MethodHead {
-		method = http.MethodGet
-	}
-	serve, ok := p[method]
-	if !ok {
-		allowed := strings.Join(p.methods(), ", ")
-		w.Header().Set("Allow", allowed)
-		return apiError(http.StatusMethodNotAllowed, "%s does not take %s; use %s", r.URL.Path, r.Method, allowed)
+	if err := checkMethod(w, r, slices.Sorted(maps.Keys(p))...); err != nil {
+		return err
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-	answer, err := serve(r)
+	answer, err := p[methodOf(r)](r)
 	if err != nil {
 		return toAPIError(err)
 	}
-	var encoded bytes.Buffer
-	encoder := json.NewEncoder(&encoded)
-	encoder.SetEscapeHTML(false) // a body is shown as it was sent
-	if err := encoder.Encode(answer); err != nil {
-		return toAPIError(err)
+	made, ok := answer.(document)
+	if !ok {
+		if made, err = encode(answer); err != nil {
+			return toAPIError(err)
+		}
 	}
-	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write(encoded.Bytes()) // fails for a client that is gone
+	w.Header().Set("Content-Type", made.contentType)
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	_, _ = w.Write(made.body) // fails for a client that is gone
 	return nil
 }
 
-func (p page) methods() []string {
-	methods := make([]string, 0, len(p))
-	for method := range p {
-		methods = append(methods, method)
+// encode returns an answer in JSON.
+func encode(answer any) (document, error) {
+	var encoded bytes.Buffer
+	encoder := json.NewEncoder(&encoded)
+	encoder.SetEscapeHTML(false) // a body is shown as it was sent
+	err := encoder.Encode(answer)
+	return document{"application/json", encoded.Bytes()}, err
+}
+
+// checkMethod refuses all but the allowed methods, which are sorted. GET includes HEAD.
+func checkMethod(w http.ResponseWriter, r *http.Request, allowed ...string) error {
+	if slices.Contains(allowed, methodOf(r)) {
+		return nil
 	}
-	slices.Sort(methods)
-	return methods
+	use := strings.Join(allowed, ", ")
+	w.Header().Set("Allow", use)
+	return apiError(http.StatusMethodNotAllowed, "%s does not take %s; use %s", r.URL.Path, r.Method, use)
+}
+
+func methodOf(r *http.Request) string {
+	if r.Method == http.MethodHead {
+		return http.MethodGet
+	}
+	return r.Method
 }
 
 // orEmpty returns an empty list for a nil one: in JSON they differ.

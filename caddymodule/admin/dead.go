@@ -60,7 +60,7 @@ func discardOne(r *http.Request, q *queue.Queue) (any, error) {
 	if errors.Is(err, queue.ErrUnknown) {
 		err = noDeadLetter(key)
 	}
-	return Discarded{n}, err
+	return Discarded{Discarded: n}, err
 }
 
 func discardSelected(r *http.Request, q *queue.Queue) (any, error) {
@@ -72,19 +72,29 @@ func discardSelected(r *http.Request, q *queue.Queue) (any, error) {
 		return nil, err
 	}
 	n, err := q.Discard(r.Context(), selection)
-	return Discarded{n}, err
+	if selection.DryRun {
+		return Discarded{WouldDiscard: &n}, err
+	}
+	return Discarded{Discarded: n}, err
 }
 
 func replaySelected(r *http.Request, q *queue.Queue) (any, error) {
-	selection, err := readSelection(r, "ids", "dead", "since")
+	selection, err := readSelection(r, "ids", "dead", "since", "filter")
 	if err != nil {
 		return nil, err
 	}
-	if err = checkDestination(r.Context(), q, selection.Destination); err != nil {
+	destination := selection.Destination
+	if selection.Search != nil {
+		destination = selection.Search.Destination
+	}
+	if err = checkDestination(r.Context(), q, destination); err != nil {
 		return nil, err
 	}
 	n, err := q.Replay(r.Context(), selection)
-	return Replayed{n}, err
+	if selection.DryRun {
+		return Replayed{WouldReplay: &n}, err
+	}
+	return Replayed{Replayed: n}, err
 }
 
 // jsonBody returns a body as a JSON value.

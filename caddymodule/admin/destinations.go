@@ -10,6 +10,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/journal"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/webhooks"
 )
@@ -20,16 +21,13 @@ const readyTimeout = 3 * time.Second
 
 // onQueue calls serve with the running queue.
 func onQueue(serve func(r *http.Request, q *queue.Queue) (any, error)) func(*http.Request) (any, error) {
-	return func(r *http.Request) (any, error) {
-		q, err := webhooks.RunningQueue()
+	return onJournal(func(r *http.Request, j *journal.Journal) (any, error) {
+		q, err := j.Queue()
 		if err != nil {
 			return nil, err
 		}
-		if q == nil {
-			return nil, apiError(http.StatusNotFound, "there is no queue: no block of the configuration has a `destination`")
-		}
 		return serve(r, q)
-	}
+	})
 }
 
 // ready reports whether events are taken. Without a queue they always are.
@@ -84,7 +82,7 @@ func forget(r *http.Request, q *queue.Queue) (any, error) {
 	if errors.Is(err, queue.ErrConfigured) {
 		err = apiError(http.StatusConflict, "%s is in use; remove the `destination` block from the configuration first", name)
 	}
-	return Discarded{n}, err
+	return Discarded{Discarded: n}, err
 }
 
 // readName returns the destination that the path names.

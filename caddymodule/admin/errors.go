@@ -8,12 +8,13 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/envelope"
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/journal"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/webhooks"
 )
 
 func noSuchPage(_ http.ResponseWriter, r *http.Request) error {
-	return apiError(http.StatusNotFound, "no such endpoint: %.100s (try ready, destinations, dead, replay, pause/{name}, resume/{name} or forget/{name} under /webhooks/)", r.URL.Path)
+	return apiError(http.StatusNotFound, "no such endpoint: %.100s (try ready, blocks, destinations, events, tail, refusals, dead, causes, replay, pause/{name}, resume/{name} or forget/{name} under /webhooks/)", r.URL.Path)
 }
 
 // apiError returns an error whose text is for the client.
@@ -32,7 +33,9 @@ func toAPIError(err error) caddy.APIError {
 		return apiError(http.StatusRequestEntityTooLarge, "the body is longer than %d bytes; send fewer ids at a time", tooLong.Limit)
 	case errors.Is(err, webhooks.ErrNotRunning):
 		return caddy.APIError{HTTPStatus: http.StatusServiceUnavailable, Err: err}
-	case errors.Is(err, queue.ErrUnknown):
+	case errors.Is(err, journal.ErrCursor):
+		return caddy.APIError{HTTPStatus: http.StatusBadRequest, Err: err}
+	case errors.Is(err, queue.ErrUnknown), errors.Is(err, journal.ErrNoQueue):
 		return caddy.APIError{HTTPStatus: http.StatusNotFound, Err: err}
 	case errors.Is(err, queue.ErrConfigured):
 		return caddy.APIError{HTTPStatus: http.StatusConflict, Err: err}

@@ -11,6 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/envelope"
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/journal"
 )
 
 // readQuery returns the query. A parameter that is misspelt or empty must not be
@@ -40,6 +41,12 @@ func readLimit(query url.Values) (int, error) {
 		return 0, apiError(http.StatusBadRequest, "limit takes a number from 1 to %d", MaxLimit)
 	}
 	return limit, nil
+}
+
+// readPage returns the part of a list that the query asks for.
+func readPage(query url.Values) (journal.Page, error) {
+	limit, err := readLimit(query)
+	return journal.Page{Cursor: query.Get("cursor"), Limit: limit}, err
 }
 
 // readID returns the event that the path names, and the query.

@@ -1,8 +1,6 @@
 package admin
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -12,9 +10,9 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
-	"github.com/tidwall/gjson"
 
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/envelope"
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/journal"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/queue"
 )
 
@@ -34,7 +32,7 @@ func readSelection(r *http.Request, ways ...string) (queue.Selection, error) {
 	return selection, nil
 }
 
-// Selection is a queue.Selection in JSON: exactly one of IDs, Dead and Since.
+// Selection is a queue.Selection in JSON: exactly one of IDs, Dead, Since and Filter.
 type Selection struct {
 	// IDs are the events with these names, `msg_…`.
 	IDs []string `json:"ids,omitempty"`
@@ -45,11 +43,23 @@ type Selection struct {
 	// Since is all events received since a time in RFC 3339.
 	Since string `json:"since,omitempty"`
 
-	// Destination limits the selection to one destination. Default: all.
+	// Filter is all events to which these filters apply, by their names in
+	// journal.FilterNames. A `destination` and a `state` limit it to deliveries to that
+	// destination, and in that state.
+	Filter map[string]string `json:"filter,omitempty"`
+
+	// Destination limits the selection to one destination. A Filter names it itself.
+	// Default: all.
 	Destination *string `json:"destination,omitempty"`
+
+	// Cause limits Dead to dead letters with this last error. Default: all.
+	Cause string `json:"cause,omitempty"`
+
+	// DryRun only counts.
+	DryRun bool `json:"dry_run,omitempty"`
 }
 
-// Ways lists the ways in which events are selected: `ids`, `dead` and `since`.
+// Ways lists the ways in which events are selected: `ids`, `dead`, `since` and `filter`.
 func (s Selection) Ways() []string {
 	var given []string
 	if len(s.IDs) > 0 {
@@ -61,6 +71,9 @@ func (s Selection) Ways() []string {
 	if s.Since != "" {
 		given = append(given, "since")
 	}
+	if len(s.Filter) > 0 {
+		given = append(given, "filter")
+	}
 	return given
 }
 
@@ -71,62 +84,33 @@ func parseSelection(body []byte, ways []string) (s queue.Selection, err error) {
 	if err != nil {
 		return s, fmt.Errorf("the body is not a selection, such as {\"dead\":true,\"destination\":\"crm\"}: %w", err)
 	}
-	if given := read.Ways(); len(given) != 1 || !slices.Contains(ways, given[0]) {
+	given := read.Ways()
+	switch {
+	case len(given) != 1 || !slices.Contains(ways, given[0]):
 		return s, fmt.Errorf("select events by exactly one of %s", strings.Join(ways, ", "))
+	case read.Cause != "" && !read.Dead:
+		return s, errors.New("member \"cause\" is for dead letters; use it with \"dead\"")
+	case read.Filter != nil && read.Destination != nil:
+		return s, errors.New("member \"destination\" is not for a filter; put it into the filter")
 	}
+	s.Dead, s.Cause, s.DryRun = read.Dead, read.Cause, read.DryRun
 	if read.Destination != nil {
 		s.Destination = *read.Destination
 	}
-	s.Dead = read.Dead
 	if read.Since != "" {
 		if s.Since, err = ParseTime(read.Since); err != nil {
 			return s, fmt.Errorf("since: %w", err)
 		}
 	}
+	if read.Filter != nil {
+		search, err := journal.ParseFilter(func(name string) string { return read.Filter[name] }, time.Now())
+		if err != nil {
+			return s, fmt.Errorf("filter: %w", err)
+		}
+		s.Search = &search
+	}
 	s.Keys, err = ParseIDs(read.IDs)
 	return s, err
-}
-
-// decodeSelection decodes a selection. Unlike encoding/json, it refuses a member that
-// is null, empty, unknown or there twice: each could widen a selection.
-func decodeSelection(body []byte) (read Selection, err error) {
-	members := map[string]struct {
-		to   any
-		want string
-	}{
-		"ids":         {&read.IDs, "a list of ids"},
-		"dead":        {&read.Dead, "true or false"},
-		"since":       {&read.Since, "a time"},
-		"destination": {&read.Destination, "a name"},
-	}
-	object := gjson.ParseBytes(body)
-	switch {
-	case len(bytes.TrimSpace(body)) == 0:
-		return read, errors.New("it is empty")
-	case envelope.Check(body) != nil: // which also bounds how deep it is
-		return read, errors.New("it is not JSON")
-	case !object.IsObject():
-		return read, errors.New("it is not an object")
-	}
-	seen := make(map[string]bool)
-	object.ForEach(func(name, value gjson.Result) bool {
-		member, ok := members[name.String()]
-		switch {
-		case !ok:
-			err = fmt.Errorf("unknown member %.40q; use ids, dead, since or destination", name.String())
-		case seen[name.String()]:
-			err = fmt.Errorf("duplicate member %q; remove one", name.String())
-		case value.Type == gjson.Null:
-			err = fmt.Errorf("member %q is null; leave it out", name.String())
-		case value.IsArray() && !value.Get("0").Exists(), value.Type == gjson.String && value.Str == "":
-			err = fmt.Errorf("member %q is empty; leave it out", name.String())
-		case json.Unmarshal([]byte(value.Raw), member.to) != nil:
-			err = fmt.Errorf("member %q must be %s", name.String(), member.want)
-		}
-		seen[name.String()] = true
-		return err == nil
-	})
-	return read, err
 }
 
 // ParseIDs parses names of events, and returns each key once, so that none is counted
