@@ -55,6 +55,9 @@ func (q *Queue) maintain() {
 		if err == nil {
 			freed, err = q.sweep(q.ctx, e, destinations)
 		}
+		if err == nil && due {
+			err = q.sweepAttempts(q.ctx)
+		}
 		if err != nil && q.ctx.Err() == nil {
 			q.logFailure("cannot remove old events; retrying", err)
 		}
@@ -72,9 +75,7 @@ func (q *Queue) isShort() bool {
 // sweep removes dead letters and delivered events that are too old or take too much
 // room, and returns the number of bytes that it frees.
 func (q *Queue) sweep(ctx context.Context, e *era, destinations []destinationRow) (freed int64, err error) {
-	q.mu.Lock()
-	cutoff := q.store.micros(q.now().Add(-q.retention))
-	q.mu.Unlock()
+	cutoff := q.cutoff()
 	if err := q.forgetKeys(ctx); err != nil {
 		return 0, err
 	}
@@ -92,6 +93,13 @@ func (q *Queue) sweep(ctx context.Context, e *era, destinations []destinationRow
 			return freed, err
 		}
 	}
+}
+
+// cutoff returns the time before which what ended is too old.
+func (q *Queue) cutoff() int64 {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.store.micros(q.now().Add(-q.retention))
 }
 
 // forgetKeys removes keys whose events are gone and whose window has ended. Each
