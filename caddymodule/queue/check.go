@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -192,6 +193,11 @@ var invariants = []struct{ query, problem string }{
 			WHERE e.expires > $1 AND NOT EXISTS (SELECT 1 FROM webhooks_keys k WHERE k.key = e.key)`,
 		"events without their key, so that duplicates are accepted: %d, first event number %s",
 	},
+	{
+		`SELECT count(*), CAST(MIN(id) AS TEXT) FROM webhooks_attempts
+			WHERE block * ` + strconv.Itoa(blockEvents) + ` >= (SELECT last FROM webhooks_queue WHERE id = 1)`,
+		"rows of attempts at events beyond the last one: %d, first row %s",
+	},
 }
 
 // checkInvariants checks the totals and the relations between the tables.
@@ -217,7 +223,30 @@ func (c *checker) checkInvariants() error {
 			c.add(invariant.problem, n, first.String)
 		}
 	}
-	return nil
+	return c.checkAttempts()
+}
+
+// checkAttempts decodes all attempts.
+func (c *checker) checkAttempts() error {
+	var n, first int64
+	rows, err := c.q.QueryContext(c.ctx, `SELECT id, attempts FROM webhooks_attempts ORDER BY id`)
+	err = eachRow(rows, err, func(rows *sql.Rows) error {
+		var id int64
+		var attempts sql.RawBytes
+		if err = rows.Scan(&id, &attempts); err != nil {
+			return err
+		}
+		if decodeAttempts(attempts, func(endedAttempt) {}) != nil {
+			if n++; n == 1 {
+				first = id
+			}
+		}
+		return nil
+	})
+	if n > 0 {
+		c.add("rows of attempts that cannot be decoded: %d, first row %d", n, first)
+	}
+	return err
 }
 
 // checkTotals checks the row of webhooks_queue, and returns the number of bytes that the

@@ -133,6 +133,10 @@ func TestCheckFinds(t *testing.T) {
 				"deferred deliveries without their destination: 1, first destination nobody"},
 			{`UPDATE webhooks_destinations SET position = 11`, `UPDATE webhooks_destinations SET position = 10`,
 				"destinations with a position beyond the last event: 1, first a"},
+			{`UPDATE webhooks_attempts SET block = 1 WHERE id = 1`, `UPDATE webhooks_attempts SET block = 0`,
+				"rows of attempts at events beyond the last one: 1, first row 1"},
+			{`UPDATE webhooks_attempts SET attempts = '' WHERE id = 1`, `DELETE FROM webhooks_attempts`,
+				"rows of attempts that cannot be decoded: 1, first row 1"},
 			{`UPDATE webhooks_keys SET key = '' WHERE seq = 4`, `SELECT 1`,
 				"events without their key, so that duplicates are accepted: 1, first event number 4"},
 			{`UPDATE webhooks_events SET expires = 0`, `UPDATE webhooks_queue SET last = 9`, ""}, // not any more
