@@ -3,6 +3,7 @@ package queue
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -103,11 +104,11 @@ func TestUpgrade(t *testing.T) {
 	})
 }
 
-// secondVersion fills a queue with what the program wrote whose schema had version
-// 2: see testdata/version2.*.sql.
-func secondVersion(t *testing.T, s Settings) {
+// dumpedVersion fills a queue with what the program wrote whose schema had this
+// version: see testdata.
+func dumpedVersion(t *testing.T, s Settings, version int) {
 	t.Helper()
-	script, err := os.ReadFile(filepath.Join("testdata", "version2."+s.Engine+".sql"))
+	script, err := os.ReadFile(filepath.Join("testdata", fmt.Sprintf("version%d.%s.sql", version, s.Engine)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,7 +146,7 @@ func (a *arrivalsOf) deliver(ctx context.Context, d *Delivery) Result {
 func TestUpgradeFromVersion2(t *testing.T) {
 	t.Parallel()
 	test := func(t *testing.T, s Settings) {
-		secondVersion(t, s)
+		dumpedVersion(t, s, 2)
 		s.Retention = 100 * 365 * 24 * time.Hour // the events are old
 		crm, archive, orders := new(arrivalsOf), new(arrivalsOf), new(arrivalsOf)
 		toCRM, toArchive, toOrders := newDestination("crm", crm.deliver), newDestination("archive", archive.deliver), ordered("orders", orders.deliver)
