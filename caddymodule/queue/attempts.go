@@ -3,6 +3,8 @@ package queue
 import (
 	"context"
 	"database/sql"
+	"maps"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -61,21 +63,32 @@ func (t *tx) insertAttempts(name string, all []*attemptsRow) error {
 }
 
 // attemptsOf returns the attempts at an event that are remembered, by destination and
-// in the order in which they ended. It leaves out rows that are damaged.
+// in the order in which they ended.
 func (q *Queue) attemptsOf(ctx context.Context, seq int64) (map[string][]PastAttempt, error) {
-	all := make(map[string][]PastAttempt)
-	place := int(seq-1) % blockEvents
-	err := q.query(ctx, `SELECT id, name, attempts FROM webhooks_attempts WHERE block = $1 ORDER BY id`, []any{blockOf(seq)},
-		func(rows *sql.Rows) error {
-			var id int64
+	all, err := q.attemptsOfAll(ctx, []int64{seq})
+	return all[seq], err
+}
+
+// attemptsOfAll returns the attempts at events that are remembered, by number and
+// destination and in the order in which they ended. It leaves out rows that are damaged.
+func (q *Queue) attemptsOfAll(ctx context.Context, seqs []int64) (map[int64]map[string][]PastAttempt, error) {
+	all := make(map[int64]map[string][]PastAttempt, len(seqs))
+	blocks := make(map[int64]bool)
+	for _, seq := range seqs {
+		all[seq] = make(map[string][]PastAttempt)
+		blocks[blockOf(seq)] = true
+	}
+	err := q.query(ctx, `SELECT id, block, name, attempts FROM webhooks_attempts WHERE block `+q.store.isListed(1)+` ORDER BY id`,
+		[]any{q.store.list(slices.Collect(maps.Keys(blocks)))}, func(rows *sql.Rows) error {
+			var id, block int64
 			var name string
 			var attempts []byte
-			if err := rows.Scan(&id, &name, &attempts); err != nil {
+			if err := rows.Scan(&id, &block, &name, &attempts); err != nil {
 				return err
 			}
 			err := decodeAttempts(attempts, func(a endedAttempt) {
-				if a.place == place {
-					all[name] = append(all[name], q.store.past(a))
+				if of := all[block*blockEvents+1+int64(a.place)]; of != nil {
+					of[name] = append(of[name], q.store.past(a))
 				}
 			})
 			if err != nil { // what is known of the event is worth more than this row

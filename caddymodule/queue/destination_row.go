@@ -64,15 +64,23 @@ func (r *destinationRow) skips(seq int64) bool {
 
 // awaits reports whether a destination has still to take an event from the log.
 func (r *destinationRow) awaits(seq int64, source, eventType string) bool {
-	if seq <= r.position || !r.filter.TakesType(eventType) {
-		return false
-	}
+	return seq > r.position && r.takes(seq, source, eventType)
+}
+
+// takes reports whether a destination takes an event, or has taken it.
+func (r *destinationRow) takes(seq int64, source, eventType string) bool {
+	return r.filter.TakesType(eventType) && r.sourceAt(seq) == source
+}
+
+// sourceAt returns the source of the events that the destination takes at a number,
+// empty for none.
+func (r *destinationRow) sourceAt(seq int64) string {
 	for _, g := range r.gaps {
 		if g.From < seq && (g.To == 0 || seq <= g.To) {
-			return g.Source == source // which is never empty
+			return g.Source
 		}
 	}
-	return r.filter.Source == source
+	return r.filter.Source
 }
 
 // destinations reads all destinations, sorted by name.

@@ -26,6 +26,8 @@ var postgresDialect = dialect{
 
 	placeholder: func(n int) string { return "$" + strconv.Itoa(n) },
 
+	holds: func(column string, n int) string { return fmt.Sprintf("position($%d::bytea IN %s) > 0", n, column) },
+
 	isListed: func(n int) string { return fmt.Sprintf("= ANY($%d)", n) },
 	list:     func(numbers []int64) any { return numbers },
 

@@ -97,6 +97,10 @@ type Queue struct {
 
 	counting sync.Mutex
 	counters map[string]*counter // by destination
+
+	indexer    indexer
+	searching  chan struct{} // holds a value for each search under way
+	searchTime time.Duration // how long a page may take; see searchTime
 }
 
 // Open opens a queue. An error means that the queue cannot be used. A PostgreSQL
@@ -108,7 +112,10 @@ func Open(ctx context.Context, s Settings) (*Queue, error) {
 		opened:   make(chan struct{}),
 		workers:  make(map[string]*worker),
 		counters: make(map[string]*counter),
+
+		searching: make(chan struct{}, maxSearches), searchTime: searchTime,
 	}
+	q.indexer.kick = make(chan struct{}, 1)
 	q.members.kick = make(chan struct{}, 1)
 	q.logger.Store(s.Logger)
 	q.ctx, q.cancel = context.WithCancel(context.Background())
@@ -165,6 +172,7 @@ func (q *Queue) open(ctx context.Context) error {
 	close(q.opened)
 	go q.writer.run() // ended by Close
 	q.wg.Go(q.maintain)
+	q.wg.Go(q.index)
 	if q.store.shared {
 		q.wg.Go(q.poll)
 		q.wg.Go(q.keepMembership)
@@ -243,8 +251,10 @@ func (q *Queue) do(run func(t *tx) error) error {
 // log returns the logger of the current configuration.
 func (q *Queue) log() *zap.Logger { return q.logger.Load() }
 
-// notify wakes the workers whose destinations take events of the same source.
+// notify wakes the workers whose destinations take events of the same source, and the
+// indexer.
 func (q *Queue) notify(events []*Event) {
+	q.noteFilled(events)
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for _, w := range q.workers {

@@ -2,6 +2,8 @@ package queue
 
 import (
 	"context"
+	"database/sql"
+	"fmt"
 	"time"
 
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/envelope"
@@ -104,39 +106,197 @@ type Found struct {
 	// Before continues the search if it is passed to Search; 0 if there are no more.
 	Before int64
 
-	// SearchedTo is when the last event came in that was looked at, if the search ended
-	// early because looking through bodies took too long. Otherwise it is zero.
+	// SearchedTo is when the last event came in that was looked at, if the page ended
+	// early because the search took too long, as one for a text may. Otherwise it is
+	// zero.
 	SearchedTo time.Time
 }
 
-// History is all that is known about one event.
-type History struct {
-	Summary
-	Event *Event // with its request and body
-}
+const (
+	// searchTime is how long a search for one page may take. What has begun by then goes
+	// on to its end.
+	searchTime = 2 * time.Second
+
+	// maxSearches is the maximum number of searches at a time, so that connections are
+	// left for deliveries.
+	maxSearches = readers / 2
+)
 
 // Search returns the latest events that were stored before a number, at most limit of
-// them. With 0, it begins at the end of the log.
-func (q *Queue) Search(ctx context.Context, s Search, before int64, limit int) (Found, error) {
-	return Found{}, ErrUnavailable
+// them. With 0, it begins at the end of the log. A search that takes longer than 2 s
+// returns what it has found, and where it goes on.
+func (q *Queue) Search(ctx context.Context, s Search, before int64, limit int) (found Found, err error) {
+	err = q.inTurn(ctx, func() error {
+		f, err := q.newFinder(ctx, s, before)
+		if err != nil {
+			return err
+		}
+		f.deadline = q.now().Add(q.searchTime)
+		if found, err = f.page(limit); err != nil {
+			return err
+		}
+		if found.SearchedTo, err = f.searchedTo(found.Before); err != nil {
+			return unavailable(ctx, err)
+		}
+		return q.complete(ctx, found.Events)
+	})
+	return found, err
 }
 
-// History returns all that is known about an event; ErrUnknown if it is not stored.
-func (q *Queue) History(ctx context.Context, key envelope.Key) (*History, error) {
-	return nil, ErrUnavailable
+// inTurn runs a search when there are not too many others.
+func (q *Queue) inTurn(ctx context.Context, search func() error) error {
+	select {
+	case q.searching <- struct{}{}:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	defer func() { <-q.searching }()
+	return search()
 }
 
-// Cause is why events became dead letters, with their number.
-type Cause struct {
-	Destination string    `json:"destination"`
-	Cause       string    `json:"cause"` // the last error, such as "answered 500"
-	DeadLetters int64     `json:"dead_letters"`
-	Oldest      time.Time `json:"oldest"` // when the first of them died
-	Newest      time.Time `json:"newest"` // when the last of them died
+// finder goes through the log from its end to its start, and finds the events of a
+// search: candidates first, which are then compared with the events themselves.
+type finder struct {
+	search
+	ctx      context.Context
+	q        *Queue
+	deadline time.Time // when a page ends early; zero for never
+	isEarly  bool      // the last page did
+
+	below      int64   // candidates were looked for from here on
+	oldest     int64   // there is no event before it
+	step       int64   // how many blocks to look at next
+	candidates []int64 // that are still to be compared, the newest first
+	chunk      int     // how many to compare next
+
+	found []Summary // that no page has yet
 }
 
-// Causes groups the dead letters of a destination, or of all, by destination and
-// cause, the most frequent first.
-func (q *Queue) Causes(ctx context.Context, destination string) ([]Cause, error) {
-	return nil, ErrUnavailable
+// newFinder returns the finder of a search below a number.
+func (q *Queue) newFinder(ctx context.Context, s Search, before int64) (*finder, error) {
+	if !q.isOpen() {
+		return nil, errNotOpen
+	}
+	// Positions are read before deliveries: one that is settled meanwhile looks as if
+	// it waited, and never the other way round.
+	destinations, err := q.store.destinations(ctx)
+	if err != nil {
+		return nil, unavailable(ctx, err)
+	}
+	f := &finder{ctx: ctx, q: q, search: newSearch(s, destinations, q.store), step: firstStep, chunk: firstChunk}
+	if s.Destination != "" && len(f.places) == 0 {
+		return nil, fmt.Errorf("%w: no destination %q", ErrUnknown, s.Destination)
+	}
+	var last int64
+	err = q.query(ctx, `SELECT last, COALESCE((SELECT MIN(seq) FROM webhooks_events), last + 1) FROM webhooks_queue WHERE id = 1`, nil,
+		func(rows *sql.Rows) error { return rows.Scan(&last, &f.oldest) })
+	if f.below = last + 1; before > 0 {
+		f.below = min(f.below, before)
+	}
+	if f.isEmpty() {
+		f.below = f.oldest
+	}
+	return f, err
+}
+
+// page returns the next events. Looking for one more shows whether there are more, but
+// takes too long for a text.
+func (f *finder) page(limit int) (page Found, err error) {
+	want := limit + 1
+	if f.Text != "" {
+		want = limit
+	}
+	start := f.reached()
+	f.isEarly = false
+	for len(f.found) < want && !f.isDone() && !f.isEarly {
+		if len(f.candidates) == 0 {
+			err = f.lookFurther()
+		} else {
+			err = f.compare()
+		}
+		if err != nil {
+			return page, unavailable(f.ctx, err)
+		}
+		f.isEarly = !f.deadline.IsZero() && f.q.now().After(f.deadline) && f.reached() < start
+	}
+	n := min(limit, len(f.found))
+	page.Events, f.found = f.found[:n:n], f.found[n:]
+	switch {
+	case n == limit && (len(f.found) > 0 || !f.isDone()):
+		f.isEarly = false
+		page.Before = page.Events[n-1].Seq
+	case f.isDone():
+		f.isEarly = false
+	case f.isEarly:
+		page.Before = f.reached()
+	}
+	return page, nil
+}
+
+// isDone reports whether all events were compared.
+func (f *finder) isDone() bool { return len(f.candidates) == 0 && f.below <= f.oldest }
+
+// reached returns the number from which on all events were compared.
+func (f *finder) reached() int64 {
+	if len(f.candidates) > 0 {
+		return f.candidates[0] + 1
+	}
+	return f.below
+}
+
+// searchedTo returns when the event came in at which a page ended early.
+func (f *finder) searchedTo(before int64) (at time.Time, err error) {
+	if !f.isEarly {
+		return at, nil
+	}
+	err = f.q.store.query(f.ctx, `SELECT received FROM webhooks_events WHERE seq >= $1 ORDER BY seq LIMIT 1`, []any{before}, func(rows *sql.Rows) error {
+		var received int64
+		err := rows.Scan(&received)
+		at = f.q.store.time(received).UTC()
+		return err
+	})
+	return at, err
+}
+
+const (
+	firstChunk = 64
+	maxChunk   = 1024
+
+	// A chunk takes about this long to compare, so that a search ends in time.
+	quickChunk = 50 * time.Millisecond
+	slowChunk  = 200 * time.Millisecond
+)
+
+// compare compares the next candidates with the events themselves, and keeps those that
+// the search selects.
+func (f *finder) compare() error {
+	begun := f.q.now()
+	n := min(f.chunk, len(f.candidates))
+	seqs := f.candidates[:n]
+	f.candidates = f.candidates[n:]
+	events, err := f.load(seqs)
+	if err != nil {
+		return err
+	}
+	if err = f.addStates(events); err != nil {
+		return err
+	}
+	for _, e := range events {
+		if f.selectsStates(e.Destinations) {
+			f.found = append(f.found, e)
+		}
+	}
+	f.chunk = nextChunk(f.chunk, f.q.now().Sub(begun))
+	return nil
+}
+
+// nextChunk returns how many candidates to compare after some took a time.
+func nextChunk(n int, took time.Duration) int {
+	switch {
+	case took < quickChunk:
+		return min(2*n, maxChunk)
+	case took > slowChunk:
+		return max(n/2, 1)
+	}
+	return n
 }

@@ -22,6 +22,8 @@ var sqliteDialect = dialect{
 
 	placeholder: func(int) string { return "?" },
 
+	holds: func(column string, n int) string { return fmt.Sprintf("instr(%s, $%d) > 0", column, n) },
+
 	isListed: func(n int) string { return fmt.Sprintf("IN (SELECT value FROM json_each($%d))", n) },
 	list: func(numbers []int64) any {
 		text, _ := json.Marshal(numbers) // which cannot fail

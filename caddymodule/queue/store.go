@@ -65,6 +65,9 @@ type dialect struct {
 	// ones everywhere, but searches all of them for each.
 	placeholder func(n int) string
 
+	// holds returns the condition that bytes in a column hold those of a parameter.
+	holds func(column string, parameter int) string
+
 	// isListed returns the condition that a number is in a list, which is a parameter,
 	// and list returns that parameter. isListedKey and keyList do the same for keys.
 	isListed    func(parameter int) string
