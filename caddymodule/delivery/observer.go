@@ -19,13 +19,14 @@ func newFailureLog(logger *zap.Logger) *sampled.Log[failingDestination] {
 	return sampled.New[failingDestination](logger, "delivery failed", "more deliveries failed")
 }
 
-// Attempted counts an attempt, and logs one that failed. It implements
+// Attempted counts an attempt, adds it to the journal, and logs one that failed. It implements
 // queue.Observer, as the methods below do.
 func (s *Service) Attempted(a queue.Attempt) {
 	s.metrics.deliveries.WithLabelValues(a.Destination, string(a.Outcome)).Inc()
 	if a.Took > 0 {
 		s.metrics.delivering.WithLabelValues(a.Destination).Observe(a.Took.Seconds())
 	}
+	s.journal[a.Destination].Attempted(&a)
 	if a.Outcome == queue.OutcomeDelivered || a.Outcome == queue.OutcomeHandedBack {
 		return
 	}

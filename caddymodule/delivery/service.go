@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/internal/sampled"
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/journal"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/queue"
 )
 
@@ -33,6 +34,8 @@ type Service struct {
 	logger  *zap.Logger
 	metrics metrics
 	alerts  *alerts
+	memory  *journal.Memory
+	journal map[string]*journal.DestinationMemory // by destination
 
 	destinations []queue.Destination
 	place        queue.Place
@@ -46,14 +49,15 @@ type Service struct {
 }
 
 // NewService prepares the part of a configuration in a queue. It opens nothing.
-// RegisterMetrics must follow.
-func NewService(ctx caddy.Context, logger *zap.Logger) (*Service, error) {
+// RegisterMetrics must follow. Attempts are reported to memory.
+func NewService(ctx caddy.Context, logger *zap.Logger, memory *journal.Memory) (*Service, error) {
 	events, err := ctx.App("events")
 	if err != nil {
 		return nil, err
 	}
 	s := &Service{
-		ctx: ctx, logger: logger,
+		ctx: ctx, logger: logger, memory: memory,
+		journal:  make(map[string]*journal.DestinationMemory),
 		alerts:   newAlerts(ctx, events.(*caddyevents.App), logger),
 		started:  make(chan struct{}),
 		failures: newFailureLog(logger),
@@ -75,6 +79,7 @@ func (s *Service) Handle(context.Context, caddy.Event) error {
 func (s *Service) Add(destination queue.Destination) {
 	destination.Deliver = s.traced(destination)
 	s.destinations = append(s.destinations, destination)
+	s.journal[destination.Name] = s.memory.OpenDestination(destination.Name)
 }
 
 // HasDestinations reports whether there are any.
@@ -167,6 +172,9 @@ func (s *Service) grace() time.Duration {
 // Cleanup releases the queue. It stays open for the configuration that follows in a
 // reload.
 func (s *Service) Cleanup() error {
+	for _, destination := range s.journal {
+		destination.Close()
+	}
 	if s.queue == nil {
 		return nil
 	}

@@ -39,6 +39,10 @@ func (c *Credentials) AddQuery(name string) {
 // forerunner, which its libraries accept, too.
 var forgeable = []string{"Webhook-", "Svix-"}
 
+func isForgeable(name string) bool {
+	return slices.ContainsFunc(forgeable, func(prefix string) bool { return strings.HasPrefix(name, prefix) })
+}
+
 // methodOverride makes frameworks take a POST for another method.
 const methodOverride = "X-Http-Method-Override"
 
@@ -62,7 +66,7 @@ func (x *exchange) removeCredentials() {
 	}
 	delete(header, methodOverride)
 	for name := range header {
-		if slices.ContainsFunc(forgeable, func(prefix string) bool { return strings.HasPrefix(name, prefix) }) {
+		if isForgeable(name) {
 			delete(header, name)
 		}
 	}

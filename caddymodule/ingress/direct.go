@@ -33,11 +33,11 @@ func (x *exchange) forward(e provider.Event) error {
 	key := x.setCurrent(&e)
 	claim, isDuplicate, answer, err := x.claim(key)
 	if err != nil {
-		x.count(&e, outcomeUpstreamFailed)
+		x.reportDirect(&e, outcomeUpstreamFailed)
 		return x.busy(err)
 	}
 	if isDuplicate {
-		x.count(&e, outcomeDuplicate)
+		x.reportDirect(&e, outcomeDuplicate)
 		return x.repeat(answer)
 	}
 	// Also if the next handler panics.
@@ -47,11 +47,11 @@ func (x *exchange) forward(e provider.Event) error {
 	x.setEvent(x.r, &e, key)
 	err = x.callNext(rec, x.r)
 	if err != nil || !isSuccess(rec.Status()) {
-		x.count(&e, outcomeUpstreamFailed)
+		x.reportDirect(&e, outcomeUpstreamFailed)
 		return x.fail(rec.Status(), err)
 	}
 	claim.Commit(rec.Answer())
-	x.count(&e, outcomeAccepted)
+	x.reportDirect(&e, outcomeAccepted)
 	if rec.Discards() {
 		return x.acknowledge(outcomeAccepted)
 	}
@@ -140,7 +140,7 @@ func (x *exchange) forwardBatch(events []string) error {
 	for _, event := range events {
 		e := x.rc.Provider.Read(event, header)
 		outcome, err := x.forwardNext(&b, &e)
-		x.count(&e, outcome)
+		x.reportDirect(&e, outcome)
 		b.note(&e, outcome, err)
 	}
 	if b.failed == 0 {
@@ -224,7 +224,9 @@ func (x *exchange) callNext(w recorder, r *http.Request) (err error) {
 	span := x.traceForward(r)
 	defer func() { span.endForward(w.Status(), err) }()
 	defer func() {
-		x.waited += x.rc.Now().Sub(start)
+		x.handed.Took = x.rc.Now().Sub(start)
+		x.handed.Status = w.Status()
+		x.waited += x.handed.Took
 		// reverse_proxy panics with this for an answer that breaks off. If that answer
 		// is not sent, there is still another one to give.
 		if w.Discards() {

@@ -25,11 +25,11 @@ func (x *exchange) store(events []string) error {
 	if err != nil {
 		span.endStore(x, len(read), outcomeQueueUnavailable)
 		for i := range read {
-			x.count(&read[i], outcomeQueueUnavailable)
+			x.reportStored(&read[i], stored[i], outcomeQueueUnavailable)
 		}
 		return x.notStored(err)
 	}
-	result := x.countStored(read, isNew)
+	result := x.countStored(read, stored, isNew)
 	span.endStore(x, len(read), result)
 	return x.acknowledge(result)
 }
@@ -100,17 +100,17 @@ func (x *exchange) snapshot() *queue.Request {
 }
 
 // countStored counts the outcomes of events, and returns that of the request.
-func (x *exchange) countStored(read []provider.Event, isNew []bool) Outcome {
+func (x *exchange) countStored(read []provider.Event, stored []*queue.Event, isNew []bool) Outcome {
 	result := outcomeDuplicate
 	for i := range read {
 		switch {
 		case !isNew[i]:
-			x.count(&read[i], outcomeDuplicate)
+			x.reportStored(&read[i], stored[i], outcomeDuplicate)
 			continue
 		case !x.rc.Queue.IsRouted(read[i].Type):
-			x.count(&read[i], outcomeUnrouted)
+			x.reportStored(&read[i], stored[i], outcomeUnrouted)
 		default:
-			x.count(&read[i], outcomeAccepted)
+			x.reportStored(&read[i], stored[i], outcomeAccepted)
 		}
 		result = outcomeAccepted
 	}

@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/envelope"
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/journal"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/provider"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/verify"
 )
@@ -38,6 +39,10 @@ type exchange struct {
 	isClean  bool // credentials are removed
 	outcome  Outcome
 	trace    requestTrace
+	size     int64 // of the body, as far as it was read
+	accepted int   // new events
+
+	handed journal.DirectEvent // the event at hand, once the next handler gets it
 }
 
 func (rc *Receiver) begin(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) *exchange {
@@ -50,32 +55,41 @@ func (rc *Receiver) begin(w http.ResponseWriter, r *http.Request, next caddyhttp
 // end counts the request, and logs a refusal and turns it into the error that Caddy
 // answers with. It also runs after a panic, which leaves no outcome.
 func (x *exchange) end(err error) error {
+	now := x.rc.Now()
+	served := journal.Exchange{Time: now, Accepted: x.accepted, Secret: x.proof.Ordinal}
 	if err != nil {
 		refused := refusalFor(err)
 		x.outcome = refused.Reason
 		x.log(refused)
+		x.rc.Journal.Refused(served, x.journaled(refused))
 		x.removeCredentials() // handle_errors gets the request next
 		err = refused.result()
+	} else {
+		x.rc.Journal.Served(served)
 	}
 	if x.outcome == "" {
 		x.outcome = outcomeUpstreamFailed
 	}
 	x.trace.describe(x.rc.Provider.Name(), x.outcome)
 	x.rc.Metrics.requests.WithLabelValues(x.rc.Provider.Name(), string(x.outcome)).Inc()
-	x.rc.Handling.Observe((x.rc.Now().Sub(x.received) - x.waited).Seconds())
+	x.rc.Handling.Observe((now.Sub(x.received) - x.waited).Seconds())
 	return err
 }
 
 // log logs a refusal.
 func (x *exchange) log(refused *Refusal) {
-	clientIP, _ := caddyhttp.GetVar(x.r.Context(), caddyhttp.ClientIPVarKey).(string)
 	x.rc.Refusals.Log(refusalKind{x.rc.Provider.Name(), refused.Reason},
 		zap.String("source", x.rc.Source),
 		zap.Int("status", refused.Status),
 		zap.String("method", x.r.Method),
 		zap.String("path", x.r.URL.Path),
-		zap.String("client_ip", clientIP),
+		zap.String("client_ip", x.clientIP()),
 		zap.NamedError("cause", refused.Err))
+}
+
+func (x *exchange) clientIP() string {
+	ip, _ := caddyhttp.GetVar(x.r.Context(), caddyhttp.ClientIPVarKey).(string)
+	return ip
 }
 
 // debug returns a line about the request for the level debug, nil if that is off.
@@ -88,6 +102,7 @@ func (x *exchange) setCurrent(e *provider.Event) envelope.Key {
 	c := &x.current
 	c.id, c.eventType, c.subject = e.ID, e.Type, e.Subject
 	c.key, c.isSet = envelope.NewKey(x.rc.Source, e.DedupKey), true
+	x.handed.Body = nil
 	return c.key
 }
 
@@ -127,6 +142,9 @@ func (x *exchange) count(e *provider.Event, result Outcome) {
 	}
 	name := x.rc.Provider.Name()
 	x.rc.Metrics.events.WithLabelValues(name, eventType, string(result)).Inc()
+	if result == outcomeAccepted || result == outcomeUnrouted {
+		x.accepted++
+	}
 	if e.MissingID {
 		x.rc.Metrics.missingIDs.WithLabelValues(name).Inc()
 	}

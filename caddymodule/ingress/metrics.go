@@ -4,6 +4,8 @@ import (
 	"errors"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/journal"
 )
 
 // otherType is the label of event types that no provider's file and no
@@ -25,8 +27,8 @@ func (m *Metrics) Handling(provider string) prometheus.Observer {
 	return m.handling.WithLabelValues(provider)
 }
 
-// NewMetrics returns metrics that are registered.
-func NewMetrics(registry *prometheus.Registry) (*Metrics, error) {
+// NewMetrics returns metrics that are registered. memory has the times of the last events.
+func NewMetrics(registry *prometheus.Registry, memory *journal.Memory) (*Metrics, error) {
 	const ns, sub = "caddy", "webhooks"
 	m := &Metrics{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -57,5 +59,27 @@ func NewMetrics(registry *prometheus.Registry) (*Metrics, error) {
 		registry.Register(m.handling),
 		registry.Register(m.secretMatches),
 		registry.Register(m.missingIDs),
+		registry.Register(newLastAccepted(memory)),
 	)
+}
+
+// lastAccepted reports when providers last sent an event that was accepted.
+type lastAccepted struct {
+	memory *journal.Memory
+	at     *prometheus.Desc
+}
+
+func newLastAccepted(memory *journal.Memory) *lastAccepted {
+	return &lastAccepted{memory, prometheus.NewDesc("caddy_webhooks_last_accepted_timestamp_seconds",
+		"When the last event was accepted, in seconds since 1970; absent if that is not known.", []string{"provider"}, nil)}
+}
+
+// Describe implements prometheus.Collector.
+func (c *lastAccepted) Describe(to chan<- *prometheus.Desc) { to <- c.at }
+
+// Collect implements prometheus.Collector.
+func (c *lastAccepted) Collect(to chan<- prometheus.Metric) {
+	for provider, at := range c.memory.LastAccepted() {
+		to <- prometheus.MustNewConstMetric(c.at, prometheus.GaugeValue, float64(at.UnixMicro())/1e6, provider)
+	}
 }

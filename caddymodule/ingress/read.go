@@ -30,17 +30,18 @@ func (x *exchange) read() error {
 	}
 	limit := x.rc.MaxBody
 	if x.r.ContentLength > limit {
-		return refuse(outcomeTooLarge, fmt.Errorf("more than %d bytes declared", limit))
+		return refuse(outcomeTooLarge, fmt.Errorf("the body has %d bytes, and `max_body` is %d", x.r.ContentLength, limit))
 	}
 	body, err := readAll(http.MaxBytesReader(x.w, x.r.Body, limit), x.r.ContentLength, limit)
+	x.size = int64(len(body))
 	var tooLong *http.MaxBytesError
 	var handlerErr caddyhttp.HandlerError
 	switch {
 	case errors.As(err, &tooLong),
 		errors.As(err, &handlerErr) && handlerErr.StatusCode == http.StatusRequestEntityTooLarge:
-		return refuse(outcomeTooLarge, errors.New("more bytes than allowed"))
+		return refuse(outcomeTooLarge, fmt.Errorf("the body has more bytes than `max_body`, which is %d, or than `request_body` allows", limit))
 	case err != nil:
-		return refuse(outcomeMalformed, errors.New("the body ended early"))
+		return refuse(outcomeMalformed, fmt.Errorf("the body ended early, after %d bytes", len(body)))
 	}
 	x.body = body
 	return nil
@@ -73,7 +74,7 @@ func (x *exchange) target() string {
 // request declares them. Beyond that, memory follows the bytes that arrive.
 const trustedLength = 64 << 10
 
-// readAll reads r to its end. length is the declared length, or -1; limit is the
+// readAll reads r to its end, or as far as it can. length is the declared length, or -1; limit is the
 // number of bytes that r yields at most.
 func readAll(r io.Reader, length, limit int64) ([]byte, error) {
 	// One byte more than declared, so that the end is seen without growing.
@@ -85,7 +86,7 @@ func readAll(r io.Reader, length, limit int64) ([]byte, error) {
 		case err == io.EOF:
 			return body, nil
 		case err != nil:
-			return nil, err
+			return body, err
 		case len(body) == cap(body):
 			rest := int(length) + 1 - len(body)
 			body = slices.Grow(body, min(max(rest, len(body)), int(limit)+1-len(body)))

@@ -15,6 +15,7 @@ import (
 
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/dedup"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/envelope"
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/journal"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/provider"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/verify"
@@ -67,6 +68,9 @@ type Receiver struct {
 
 	// Handling observes the gateway's own work on each request, in seconds.
 	Handling prometheus.Observer
+
+	// Journal is told what became of each request.
+	Journal *journal.BlockMemory
 
 	// Refusals logs refused requests.
 	Refusals *RefusalLog

@@ -9,6 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/envelope"
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/journal"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/provider"
 )
 
@@ -25,6 +26,7 @@ func (x *exchange) setEvent(r *http.Request, e *provider.Event, key envelope.Key
 		// The answer is kept as it is read, and repeated to any client.
 		delete(r.Header, "Accept-Encoding")
 	}
+	x.handed = journal.NewDirectEvent(key, &e.Event, x.received, r, x.target())
 	var body []byte
 	if x.rc.Format == envelope.FormatOriginal {
 		body = []byte(e.Original)
@@ -34,7 +36,9 @@ func (x *exchange) setEvent(r *http.Request, e *provider.Event, key envelope.Key
 		e.TraceParent, e.TraceState = x.trace.Parent, x.trace.State
 		body = e.Append(make([]byte, 0, e.Size()))
 		envelope.SetEnvelope(r, body)
+		x.handed.Original = len(e.Original)
 	}
+	x.handed.Body = body
 	// The application may take its time, and the envelope holds all of it.
 	e.Fields, e.Original = nil, ""
 	x.rc.Signer.SetHeaders(r.Header, key.String(), x.rc.Now(), body)

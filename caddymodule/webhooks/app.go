@@ -2,6 +2,7 @@ package webhooks
 
 import (
 	"errors"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/prometheus/client_golang/prometheus"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/delivery"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/ingress"
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/journal"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/provider"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/queue"
 )
@@ -39,6 +41,9 @@ type App struct {
 	requests      *ingress.Metrics
 	refusals      *ingress.RefusalLog
 	service       *delivery.Service
+	memory        *journal.Memory
+	blocks        []journal.BlockConfig
+	recall        *recall
 	claims        *claims
 	exposed       *exposure
 }
@@ -55,16 +60,19 @@ func (App) CaddyModule() caddy.ModuleInfo {
 // the metrics. It opens nothing: `caddy validate` comes here, too.
 func (a *App) Provision(ctx caddy.Context) (err error) {
 	a.prepare(ctx.Logger())
+	if a.memory, err = openJournal(); err != nil {
+		return err
+	}
 	if a.providers, err = provider.CompileAll(a.Providers); err != nil {
 		return err
 	}
 	if a.queueSettings, err = a.QueueSettings(); err != nil {
 		return err
 	}
-	if a.requests, err = ingress.NewMetrics(ctx.GetMetricsRegistry()); err != nil {
+	if a.requests, err = ingress.NewMetrics(ctx.GetMetricsRegistry(), a.memory); err != nil {
 		return err
 	}
-	if a.service, err = delivery.NewService(ctx, a.logger); err != nil {
+	if a.service, err = delivery.NewService(ctx, a.logger, a.memory); err != nil {
 		return err
 	}
 	return a.service.RegisterMetrics(ctx.GetMetricsRegistry(), a.reportedQueue)
@@ -76,14 +84,15 @@ func (a *App) prepare(logger *zap.Logger) {
 	a.refusals = ingress.NewRefusalLog(logger)
 	a.claims = newClaims()
 	a.exposed = new(exposure)
+	a.recall = new(recall)
 }
 
 // newLoneApp returns an app for a handler outside of a configuration.
 func newLoneApp(own map[string]*provider.Provider) (*App, error) {
-	a := &App{providers: own}
+	a := &App{providers: own, memory: journal.NewMemory(time.Now)}
 	a.prepare(zap.NewNop())
 	var err error
-	a.requests, err = ingress.NewMetrics(prometheus.NewRegistry())
+	a.requests, err = ingress.NewMetrics(prometheus.NewRegistry(), a.memory)
 	return a, err
 }
 
@@ -94,23 +103,33 @@ func (a *App) Start() error {
 	if !a.service.HasDestinations() && a.Queue == nil {
 		return nil
 	}
-	return a.service.Start(a.queueSettings)
+	if err := a.service.Start(a.queueSettings); err != nil {
+		return err
+	}
+	a.recall.start(a.journal())
+	return nil
 }
 
 // Stop ends the deliveries, and logs the number of refusals that the sampling left
 // out.
 func (a *App) Stop() error {
+	a.recall.stop()
 	a.service.Stop()
 	a.refusals.Stop()
 	return nil
 }
 
-// Cleanup releases the queue.
+// Cleanup releases the queue, and the journal's memory.
 func (a *App) Cleanup() error {
-	if a.service == nil {
+	if a.memory == nil {
 		return nil // Provision failed
 	}
-	return a.service.Cleanup()
+	a.recall.stop() // Caddy may have left Stop out
+	var err error
+	if a.service != nil {
+		err = a.service.Cleanup()
+	}
+	return errors.Join(err, closeJournal())
 }
 
 // openQueue returns the queue, nil if this configuration has none open.
@@ -129,32 +148,6 @@ func (a *App) reportedQueue() *queue.Queue {
 	}
 	q, _ := RunningQueue()
 	return q
-}
-
-// ErrNotRunning is the error before the first configuration runs, and while Caddy
-// shuts down.
-var ErrNotRunning = errors.New("no configuration is running; try again in a moment")
-
-// RunningQueue returns the queue of the running configuration, nil if none of its
-// handlers has destinations.
-//
-// The context that Caddy provisions an admin module with does not serve for that:
-// that module serves requests while the apps of its configuration are still being
-// made, which would race with them, and goes on if that configuration fails to load
-// and the one before stays.
-func RunningQueue() (*queue.Queue, error) {
-	running := caddy.ActiveContext()
-	if running.Context == nil {
-		return nil, ErrNotRunning
-	}
-	app, err := running.AppIfConfigured("webhooks")
-	if errors.Is(err, caddy.ErrNotConfigured) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	return app.(*App).openQueue(), nil
 }
 
 // Interface guards

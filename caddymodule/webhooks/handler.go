@@ -194,6 +194,7 @@ func (h *Handler) provision(app *App, logger *zap.Logger) (err error) {
 	if err := h.provisionReceiver(); err != nil {
 		return h.named(err)
 	}
+	app.addBlock(h)
 	return nil
 }
 
@@ -212,7 +213,8 @@ func (h *Handler) provisionReceiver() error {
 		Dedup:       h.dedupSettings(),
 		Metrics:     h.app.requests, Handling: h.app.requests.Handling(h.Provider),
 		Refusals: h.app.refusals, Logger: h.logger,
-		Now: time.Now,
+		Journal: h.app.memory.OpenBlock(h.Provider, h.Source),
+		Now:     time.Now,
 	}
 	h.app.exposed.add(h.Provider, h.receiver.Credentials)
 	if h.Unverified {
@@ -283,10 +285,14 @@ func (h *Handler) provisionDestinations(ctx caddy.Context) error {
 	return nil
 }
 
-// Cleanup releases the memory of accepted events. It stays for the handler that
-// takes this one's place in a reload.
+// Cleanup releases the memory of accepted events, and that of the journal. They stay for
+// the handler that takes this one's place in a reload.
 func (h *Handler) Cleanup() error {
-	if h.receiver == nil || h.receiver.Memory == nil {
+	if h.receiver == nil {
+		return nil
+	}
+	h.receiver.Journal.Close()
+	if h.receiver.Memory == nil {
 		return nil
 	}
 	return closeMemory(h.Source)
