@@ -29,7 +29,7 @@ const (
 	maxFeedBytes = 4 << 20
 
 	// maxWaitingBytes is the maximum number of bytes of lines that wait for a follower.
-	maxWaitingBytes = 256 << 10
+	maxWaitingBytes = 1 << 20
 
 	// resumable is how long after the last follower has gone lines are remembered, for
 	// one that comes back.
