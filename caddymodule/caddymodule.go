@@ -9,6 +9,8 @@
 //	delivery      one attempt to deliver an event from the queue to a destination
 //	admin         the API under /webhooks/ on Caddy's admin endpoint
 //	command       `caddy webhooks …`
+//	console       the web pages
+//	journal       what happened, for admin, command and console
 //
 //	provider      a provider as data: its spec, its parser, its compiled form
 //	verify        proof: signatures, tokens, basic auth; handshakes
@@ -21,5 +23,6 @@ package caddymodule
 import (
 	_ "github.com/caddy-webhooks/caddy-webhooks/caddymodule/admin"    // the admin API
 	_ "github.com/caddy-webhooks/caddy-webhooks/caddymodule/command"  // the commands
+	_ "github.com/caddy-webhooks/caddy-webhooks/caddymodule/console"  // the web pages
 	_ "github.com/caddy-webhooks/caddy-webhooks/caddymodule/webhooks" // the directive and the app
 )

@@ -1,0 +1,272 @@
+package console
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"html/template"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/journal"
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/queue"
+)
+
+const (
+	// lateAfter is how long the oldest event may wait at a destination that answers.
+	lateAfter = 5 * time.Minute
+
+	// silentAfter is how long a block that gets an event now and then may get none.
+	silentAfter = 10 * time.Minute
+
+	// refusedAtLeast is how many refusals in a row within an hour are not a stray one.
+	refusedAtLeast = 5
+)
+
+// level says how bad something is.
+type level int
+
+const (
+	levelGood level = iota
+	levelNote       // look at it when there is time
+	levelBad        // events are not delivered, or not taken
+)
+
+// Class returns the name of the level in the style sheet.
+func (l level) Class() string { return [...]string{"good", "note", "bad"}[l] }
+
+// Mark returns the sign that goes with the level.
+func (l level) Mark() string { return [...]string{"✓", "▲", "✕"}[l] }
+
+// Word returns the level in a word.
+func (l level) Word() string { return [...]string{"Good", "Look", "Wrong"}[l] }
+
+// sentence is text with times in it, which the reader's browser shows in its zone.
+type sentence struct {
+	level
+	parts []any // string or time.Time
+}
+
+// String returns the sentence with its times in UTC.
+func (s sentence) String() string {
+	var b strings.Builder
+	for _, part := range s.parts {
+		switch part := part.(type) {
+		case time.Time:
+			b.WriteString(part.UTC().Format("2 Jan 15:04"))
+		case string:
+			b.WriteString(part)
+		}
+	}
+	return b.String()
+}
+
+// headline returns the sentence in HTML.
+func headline(s sentence) template.HTML {
+	var b strings.Builder
+	for _, part := range s.parts {
+		switch part := part.(type) {
+		case time.Time:
+			b.WriteString(string(moment(part, "minute")))
+		case string:
+			b.WriteString(string(visible(part, false)))
+		}
+	}
+	return template.HTML(b.String())
+}
+
+func say(l level, parts ...any) sentence { return sentence{l, parts} }
+
+// facts are what the headline is made from.
+type facts struct {
+	now          time.Time
+	ready        error // why the queue takes no events
+	hasQueue     bool
+	isRead       bool // the queue could be read
+	destinations []journal.Destination
+	blocks       []journal.Block
+	oldestDead   time.Time // when the oldest dead letter died
+}
+
+// judge says in words whether anything is wrong, the worst first. It returns at least
+// one sentence.
+func judge(f facts) []sentence {
+	var all []sentence
+	switch {
+	case !f.hasQueue:
+	case !f.isRead:
+		all = append(all, say(levelBad, "The queue does not answer: nothing is known of deliveries."))
+	case errors.Is(f.ready, queue.ErrFull):
+		all = append(all, say(levelBad, "The queue is full: new events are refused with 503 until some are delivered."))
+	case f.ready != nil:
+		all = append(all, say(levelBad, "The queue takes no events: they are refused with 503. Caddy's log says why."))
+	}
+	var dead, delivering, configured int64
+	for _, d := range f.destinations {
+		dead += d.DeadLetters
+		if d.Configured {
+			configured++
+		}
+		state := destinationState(d, f.now)
+		if state.level == levelGood {
+			if d.Configured {
+				delivering++
+			}
+			continue
+		}
+		all = append(all, state.sentence(d, f.now))
+	}
+	for _, b := range f.blocks {
+		if s, ok := blockSentence(b, f.now); ok {
+			all = append(all, s)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b sentence) int { return cmp.Compare(b.level, a.level) })
+	if f.hasQueue && f.isRead && delivering == configured {
+		all = slices.Insert(all, firstNote(all), deliverSentence(configured))
+	}
+	if dead > 0 {
+		s := say(levelNote, plural(dead, "dead letter"), ".")
+		if !f.oldestDead.IsZero() {
+			s = say(levelNote, plural(dead, "dead letter"), " since ", f.oldestDead, ".")
+		}
+		all = append(all, s)
+	}
+	if len(all) == 0 {
+		all = append(all, say(levelGood, noQueueSentence(f.blocks)))
+	}
+	return all
+}
+
+// firstNote returns the place of the first sentence that is not bad.
+func firstNote(all []sentence) int {
+	i := slices.IndexFunc(all, func(s sentence) bool { return s.level != levelBad })
+	if i < 0 {
+		return len(all)
+	}
+	return i
+}
+
+func deliverSentence(n int64) sentence {
+	switch n {
+	case 0:
+		return say(levelGood, "The queue is open. No block has a destination.")
+	case 1:
+		return say(levelGood, "The destination delivers.")
+	case 2:
+		return say(levelGood, "Both destinations deliver.")
+	}
+	return say(levelGood, fmt.Sprintf("All %d destinations deliver.", n))
+}
+
+func noQueueSentence(blocks []journal.Block) string {
+	if len(blocks) == 0 {
+		return "There is nothing to look at: the configuration has no `webhooks` block."
+	}
+	return "No block has a destination: events go straight to the application."
+}
+
+// state is the state of a destination.
+type state struct {
+	level
+	Name   string // in a word
+	Symbol string // its sign
+}
+
+// destinationState returns the state of a destination, the worst that is true.
+func destinationState(d journal.Destination, now time.Time) state {
+	switch {
+	case !d.Configured && d.Backlog == 0:
+		return state{levelGood, "removed", "–"}
+	case !d.Configured:
+		return state{levelNote, "removed", "–"}
+	case d.Paused:
+		return state{levelNote, "paused", "‖"}
+	case d.Down:
+		return state{levelBad, "down", "✕"}
+	case d.Gateway == "":
+		return state{levelBad, "no gateway", "✕"}
+	case !d.FailedSince.IsZero() && d.Backlog > 0:
+		return state{levelNote, "failing", "▲"}
+	case d.Backlog > 0 && !d.OldestUndelivered.IsZero() && now.Sub(d.OldestUndelivered) > lateAfter:
+		return state{levelNote, "behind", "▲"}
+	}
+	return state{levelGood, "delivers", "✓"}
+}
+
+// sentence says what is wrong with a destination.
+func (s state) sentence(d journal.Destination, now time.Time) sentence {
+	parts := []any{d.Destination}
+	switch s.Name {
+	case "down", "failing":
+		parts = append(parts, " is "+s.Name)
+		if !d.FailedSince.IsZero() {
+			parts = append(parts, " since ", d.FailedSince)
+		}
+	case "no gateway":
+		parts = append(parts, " is delivered by no gateway")
+	case "removed":
+		parts = append(parts, " is no longer configured")
+	default:
+		parts = append(parts, " is "+s.Name)
+	}
+	if d.Backlog == 0 {
+		return say(s.level, append(parts, ": nothing waits.")...)
+	}
+	waits := fmt.Sprintf(": %s", plural(d.Backlog, "event")+" wait")
+	if d.Backlog == 1 {
+		waits += "s"
+	}
+	if !d.OldestUndelivered.IsZero() {
+		waits += ", the oldest " + span(now.Sub(d.OldestUndelivered))
+	}
+	return say(s.level, append(parts, waits+".")...)
+}
+
+// silentSince returns when a block got its last event, if it used to get more often
+// than that.
+func silentSince(b journal.Block, now time.Time) (time.Time, bool) {
+	silent := now.Sub(b.LastAccepted)
+	if b.LastAccepted.IsZero() || silent < silentAfter {
+		return time.Time{}, false
+	}
+	var events int64
+	var first time.Time
+	for _, m := range b.Hour {
+		if m.OK > 0 && first.IsZero() {
+			first = m.Begin
+		}
+		events += m.OK
+	}
+	if events == 0 {
+		// The rate of before is not known any more. A day later, silence is nothing new.
+		return b.LastAccepted, silent > time.Hour && silent < 24*time.Hour
+	}
+	usual := b.LastAccepted.Sub(first) / time.Duration(events)
+	return b.LastAccepted, events >= refusedAtLeast && silent > 10*usual
+}
+
+// refusesAll reports whether a block has only refused lately.
+func refusesAll(b journal.Block) bool {
+	var refused int64
+	for _, m := range slices.Backward(b.Hour) {
+		if m.OK > 0 {
+			break
+		}
+		refused += m.Bad
+	}
+	return refused >= refusedAtLeast && b.LastRefused.After(b.LastAccepted)
+}
+
+// blockSentence says what is wrong with a block.
+func blockSentence(b journal.Block, now time.Time) (sentence, bool) {
+	if refusesAll(b) {
+		return say(levelBad, b.Source, " refuses everything since ", cmp.Or(b.LastAccepted, b.LastRefused),
+			": "+reasonWords(b.LastRefusedReason)+"."), true
+	}
+	if since, ok := silentSince(b, now); ok {
+		return say(levelNote, b.Source, " is silent since ", since, "."), true
+	}
+	return sentence{}, false
+}

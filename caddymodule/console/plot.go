@@ -1,0 +1,56 @@
+package console
+
+import (
+	"fmt"
+	"html/template"
+	"strings"
+
+	"github.com/dustin/go-humanize"
+
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/journal"
+)
+
+const (
+	barWidth  = 3  // of a minute, in pixels
+	barsUp    = 26 // the height of the bars above the line
+	barsDown  = 10 // and of those below it
+	plotWidth = 60 * barWidth
+)
+
+// plot draws the minutes of an hour: what went well as bars above a line, and what did
+// not below it, so that nobody has to tell colours apart. good and bad name them.
+func plot(minutes []journal.Minute, good, bad string) template.HTML {
+	var ok, failed, most int64
+	for _, m := range minutes {
+		ok, failed, most = ok+m.OK, failed+m.Bad, max(most, m.OK, m.Bad)
+	}
+	label := fmt.Sprintf("In the last hour %s %s, %s %s", humanize.Comma(ok), good, humanize.Comma(failed), bad)
+	if most > 0 {
+		label += fmt.Sprintf("; at most %s in a minute", humanize.Comma(most))
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, `<svg class="plot" role="img" viewBox="0 0 %d %d" width="%[1]d" height="%[2]d" aria-label="%[3]s"><title>%[3]s</title>`,
+		plotWidth, barsUp+1+barsDown, template.HTMLEscapeString(label))
+	fmt.Fprintf(&b, `<rect class="axis" x="0" y="%d" width="%d" height="1"/>`, barsUp, plotWidth)
+	for i, m := range minutes {
+		if i >= 60 {
+			break
+		}
+		if height := bar(m.OK, most, barsUp); height > 0 {
+			fmt.Fprintf(&b, `<rect class="good" x="%d" y="%d" width="%d" height="%d"/>`, i*barWidth, barsUp-height, barWidth-1, height)
+		}
+		if height := bar(m.Bad, most, barsDown); height > 0 {
+			fmt.Fprintf(&b, `<rect class="bad" x="%d" y="%d" width="%d" height="%d"/>`, i*barWidth, barsUp+1, barWidth-1, height)
+		}
+	}
+	b.WriteString("</svg>")
+	return template.HTML(b.String())
+}
+
+// bar returns the height of a bar. One thing that happened can be seen.
+func bar(n, most int64, height int) int {
+	if n <= 0 {
+		return 0
+	}
+	return max(2, int(float64(n)/float64(most)*float64(height)+0.5))
+}
