@@ -2,8 +2,10 @@ package console
 
 import (
 	"context"
+	"errors"
 	"strconv"
 
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/journal"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/queue"
 )
 
@@ -22,6 +24,7 @@ type deadPage struct {
 	Total              int64
 	Letters            []queue.DeadLetter
 	Back               string // the address of this page
+	NoQueue            bool
 }
 
 type deadGroup struct {
@@ -33,6 +36,9 @@ type deadGroup struct {
 // dead shows dead letters by what they died of.
 func (v *visit) dead(ctx context.Context) (page, error) {
 	c, err := v.journal.control()
+	if errors.Is(err, journal.ErrNoQueue) {
+		return page{name: "dead", Title: "Dead letters", Data: deadPage{NoQueue: true}}, nil
+	}
 	if err != nil {
 		return page{}, err
 	}

@@ -57,7 +57,9 @@ func (f *fake) Events(ctx context.Context, s queue.Search, p journal.Page) (jour
 	f.mu.Lock()
 	f.search, f.page = s, p
 	f.mu.Unlock()
-	return f.events, f.read(ctx)
+	found := f.events
+	found.Events = slices.Clone(found.Events)
+	return found, f.read(ctx)
 }
 
 func (f *fake) Event(ctx context.Context, key envelope.Key) (*journal.History, error) {

@@ -32,7 +32,7 @@ func TestEmptyPages(t *testing.T) {
 
 	s.fake.noQueue = true
 	s.want("/", 200, "no `webhooks` block")
-	s.want("/dead", 404, "No queue")
+	s.want("/dead", 200, "This configuration has no queue")
 }
 
 func TestHeaders(t *testing.T) {
