@@ -7,8 +7,12 @@ import (
 	"fmt"
 )
 
-// stepRows is the number of rows that one step of a long change takes.
-const stepRows = "500"
+// stepRows is the number of rows that one step of a long change takes, and stepEvents
+// the number of events.
+const (
+	stepRows   = "500"
+	stepEvents = 500
+)
 
 // inSteps repeats a change until it changes nothing. Small transactions keep answers
 // from waiting long.

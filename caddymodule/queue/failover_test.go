@@ -262,7 +262,7 @@ func TestSweepAcrossFailover(t *testing.T) {
 	if err := g.q.discard(e, []deadRow{{seq: 2, name: "a"}}); !errors.Is(err, errStale) {
 		t.Error(err)
 	}
-	if _, err := g.q.replay(t.Context(), e, []replayable{{seq: 2, source: testSource}}, ""); !errors.Is(err, errStale) {
+	if _, err := g.q.replay(t.Context(), e, []replayable{{seq: 2, source: testSource}}, Selection{}); !errors.Is(err, errStale) {
 		t.Error(err)
 	}
 	if n := g.number(t, `SELECT count(*) FROM webhooks_events`); n != 7 {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/envelope"
@@ -28,7 +29,8 @@ type Selection struct {
 	// Destination limits the selection to one destination. Default: all.
 	Destination string
 
-	// Cause limits dead letters to those with this last error. Default: all.
+	// Cause limits Dead to dead letters with this last error, as Causes returns it.
+	// Default: all.
 	Cause string
 
 	// DryRun only counts.
@@ -39,11 +41,22 @@ type Selection struct {
 	Progress func(n int64)
 }
 
+// report calls Progress.
+func (s *Selection) report(n int64) {
+	if s.Progress != nil && !s.DryRun {
+		s.Progress(n)
+	}
+}
+
 // Replay schedules events to be delivered again to the destinations that take them, and
 // returns the number of deliveries. Events that wait for a retry are tried at once.
-// Events that still wait for their first attempt are unaffected and not counted.
+// Events that still wait for their first attempt, or that come in meanwhile, are
+// unaffected and not counted. So are destinations that have left the configuration,
+// unless one is named.
 func (q *Queue) Replay(ctx context.Context, s Selection) (n int64, err error) {
-	defer q.lookForDue()
+	if !s.DryRun {
+		defer q.lookForDue()
+	}
 	if s.Destination != "" {
 		if err := q.known(ctx, s.Destination); err != nil {
 			return 0, err
@@ -58,11 +71,9 @@ func (q *Queue) Replay(ctx context.Context, s Selection) (n int64, err error) {
 	case e == nil:
 		return 0, errNoEra
 	case s.Dead:
-		return q.inSteps(ctx, func(t *tx) (int64, error) {
-			return t.changed(`UPDATE webhooks_deliveries SET state = 'retry', replay = 1, attempts = 0, due = $1
-				WHERE (seq, name) IN (SELECT seq, name FROM webhooks_deliveries WHERE state = 'dead' AND (name = $2 OR $2 = '') LIMIT `+stepRows+`)`,
-				t.micros(q.now()), s.Destination)
-		})
+		return q.changeDead(ctx, s, `UPDATE webhooks_deliveries SET state = 'retry', replay = 1, attempts = 0, due = $7`, q.store.micros(q.now()))
+	case s.Search != nil:
+		return q.replaySearch(ctx, e, s)
 	case len(s.Keys) > 0:
 		return q.replayKeys(ctx, e, s)
 	default:
@@ -86,6 +97,20 @@ const columnsOfReplay = `seq, source, type, partition_key, received, size`
 type replayable struct {
 	seq, received, size             int64
 	source, eventType, partitionKey string
+
+	// to are the destinations; nil for all that take it.
+	to []string
+}
+
+// goesTo reports whether an event is to be replayed to a destination.
+func (r *replayable) goesTo(d *destinationRow, s Selection) bool {
+	if r.to != nil {
+		return slices.Contains(r.to, d.name)
+	}
+	if s.Destination != "" && d.name != s.Destination || s.Destination == "" && d.isOrphan() {
+		return false
+	}
+	return d.filter.Takes(r.source, r.eventType)
 }
 
 func scanReplayable(rows *sql.Rows) (r replayable, err error) {
@@ -96,14 +121,18 @@ func scanReplayable(rows *sql.Rows) (r replayable, err error) {
 // replayKeys replays single events, all of them or none.
 func (q *Queue) replayKeys(ctx context.Context, e *era, s Selection) (int64, error) {
 	var events []replayable
-	for _, key := range s.Keys {
+	for _, key := range s.uniqueKeys() {
 		found, err := q.replayable(ctx, key)
 		if err != nil {
 			return 0, err
 		}
 		events = append(events, found...)
 	}
-	return q.replay(ctx, e, events, s.Destination)
+	n, err := q.replay(ctx, e, events, s)
+	if err == nil {
+		s.report(n)
+	}
+	return n, err
 }
 
 // replayable returns the events of a key that are still stored.
@@ -137,23 +166,76 @@ func (q *Queue) replaySince(ctx context.Context, e *era, s Selection) (total int
 			}); err != nil || len(events) == 0 {
 			return total, err
 		}
-		n, err := q.replay(ctx, e, events, s.Destination)
+		n, err := q.replay(ctx, e, events, s)
 		total += n
 		if err != nil {
 			return total, err
 		}
+		s.report(total)
 	}
 }
 
-// replay replays some events in one transaction. Parked and running deliveries are left
-// alone, and those that wait for a retry are due now.
-func (q *Queue) replay(ctx context.Context, e *era, events []replayable, destination string) (int64, error) {
+// replaySearch replays the deliveries that a search finds, in steps, the newest first.
+func (q *Queue) replaySearch(ctx context.Context, e *era, s Selection) (total int64, err error) {
+	f, err := q.newFinder(ctx, *s.Search, 0)
+	if err != nil {
+		return 0, err
+	}
+	isNamed := s.Destination != "" || s.Search.Destination != ""
+	for isDone := false; !isDone; {
+		var page Found
+		if err = q.inTurn(ctx, func() error {
+			page, err = f.page(stepEvents)
+			isDone = page.Before == 0
+			return err
+		}); err != nil {
+			return total, err
+		}
+		var events []replayable
+		for _, found := range page.Events {
+			r := replayable{
+				seq: found.Seq, received: q.store.micros(found.Received), size: found.stored,
+				source: found.Source, eventType: found.Type, partitionKey: found.PartitionKey,
+			}
+			for _, d := range found.Destinations {
+				isInLog := d.State == StateWaiting && d.Next.IsZero() // it may have been delivered since
+				if f.selectsDelivery(d) && !isInLog && (s.Destination == "" || d.Destination == s.Destination) && (isNamed || !f.isOrphan(d.Destination)) {
+					r.to = append(r.to, d.Destination)
+				}
+			}
+			if len(r.to) > 0 {
+				events = append(events, r)
+			}
+		}
+		n, err := q.replay(ctx, e, events, s)
+		total += n
+		if err != nil {
+			return total, err
+		}
+		s.report(total)
+	}
+	return total, nil
+}
+
+// isOrphan reports whether no configuration has a destination.
+func (s *search) isOrphan(name string) bool {
+	return slices.ContainsFunc(s.destinations, func(d destinationRow) bool { return d.name == name && d.isOrphan() })
+}
+
+// replay replays some events in one transaction, or counts the deliveries. Parked and
+// running deliveries are left alone, and those that wait for a retry are due now.
+func (q *Queue) replay(ctx context.Context, e *era, events []replayable, s Selection) (n int64, err error) {
+	if len(events) == 0 {
+		return 0, nil
+	}
 	destinations, err := q.store.destinations(ctx)
 	if err != nil {
 		return 0, unavailable(ctx, err)
 	}
+	if s.DryRun {
+		return q.countReplay(ctx, destinations, events, s)
+	}
 	now := q.store.micros(q.now())
-	var n int64
 	err = q.doWith(ctx, func(t *tx) (err error) {
 		n = 0
 		if err = t.checkEra(e); err != nil {
@@ -161,16 +243,15 @@ func (q *Queue) replay(ctx context.Context, e *era, events []replayable, destina
 		}
 		for i := range destinations {
 			d := &destinations[i]
-			if destination != "" && d.name != destination || destination == "" && d.isOrphan() {
-				continue
-			}
 			for _, e := range events {
-				if !d.filter.Takes(e.source, e.eventType) {
+				if !e.goesTo(d, s) {
 					continue
 				}
 				var changed int64
 				changed, err = t.changed(`INSERT INTO webhooks_deliveries (seq, name, state, due, attempts, replay, tried, status, error, partition_key, received, size)
-					SELECT $1, name, 'retry', $2, 0, 1, $2, 0, '', $3, $4, $5 FROM webhooks_destinations WHERE name = $6 AND (position >= $1 OR $7)
+					SELECT $1, name, 'retry', $2, 0, 1, $2, 0, '', $3, $4, $5 FROM webhooks_destinations WHERE name = $6
+						AND (position >= $1 OR $7 OR EXISTS (SELECT 1 FROM webhooks_deliveries d WHERE d.seq = $1 AND d.name = $6))
+						AND EXISTS (SELECT 1 FROM webhooks_events WHERE seq = $1)
 					ON CONFLICT (seq, name) DO UPDATE SET state = 'retry', due = excluded.due,
 						attempts = CASE WHEN webhooks_deliveries.state = 'dead' THEN 0 ELSE webhooks_deliveries.attempts END,
 						replay = CASE WHEN webhooks_deliveries.state = 'dead' THEN 1 ELSE webhooks_deliveries.replay END
@@ -186,6 +267,27 @@ func (q *Queue) replay(ctx context.Context, e *era, events []replayable, destina
 	})
 	if err != nil {
 		return 0, err // the transaction may still be running when ctx has ended
+	}
+	return n, nil
+}
+
+// countReplay counts the deliveries that replay would schedule.
+func (q *Queue) countReplay(ctx context.Context, destinations []destinationRow, events []replayable, s Selection) (n int64, err error) {
+	deferred, err := q.deferredOf(ctx, column(events, func(r replayable) int64 { return r.seq }))
+	if err != nil {
+		return 0, unavailable(ctx, err)
+	}
+	for i := range destinations {
+		d := &destinations[i]
+		for _, e := range events {
+			if !e.goesTo(d, s) {
+				continue
+			}
+			row, ok := deferred[e.seq][d.name]
+			if ok && (row.state == stateDead || row.state == stateRetry) || !ok && (d.position >= e.seq || d.skips(e.seq)) {
+				n++
+			}
+		}
 	}
 	return n, nil
 }

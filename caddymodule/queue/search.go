@@ -65,6 +65,8 @@ type Summary struct {
 
 	// Destinations are those that take it, by name. Empty for an unrouted event.
 	Destinations []DeliveryStatus `json:"destinations"`
+
+	stored int64 // the number of bytes that it takes on disk
 }
 
 // DeliveryStatus is what became of an event at one destination.

@@ -218,7 +218,7 @@ func (g *gateway) all(t testing.TB, s Search, limit int) (seqs []int64) {
 		for _, e := range found.Events {
 			seqs = append(seqs, e.Seq)
 		}
-		if len(found.Events) > limit || found.Before == 0 != (len(found.Events) < limit || found.Before == 0) && found.SearchedTo.IsZero() {
+		if len(found.Events) > limit || found.Before != 0 && (len(found.Events) == limit) != found.SearchedTo.IsZero() {
 			t.Fatalf("%+v", found)
 		}
 		if before = found.Before; before == 0 {

@@ -225,13 +225,13 @@ func (f *finder) lookAtLog(from, below int64, deferred []int64) (int64, error) {
 	return last, err
 }
 
-const columnsOfSummary = `e.seq, e.key, e.provider, e.source, e.type, e.subject, e.partition_key, e.event_id, e.received, length(e.body)`
+const columnsOfSummary = `e.seq, e.key, e.provider, e.source, e.type, e.subject, e.partition_key, e.event_id, e.received, length(e.body), e.size`
 
 // scanSummary scans columnsOfSummary. It also returns when the event came in as the
 // database has it.
 func (s *store) scanSummary(rows *sql.Rows) (e Summary, received int64, err error) {
 	var key []byte
-	err = rows.Scan(&e.Seq, &key, &e.Provider, &e.Source, &e.Type, &e.Subject, &e.PartitionKey, &e.EventID, &received, &e.Size)
+	err = rows.Scan(&e.Seq, &key, &e.Provider, &e.Source, &e.Type, &e.Subject, &e.PartitionKey, &e.EventID, &received, &e.Size, &e.stored)
 	e.ID, e.Received = nameOf(key), s.time(received).UTC()
 	return e, received, err
 }
