@@ -23,7 +23,7 @@ func (x *exchange) read() error {
 	isGET := x.r.Method == http.MethodGet && x.rc.Challenge != nil
 	if x.r.Method != http.MethodPost && !isGET {
 		x.w.Header().Set("Allow", x.rc.methods())
-		return refuse(outcomeWrongMethod, errors.New("method not allowed"))
+		return refuse(outcomeWrongMethod, fmt.Errorf("method not allowed; the provider uses %s", x.rc.methods()))
 	}
 	if !x.hasPath() {
 		return refuse(outcomeMalformed, errors.New("the target of the request is not a path"))

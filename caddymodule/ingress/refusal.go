@@ -9,8 +9,9 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/internal/sampled"
 )
 
-// Refusal is the reason why a request is not accepted. Its text goes to the log and,
-// where the site uses it, to {err.message}; it never holds a part of the request.
+// Refusal is the reason why a request is not accepted. Its text goes to Caddy's log and,
+// where the site uses it, to {err.message}, which the sender may see; so it does not say
+// what is wrong with a credential. It never holds a part of the request.
 type Refusal struct {
 	// Reason is the code in log and metrics.
 	Reason Outcome
@@ -18,15 +19,22 @@ type Refusal struct {
 	// Status is the HTTP status of the answer.
 	Status int
 
-	// Err is the reason in words.
+	// Err is the reason in words, for the log and the journal.
 	Err error
 
+	text       error // the reason in words for everybody, nil for Err
 	isAnswered bool  // the application's answer was sent
 	passed     error // from the next handler, for handle_errors as it is
 }
 
 // Error implements error.
-func (r *Refusal) Error() string { return string(r.Reason) + ": " + r.Err.Error() }
+func (r *Refusal) Error() string {
+	text := r.Err
+	if r.text != nil {
+		text = r.text
+	}
+	return string(r.Reason) + ": " + text.Error()
+}
 
 // Unwrap returns the reason in words.
 func (r *Refusal) Unwrap() error { return r.Err }
@@ -50,7 +58,9 @@ func refusalFor(err error) *Refusal {
 	}
 	for _, known := range reasons {
 		if errors.Is(err, known.err) {
-			return refuse(known.reason, err)
+			refused = refuse(known.reason, err)
+			refused.text = known.err
+			return refused
 		}
 	}
 	return refuse(outcomeMalformed, err)

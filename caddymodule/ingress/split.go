@@ -2,6 +2,7 @@ package ingress
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"unsafe"
@@ -25,7 +26,7 @@ func (x *exchange) handshake() (answered bool, err error) {
 		if x.rc.Provider.TakesEmpty() && errors.Is(err, envelope.ErrNotJSON) && !looksLikeJSON(x.body) {
 			return true, x.acknowledge(outcomeHandshake)
 		}
-		return false, err
+		return false, x.explain(err)
 	}
 	for _, h := range x.rc.Provider.Spec().Handshakes {
 		if text, contentType, ok := h.Answer(x.body); ok {
@@ -33,6 +34,17 @@ func (x *exchange) handshake() (answered bool, err error) {
 		}
 	}
 	return false, nil
+}
+
+// explain adds what is known about a body that is not what it should be.
+func (x *exchange) explain(err error) error {
+	switch {
+	case errors.Is(err, envelope.ErrTooDeep):
+		return fmt.Errorf("%w: the limit is %d", err, envelope.MaxDepth)
+	case len(x.body) == 0:
+		return fmt.Errorf("%w: the body is empty", err)
+	}
+	return err
 }
 
 // split returns the events in the body, each as its own bytes. There are none in a

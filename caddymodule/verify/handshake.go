@@ -2,6 +2,7 @@ package verify
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/tidwall/gjson"
 )
@@ -65,7 +66,7 @@ func (h *Handshake) Paths() []string {
 func (h *Handshake) Challenge(r *Request) (string, error) {
 	challenge, err := queryValue(r.Query, h.Query)
 	if err != nil {
-		return "", ErrNoChallenge
+		return "", fmt.Errorf("%w: the query parameter %s is not there, or more than once", ErrNoChallenge, h.Query)
 	}
 	return challenge, nil
 }

@@ -36,9 +36,9 @@ func (s Signature) Sign(r *Request, secret string) error {
 	if s.Timestamp != nil && s.Timestamp.Header != "" {
 		r.Header.Set(s.Timestamp.Header, timestamp)
 	}
-	signed, ok := content.parts(r, timestamp)
-	if !ok {
-		return ErrBad
+	signed, twice := content.parts(r, timestamp)
+	if twice != "" {
+		return explain(ErrBad, "header "+twice)
 	}
 	mac := hmac.New(newHash, key)
 	for _, part := range signed {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -52,22 +53,22 @@ func NewSignatureVerifier(s Signature, secrets []string, tolerance time.Duration
 func (v *SignatureVerifier) Verify(r *Request) (Proof, error) {
 	value, err := single(r.Header, v.scheme.Header)
 	if err != nil {
-		return Proof{}, err
+		return Proof{}, explain(err, "header "+v.scheme.Header)
 	}
 	if v.scheme.Separator != "" && strings.Count(value, v.scheme.Separator) >= MaxItems {
-		return Proof{}, ErrBad
+		return Proof{}, because(ErrBad, "header %s has more than %d items", v.scheme.Header, MaxItems)
 	}
 	timestamp, err := v.timestamp(value, r.Header)
 	if err != nil {
-		return Proof{}, err
+		return Proof{}, explain(err, v.scheme.timestampPlace())
 	}
-	content, ok := v.content.parts(r, timestamp)
-	if !ok {
-		return Proof{}, ErrBad
+	content, twice := v.content.parts(r, timestamp)
+	if twice != "" {
+		return Proof{}, explain(ErrBad, "header "+twice)
 	}
 	n := v.match(value, content)
 	if n == 0 {
-		return Proof{}, ErrBad
+		return Proof{}, v.mismatch(value)
 	}
 	if v.scheme.Timestamp != nil {
 		if err := v.fresh(timestamp, r.Time); err != nil {
@@ -75,6 +76,27 @@ func (v *SignatureVerifier) Verify(r *Request) (Proof, error) {
 		}
 	}
 	return Proof{Ordinal: n}, nil
+}
+
+// mismatch returns the error of a header without a right signature.
+func (v *SignatureVerifier) mismatch(value string) error {
+	signatures := v.items(value, v.scheme.Item, v.scheme.Prefix)
+	switch {
+	case len(signatures) == 0:
+		return because(ErrBad, "header %s holds no signature%s", v.scheme.Header, v.scheme.whichItem())
+	case !slices.ContainsFunc(signatures, v.scheme.isWellFormed):
+		return because(ErrBad, "the signature in header %s is malformed: it should be %d bytes in %s", v.scheme.Header, v.scheme.signatureSize(), v.scheme.Encoding)
+	}
+	return because(ErrBad, "the signature in header %s is well-formed, but not by %s over this content; compare the keys, and check that nothing changes the body on its way",
+		v.scheme.Header, v.tried())
+}
+
+// tried names the keys.
+func (v *SignatureVerifier) tried() string {
+	if len(v.keys) == 1 {
+		return "the configured key"
+	}
+	return fmt.Sprintf("any of the %d configured keys", len(v.keys))
 }
 
 // match returns the position, from 1, of the first key for which one of the
@@ -131,26 +153,33 @@ func (v *SignatureVerifier) fresh(timestamp string, now time.Time) error {
 	case RFC3339:
 		parsed, err := time.Parse(time.RFC3339, timestamp)
 		if err != nil {
-			return ErrBad
+			return v.unreadable()
 		}
 		t = parsed
 	default:
 		n, err := strconv.ParseInt(timestamp, 10, 64)
 		if err != nil {
-			return ErrBad
+			return v.unreadable()
 		}
 		if v.scheme.Timestamp.Format == UnixMilli {
 			t = time.UnixMilli(n)
 		} else if n > math.MaxInt64/2 || n < math.MinInt64/2 {
-			return ErrStale // beyond what time.Time can subtract
+			return because(ErrStale, "the timestamp is centuries away from now") // beyond what time.Time can subtract
 		} else {
 			t = time.Unix(n, 0)
 		}
 	}
 	// Sub saturates instead of overflowing into the tolerance; negating its minimum
 	// would overflow.
-	if age := now.Sub(t); age > v.tolerance || age < -v.tolerance {
-		return ErrStale
+	switch age := now.Sub(t); {
+	case age > v.tolerance:
+		return because(ErrStale, "the timestamp is %s old, and `tolerance` is %s", age.Truncate(time.Second), v.tolerance)
+	case age < -v.tolerance:
+		return because(ErrStale, "the timestamp is %s in the future, and `tolerance` is %s; compare the clocks", t.Sub(now).Truncate(time.Second), v.tolerance)
 	}
 	return nil
+}
+
+func (v *SignatureVerifier) unreadable() error {
+	return because(ErrBad, "the signed timestamp is not in the format %s", v.scheme.Timestamp.Format)
 }

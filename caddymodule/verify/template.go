@@ -78,9 +78,9 @@ func (t template) has(part string) bool {
 	return false
 }
 
-// parts returns the signed content of r. ok is false if r has a header of it twice. A
-// missing header is empty; then the signature decides.
-func (t template) parts(r *Request, timestamp string) (_ parts, ok bool) {
+// parts returns the signed content of r. If r has a header of it twice, twice is its name.
+// A missing header is empty; then the signature decides.
+func (t template) parts(r *Request, timestamp string) (_ parts, twice string) {
 	p := make(parts, 0, len(t))
 	for _, e := range t {
 		switch e.part {
@@ -95,12 +95,12 @@ func (t template) parts(r *Request, timestamp string) (_ parts, ok bool) {
 		case partHeader:
 			value, err := single(r.Header, e.text)
 			if errors.Is(err, ErrBad) {
-				return nil, false
+				return nil, e.text
 			}
 			p = append(p, []byte(value))
 		default:
 			p = append(p, []byte(e.text))
 		}
 	}
-	return p, true
+	return p, ""
 }

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/tidwall/gjson"
@@ -52,20 +53,57 @@ func NewTokenVerifier(t Token, tokens []string) (*TokenVerifier, error) {
 
 // Verify implements Verifier.
 func (v *TokenVerifier) Verify(r *Request) (Proof, error) {
-	result := ErrMissing
-	for _, place := range v.places {
-		token, err := place.read(r)
+	var wrong *Place // the last one that holds something
+	var isTwice bool
+	for i := range v.places {
+		token, err := v.places[i].read(r)
 		if err == nil {
 			if n := ordinal(token, v.tokens); n > 0 {
 				return Proof{Ordinal: n, Token: token}, nil
 			}
-			err = ErrBad
 		}
 		if !errors.Is(err, ErrMissing) {
-			result = err
+			wrong, isTwice = &v.places[i], err != nil
 		}
 	}
-	return Proof{}, result
+	switch {
+	case wrong == nil:
+		return Proof{}, because(ErrMissing, "no token in %s", v.names())
+	case isTwice:
+		return Proof{}, explain(ErrBad, wrong.String())
+	}
+	return Proof{}, because(ErrBad, "the token in %s is not %s", wrong, v.configured())
+}
+
+// names lists the places.
+func (v *TokenVerifier) names() string {
+	names := make([]string, len(v.places))
+	for i, place := range v.places {
+		names[i] = place.String()
+	}
+	return strings.Join(names, " or ")
+}
+
+// configured names the tokens.
+func (v *TokenVerifier) configured() string {
+	if len(v.tokens) == 1 {
+		return "the configured one"
+	}
+	return fmt.Sprintf("one of the %d configured ones", len(v.tokens))
+}
+
+// String names the place.
+func (p Place) String() string {
+	switch {
+	case p.Bearer:
+		return "header Authorization"
+	case p.Header != "":
+		return "header " + p.Header
+	case p.Query != "":
+		return "query parameter " + p.Query
+	default:
+		return "member " + p.Body + " of the body"
+	}
 }
 
 // ordinal returns the position, from 1, of the token that matches; 0 if none does. All

@@ -1,11 +1,14 @@
 // Package verify proves who sent a request: by a signature, a shared token, basic
-// auth or a static header. It fails closed and compares in constant time, and its
-// errors hold neither credentials nor anything that helps to guess one.
+// auth or a static header. It fails closed and compares in constant time. Its errors say
+// what is wrong, for the log and the journal: which header is missing, how old a timestamp
+// is. They hold no credential, and nothing else that the sender chose; but they must not
+// reach the sender.
 package verify
 
 import (
 	"crypto/subtle"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"time"
@@ -89,17 +92,23 @@ type BasicAuth struct {
 func (b BasicAuth) Verify(r *Request) (Proof, error) {
 	value, err := single(r.Header, "Authorization")
 	if err != nil {
-		return Proof{}, err
+		return Proof{}, explain(err, "header Authorization")
 	}
 	username, password, ok := (&http.Request{Header: http.Header{"Authorization": {value}}}).BasicAuth()
 	if !ok {
-		return Proof{}, ErrBad
+		return Proof{}, because(ErrBad, "header Authorization holds no basic auth")
 	}
 	// Both are compared, so that the time does not reveal which one is wrong.
-	if !equal(username, b.Username) || !equal(password, b.Password) {
-		return Proof{}, ErrBad
+	isUser, isPassword := equal(username, b.Username), equal(password, b.Password)
+	switch {
+	case isUser && isPassword:
+		return Proof{}, nil
+	case isPassword:
+		return Proof{}, because(ErrBad, "another user name than in `basic_auth`")
+	case isUser:
+		return Proof{}, because(ErrBad, "another password than in `basic_auth`")
 	}
-	return Proof{}, nil
+	return Proof{}, because(ErrBad, "another user name and password than in `basic_auth`")
 }
 
 // StaticHeader requires a header with a fixed value.
@@ -112,15 +121,30 @@ type StaticHeader struct {
 func (h StaticHeader) Verify(r *Request) (Proof, error) {
 	value, err := single(r.Header, h.Name)
 	if err != nil {
-		return Proof{}, err
+		return Proof{}, explain(err, "header "+h.Name)
 	}
 	if !equal(value, h.Value) {
-		return Proof{}, ErrBad
+		return Proof{}, because(ErrBad, "header %s has another value than in `header`", h.Name)
 	}
 	return Proof{}, nil
 }
 
-// single returns the only value of a header.
+// because returns one of the errors of a Verifier, with the cause in words.
+func because(err error, format string, args ...any) error {
+	return fmt.Errorf("%w: %s", err, fmt.Sprintf(format, args...))
+}
+
+// explain returns the error of single, queryValue or one with the cause in words; place
+// names where the value should be.
+func explain(err error, place string) error {
+	if errors.Is(err, ErrMissing) {
+		return because(err, "%s is not there, or empty", place)
+	}
+	return because(err, "%s is there more than once", place)
+}
+
+// single returns the only value of a header. Its errors are without a cause, and cost
+// nothing: one place may be empty as long as another one has the value.
 func single(header http.Header, name string) (string, error) {
 	return one(header[http.CanonicalHeaderKey(name)])
 }
