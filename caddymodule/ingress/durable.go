@@ -102,16 +102,19 @@ func (x *exchange) snapshot() *queue.Request {
 // countStored counts the outcomes of events, and returns that of the request.
 func (x *exchange) countStored(read []provider.Event, stored []*queue.Event, isNew []bool) Outcome {
 	result := outcomeDuplicate
+	x.isUnrouted = true
 	for i := range read {
+		outcome := outcomeAccepted
 		switch {
 		case !isNew[i]:
 			x.reportStored(&read[i], stored[i], outcomeDuplicate)
 			continue
 		case !x.rc.Queue.IsRouted(read[i].Type):
-			x.reportStored(&read[i], stored[i], outcomeUnrouted)
+			outcome = outcomeUnrouted
 		default:
-			x.reportStored(&read[i], stored[i], outcomeAccepted)
+			x.isUnrouted = false
 		}
+		x.reportStored(&read[i], stored[i], outcome)
 		result = outcomeAccepted
 	}
 	return result

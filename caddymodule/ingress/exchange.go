@@ -29,6 +29,7 @@ type exchange struct {
 	current struct {
 		id, eventType, subject string
 		key                    envelope.Key
+		first                  envelope.Key // of the request
 		isSet                  bool
 	}
 
@@ -41,6 +42,8 @@ type exchange struct {
 	trace    requestTrace
 	size     int64 // of the body, as far as it was read
 	accepted int   // new events
+
+	isUnrouted bool // no destination takes any of the new events
 
 	handed journal.DirectEvent // the event at hand, once the next handler gets it
 }
@@ -101,7 +104,10 @@ func (x *exchange) debug(message string) *zapcore.CheckedEntry {
 func (x *exchange) setCurrent(e *provider.Event) envelope.Key {
 	c := &x.current
 	c.id, c.eventType, c.subject = e.ID, e.Type, e.Subject
-	c.key, c.isSet = envelope.NewKey(x.rc.Source, e.DedupKey), true
+	c.key = envelope.NewKey(x.rc.Source, e.DedupKey)
+	if !c.isSet {
+		c.first, c.isSet = c.key, true
+	}
 	x.handed.Body = nil
 	return c.key
 }

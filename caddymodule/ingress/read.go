@@ -108,6 +108,7 @@ func (x *exchange) verify() error {
 		return err
 	}
 	x.proof = proof
+	x.applyPreference()
 	if proof.Ordinal > 0 {
 		x.rc.Metrics.secretMatches.WithLabelValues(x.rc.Provider.Name(), strconv.Itoa(proof.Ordinal)).Inc()
 	}
