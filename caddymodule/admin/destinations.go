@@ -44,8 +44,11 @@ func ready(r *http.Request) (any, error) {
 	return readiness{true}, nil
 }
 
-func listDestinations(r *http.Request, q *queue.Queue) (any, error) {
-	destinations, err := q.Status(r.Context())
+func listDestinations(r *http.Request, j *journal.Journal) (any, error) {
+	if _, err := j.Queue(); err != nil {
+		return nil, err
+	}
+	destinations, err := j.Destinations(r.Context())
 	return orEmpty(destinations), err
 }
 

@@ -31,7 +31,7 @@ func toAPIError(err error) caddy.APIError {
 		return known
 	case errors.As(err, &tooLong):
 		return apiError(http.StatusRequestEntityTooLarge, "the body is longer than %d bytes; send fewer ids at a time", tooLong.Limit)
-	case errors.Is(err, webhooks.ErrNotRunning):
+	case errors.Is(err, webhooks.ErrNotRunning), errors.Is(err, journal.ErrFeedEnded), errors.Is(err, journal.ErrTooManyFollowers):
 		return caddy.APIError{HTTPStatus: http.StatusServiceUnavailable, Err: err}
 	case errors.Is(err, journal.ErrCursor):
 		return caddy.APIError{HTTPStatus: http.StatusBadRequest, Err: err}

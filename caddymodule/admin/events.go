@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -37,14 +38,12 @@ func listEvents(r *http.Request, j *journal.Journal) (any, error) {
 		return nil, err
 	}
 	found, err := j.Events(r.Context(), search, page)
+	if errors.Is(err, queue.ErrUnknown) || search.Destination != "" && len(found.Events) == 0 {
+		// A misspelt destination has no events. To look for it first would cost more.
+		err = cmp.Or(checkFilter(r.Context(), j, search), err)
+	}
 	if err != nil {
 		return nil, err
-	}
-	if len(found.Events) == 0 && page.Cursor == "" {
-		// A misspelt destination has no events. Checking it costs more than finding some.
-		if err = checkFilter(r.Context(), j, search); err != nil {
-			return nil, err
-		}
 	}
 	found.Events = orEmpty(found.Events)
 	for i := range found.Events {
@@ -93,7 +92,7 @@ func showEnvelope(r *http.Request, j *journal.Journal) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newDocument(event.ID, envelope.ContentType, event.EnvelopeBytes)
+	return newDocument(envelope.ContentType, event.EnvelopeBytes, "no envelope of %s; it was forwarded as it came, or its body was too long to be remembered", event.ID)
 }
 
 // showOriginal answers with the bytes of the provider.
@@ -107,7 +106,7 @@ func showOriginal(r *http.Request, j *journal.Journal) (any, error) {
 	if envelope.Check(event.OriginalBytes) == nil {
 		contentType = "application/json"
 	}
-	return newDocument(event.ID, contentType, event.OriginalBytes)
+	return newDocument(contentType, event.OriginalBytes, "no body of %s; it was too long to be remembered", event.ID)
 }
 
 // readEvent returns the event that the path names.
@@ -119,17 +118,13 @@ func readEvent(r *http.Request, j *journal.Journal) (*journal.History, error) {
 	if err != nil {
 		return nil, err
 	}
-	event, err := j.Event(r.Context(), key)
-	if errors.Is(err, queue.ErrUnknown) {
-		return nil, apiError(http.StatusNotFound, "no event %s; either no request brought it, or it is forgotten: events of blocks with a `destination` are kept for `retention`, and others in memory until newer ones push them out or the process ends", key)
-	}
-	return event, err
+	return j.Event(r.Context(), key)
 }
 
-// newDocument returns the answer for bytes of an event.
-func newDocument(id, contentType string, body []byte) (any, error) {
+// newDocument returns the answer for bytes of an event, or an error if there are none.
+func newDocument(contentType string, body []byte, format string, args ...any) (any, error) {
 	if len(body) == 0 {
-		return nil, apiError(http.StatusNotFound, "the body of %s is not remembered any more", id)
+		return nil, apiError(http.StatusNotFound, format, args...)
 	}
 	return document{contentType, body}, nil
 }
