@@ -33,7 +33,7 @@ var notRun = []struct{ prefix, reason string }{
 // needsState matches commands that need more than a running gateway with the
 // example config: events with certain ids, the API of a provider, a name that has
 // left the config, files of the reader. Of these, only the words are checked.
-var needsState = regexp.MustCompile(`msg_|…|<[a-z]|webhooks (subscriptions|forget|demo --keep)|payload\.json|--config Caddyfile( |$)|-H `)
+var needsState = regexp.MustCompile(`msg_|…|<[a-z]|webhooks (subscriptions|forget|tail|demo --keep)|payload\.json|--config Caddyfile( |$)|-H `)
 
 // testCommands runs every command of the pages, in the order in which they
 // are there, as a reader would: the README starts a gateway, and all that follow

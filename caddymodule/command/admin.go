@@ -2,11 +2,14 @@ package command
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
@@ -17,7 +20,10 @@ import (
 // adminClient is one run of a command that calls the admin API of a running
 // gateway.
 type adminClient struct {
+	ctx      context.Context
+	in       io.Reader
 	w, notes io.Writer
+	screen   screen // behind w
 	flags    caddycmd.Flags
 	address  string // of Caddy's admin endpoint
 }
@@ -38,7 +44,11 @@ func overAdmin(cmd *cobra.Command, run func(c adminClient, args []string) error)
 			if !isAddress(address) {
 				return exitError(addressError(address, fl.String("address") != ""))
 			}
-			if err := run(adminClient{cmd.OutOrStdout(), cmd.ErrOrStderr(), fl, address}, args); err != nil {
+			c := adminClient{
+				ctx: cmd.Context(), in: cmd.InOrStdin(), w: cmd.OutOrStdout(), notes: cmd.ErrOrStderr(),
+				screen: screenOf(cmd.OutOrStdout()), flags: fl, address: address,
+			}
+			if err := run(c, args); err != nil {
 				return exitError(err)
 			}
 			return 0, nil
@@ -78,7 +88,7 @@ func ask[T any](c adminClient, method, uri string, body any, text func(answer T)
 	}
 	var decoded T
 	if json.Unmarshal(answer, &decoded) != nil {
-		return fmt.Errorf("%s is not Caddy's admin endpoint (default %s)", c.address, caddy.DefaultAdminListen)
+		return c.notAdmin()
 	}
 	if c.flags.Bool("json") {
 		return printJSON(c.w, answer)
@@ -95,12 +105,18 @@ func (c adminClient) request(method, uri string, body any) ([]byte, error) {
 		}
 		encoded = bytes.NewReader(b)
 	}
-	response, err := caddycmd.AdminAPIRequest(c.address, method, uri, nil, encoded)
+	// Each request has a connection of its own, which would stay open.
+	response, err := caddycmd.AdminAPIRequest(c.address, method, uri, http.Header{"Connection": {"close"}}, encoded)
 	if err != nil {
 		return nil, askError(err, c.address)
 	}
 	defer response.Body.Close()
 	return io.ReadAll(response.Body)
+}
+
+// notAdmin returns the error for an answer that is not of the admin API.
+func (c adminClient) notAdmin() error {
+	return fmt.Errorf("%s is not Caddy's admin endpoint (default %s)", c.address, caddy.DefaultAdminListen)
 }
 
 // printf prints a line.
@@ -127,8 +143,17 @@ func askError(err error, address string) error {
 	if strings.HasPrefix(known.Error, "host not allowed") {
 		return fmt.Errorf("the admin endpoint does not allow the host of %s; with --address, give one that it does, such as %s", address, caddy.DefaultAdminListen)
 	}
-	return errors.New(printable(known.Error))
+	code, _ := strconv.Atoi(strings.TrimSpace(status))
+	return &answeredError{code, printable(known.Error)}
 }
+
+// answeredError is an error that the admin API answered.
+type answeredError struct {
+	status int
+	text   string
+}
+
+func (e *answeredError) Error() string { return e.text }
 
 // destinationFlag returns --destination, nil for all destinations. An empty value
 // is an error: it comes from a variable that is not set, and does not mean all.

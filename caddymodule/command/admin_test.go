@@ -74,7 +74,7 @@ func TestQueueCommands(t *testing.T) {
 		cmd, run := commands[name]()
 		fl, args := flagsOf(t, cmd, strings.Fields(rest)...)
 		var out, notes strings.Builder
-		err := run(adminClient{&out, &notes, fl, strings.TrimPrefix(api.URL, "http://")}, args)
+		err := run(adminClient{ctx: t.Context(), in: strings.NewReader(""), w: &out, notes: &notes, flags: fl, address: strings.TrimPrefix(api.URL, "http://")}, args)
 		api.Close()
 		if (err == nil) != (c.err == "") || err != nil && !strings.Contains(err.Error(), c.err) {
 			t.Errorf("%s: %v; want %q", c.args, err, c.err)

@@ -30,6 +30,11 @@ Without a gateway:
 With a running gateway:
   caddy webhooks send notifly --to URL --secret KEY
                                 sends a signed sample
+  caddy webhooks events         lists the events, and what became of them
+  caddy webhooks event ID       shows one event, and all attempts to deliver it
+  caddy webhooks tail           follows what happens, or hands events on with --to URL
+  caddy webhooks refusals       lists the refused requests, and why
+  caddy webhooks blocks         lists the blocks, and what each did last
   caddy webhooks destinations   lists the destinations, with their backlog
   caddy webhooks dead           lists the dead letters
   caddy webhooks replay --dead  delivers them again
@@ -46,6 +51,7 @@ At the providers, through their APIs:
 // addCommands adds the commands below `caddy webhooks`.
 func addCommands(cmd *cobra.Command) {
 	cmd.AddCommand(demoCommand(), providersCommand(), sendCommand(), explainCommand())
+	cmd.AddCommand(eventsCommand(), eventCommand(), tailCommand(), refusalsCommand(), blocksCommand())
 	cmd.AddCommand(destinationsCommand(), deadCommand(), replayCommand(), pauseCommand(), resumeCommand(), forgetCommand())
 	cmd.AddCommand(subscriptionsCommand(), checkCommand())
 	needsCommand(cmd)

@@ -1,25 +1,30 @@
 package command
 
 import (
+	"cmp"
 	"fmt"
-	"io"
 	"net/http"
-	"text/tabwriter"
 	"time"
 
+	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/journal"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/queue"
 )
 
 func destinationsCommand() *cobra.Command {
 	return overAdmin(&cobra.Command{
 		Use:   "destinations",
-		Short: "Lists the destinations of a running gateway, with their backlog",
+		Short: "Lists the destinations of a running gateway, with their backlog and last error",
 		Long: `
 Lists the destinations: the number of undelivered events, the age of the oldest,
 the number of dead letters, and the gateway that delivers. * marks the gateway that
-answers.
+answers. Deliveries and failures per second, and how long the median attempt (P50)
+and the slowest hundredth (P99) take, are of this gateway in the last minute. The
+last error of each destination follows.
+
+  caddy webhooks destinations
 
   STATE       meaning
   delivering  events are delivered as they arrive
@@ -33,33 +38,74 @@ answers.
 }
 
 func runDestinations(c adminClient, _ []string) error {
-	return ask(c, http.MethodGet, "/webhooks/destinations", nil, func(all []queue.DestinationStatus) error {
-		return printDestinations(c.w, all, time.Now())
+	return ask(c, http.MethodGet, "/webhooks/destinations", nil, func(all []journal.Destination) error {
+		return printDestinations(c, all, time.Now())
 	})
 }
 
-// printDestinations prints a line for each destination.
-func printDestinations(w io.Writer, all []queue.DestinationStatus, now time.Time) error {
+// printDestinations prints a line for each destination, and their last errors.
+func printDestinations(c adminClient, all []journal.Destination, now time.Time) error {
 	if len(all) == 0 {
-		_, err := fmt.Fprintln(w, "No destinations.")
-		return err
+		return c.printf("No destinations.")
 	}
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "NAME\tSTATE\tBACKLOG\tOLDEST\tDEAD\tGATEWAY")
+	destinations := newTable(c.w, c.screen,
+		column{name: "NAME", least: 10},
+		column{name: "STATE"},
+		column{name: "BACKLOG"},
+		column{name: "OLDEST"},
+		column{name: "DEAD"},
+		column{name: "DELIVERED/S", rank: 2},
+		column{name: "FAILED/S", rank: 3},
+		column{name: "P50", rank: 2},
+		column{name: "P99", rank: 2},
+		column{name: "GATEWAY", least: 8, rank: 1},
+	)
 	for _, d := range all {
-		oldest, gateway := "-", "-"
+		oldest, state := "-", styled{text: stateOf(d.DestinationStatus)}
 		if !d.OldestUndelivered.IsZero() {
 			oldest = age(now.Sub(d.OldestUndelivered))
 		}
-		if d.Gateway != "" {
-			gateway = d.Gateway
+		if d.Down {
+			state.style = red
 		}
+		gateway := cmp.Or(d.Gateway, "-")
 		if d.Here {
 			gateway += " *"
 		}
-		fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%d\t%s\n", cell(d.Destination), stateOf(d), d.Backlog, oldest, d.DeadLetters, printable(gateway))
+		destinations.add(styled{text: d.Destination}, state, styled{text: humanize.Comma(d.Backlog)}, styled{text: oldest}, styled{text: humanize.Comma(d.DeadLetters)},
+			styled{text: rateText(d.DeliveredPerSecond)}, styled{text: rateText(d.FailedPerSecond)},
+			styled{text: percentileText(d.TookP50MS)}, styled{text: percentileText(d.TookP99MS)}, styled{text: gateway})
 	}
-	return table.Flush()
+	if err := destinations.flush(); err != nil {
+		return err
+	}
+	between := "\n"
+	for _, d := range all {
+		if d.LastError == "" {
+			continue
+		}
+		if _, err := fmt.Fprintf(c.w, "%s%s\n", between, printable(lastErrorText(d.DestinationStatus, now))); err != nil {
+			return err
+		}
+		between = ""
+	}
+	return nil
+}
+
+// percentileText returns a duration of attempts, 0 for none.
+func percentileText(ms float64) string {
+	if ms == 0 {
+		return "-"
+	}
+	return tookText(ms)
+}
+
+// lastErrorText describes the last error of a destination.
+func lastErrorText(d queue.DestinationStatus, now time.Time) string {
+	if d.FailedSince.IsZero() {
+		return fmt.Sprintf("%s last failed %s: %s", d.Destination, ago(d.LastFailed, now), d.LastError)
+	}
+	return fmt.Sprintf("%s has failed for %s, the last time %s: %s", d.Destination, age(now.Sub(d.FailedSince)), ago(d.LastFailed, now), d.LastError)
 }
 
 // stateOf returns the state of a destination in one word.

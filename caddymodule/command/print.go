@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf16"
+
+	"github.com/dustin/go-humanize"
 )
 
 // pretty indents JSON, and returns any other text unchanged.
@@ -18,6 +20,15 @@ func pretty(body []byte) []byte {
 		return body
 	}
 	return indented.Bytes()
+}
+
+// compact removes the space between the tokens of JSON.
+func compact(encoded []byte) []byte {
+	var b bytes.Buffer
+	if json.Compact(&b, encoded) != nil {
+		return encoded
+	}
+	return b.Bytes()
 }
 
 // maxCell is the maximum length of a text in a table, in characters.
@@ -54,7 +65,7 @@ func count(n int64, one, many string) string {
 	if n == 1 {
 		return "1 " + one
 	}
-	return fmt.Sprintf("%d %s", n, many)
+	return humanize.Comma(n) + " " + many
 }
 
 // printJSON prints an answer of the API.

@@ -2,11 +2,9 @@ package command
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
 	"time"
 
-	"github.com/caddyserver/caddy/v2"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
 
@@ -57,7 +55,7 @@ func replaySelection(fl caddycmd.Flags, ids []string, now time.Time) (admin.Sele
 	}
 	if since := fl.String("since"); since != "" {
 		var t time.Time
-		if t, err = parseSince(since, now); err != nil {
+		if t, err = parseTime("since", since, now); err != nil {
 			return selection, err
 		}
 		selection.Since = t.UTC().Format(time.RFC3339Nano)
@@ -70,16 +68,4 @@ func replaySelection(fl caddycmd.Flags, ids []string, now time.Time) (admin.Sele
 	}
 	_, err = admin.ParseIDs(ids)
 	return selection, err
-}
-
-// parseSince parses a time, or how long ago it was.
-func parseSince(s string, now time.Time) (time.Time, error) {
-	if ago, err := caddy.ParseDuration(s); err == nil && ago > 0 {
-		return now.Add(-ago), nil
-	}
-	t, err := admin.ParseTime(s)
-	if err != nil {
-		return t, fmt.Errorf("--since: %w, or a duration, such as 2h or 7d", err)
-	}
-	return t, nil
 }

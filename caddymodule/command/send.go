@@ -73,7 +73,7 @@ func runSend(w io.Writer, fl caddycmd.Flags, args []string) error {
 	if err != nil {
 		return err
 	}
-	response, err := sample.Send(fl.String("to"), p, creds, body, time.Now())
+	response, err := sample.Send(sample.NewClient(sample.Timeout, nil), fl.String("to"), p, creds, body, time.Now())
 	if err != nil {
 		return err
 	}

@@ -66,13 +66,13 @@ func (d *demo) try(r request) (problem string, err error) {
 }
 
 func (d *demo) send(r request) (sample.Answer, error) {
-	to := d.gateway.url + "/" + r.path
+	to, client := d.gateway.url+"/"+r.path, sample.NewClient(sample.Timeout, nil)
 	if r.query != nil {
 		get, err := http.NewRequest(http.MethodGet, to+"?"+r.query.Encode(), nil)
 		if err != nil {
 			return sample.Answer{}, err
 		}
-		return sample.Do(get)
+		return sample.Do(client, get)
 	}
 	p, err := provider.Find(r.provider, d.gateway.own)
 	if err != nil {
@@ -82,7 +82,7 @@ func (d *demo) send(r request) (sample.Answer, error) {
 	if r.forge {
 		secret = "not-" + secret
 	}
-	return sample.Send(to, p, sample.Credentials{Secret: secret, Token: secret}, r.body, time.Now().Add(r.at))
+	return sample.Send(client, to, p, sample.Credentials{Secret: secret, Token: secret}, r.body, time.Now().Add(r.at))
 }
 
 // directSteps returns the steps of events that are forwarded directly: the

@@ -2,6 +2,8 @@ package sample
 
 import (
 	"bytes"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"io"
 	"net/http"
@@ -11,8 +13,8 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/provider"
 )
 
-// timeout is how long a delivery may take.
-const timeout = 30 * time.Second
+// Timeout is how long a delivery may take.
+const Timeout = 30 * time.Second
 
 // maxAnswer is how much of an answer is read, in bytes.
 const maxAnswer = 4 << 10
@@ -24,6 +26,9 @@ type Answer struct {
 
 	// Status is the status line, such as "200 OK".
 	Status string
+
+	// Header is the header of the answer.
+	Header http.Header
 
 	// Body is the beginning of the body, at most 4 KiB.
 	Body []byte
@@ -39,7 +44,7 @@ func CheckURL(to string) error {
 }
 
 // Send posts a delivery of a provider to a URL. at is the time of its signature.
-func Send(to string, p *provider.Provider, c Credentials, body []byte, at time.Time) (Answer, error) {
+func Send(client *http.Client, to string, p *provider.Provider, c Credentials, body []byte, at time.Time) (Answer, error) {
 	r, err := http.NewRequest(http.MethodPost, to, bytes.NewReader(body))
 	if err != nil {
 		return Answer{}, withoutURL(err)
@@ -48,22 +53,33 @@ func Send(to string, p *provider.Provider, c Credentials, body []byte, at time.T
 	if err := c.prove(r, p, body, at); err != nil {
 		return Answer{}, err
 	}
-	return Do(r)
+	return Do(client, r)
 }
 
-// Do makes a request, and follows no redirect.
-func Do(r *http.Request) (Answer, error) {
+// NewClient returns a client that follows no redirect. timeout is how long a request
+// may take. With roots, it trusts certificates of these authorities only.
+func NewClient(timeout time.Duration, roots *x509.CertPool) *http.Client {
 	client := &http.Client{
 		Timeout:       timeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
+	if roots != nil {
+		transport := http.DefaultTransport.(*http.Transport).Clone()
+		transport.TLSClientConfig = &tls.Config{RootCAs: roots}
+		client.Transport = transport
+	}
+	return client
+}
+
+// Do makes a request.
+func Do(client *http.Client, r *http.Request) (Answer, error) {
 	response, err := client.Do(r)
 	if err != nil {
 		return Answer{}, withoutURL(err)
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
-	return Answer{response.StatusCode, response.Status, body}, err
+	return Answer{response.StatusCode, response.Status, response.Header, body}, err
 }
 
 // withoutURL removes the URL from an error: it may hold a token.

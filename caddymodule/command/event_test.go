@@ -1,0 +1,67 @@
+package command
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/journal"
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/queue"
+)
+
+func TestEventBytes(t *testing.T) {
+	// Exact bytes: spaces, line breaks, numbers as they were written, and no more.
+	documents := map[string]string{
+		"/envelope": "{ \"n\" :\t1.0e1,\r\n\"s\":\"<\\u00e9\u009b>\" }",
+		"/original": "a=b&c\x00\xff\n",
+	}
+	api := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		document, ok := documents[strings.TrimPrefix(r.URL.Path, "/webhooks/events/"+knownID)]
+		if !ok {
+			http.NotFound(w, r)
+		}
+		_, _ = io.WriteString(w, document)
+	})
+	for _, form := range []string{"envelope", "original"} {
+		got := runOn(t, t.Context(), api, screen{}, "", eventCommand(), runEvent, knownID, "--"+form)
+		if got.err != nil || got.out != documents["/"+form] {
+			t.Errorf("%s: %q, %v", form, got.out, got.err)
+		}
+	}
+	for args, want := range map[string]string{
+		"msg_x":                            `"msg_x" does not name an event`,
+		knownID + " --envelope --original": "only one of --envelope, --original, --curl and --json",
+		knownID + " --curl --json":         "only one of",
+		knownID + " --to http://x":         "--to needs --curl",
+		knownID + " --curl --to localhost": "--to must begin with http:// or https://",
+	} {
+		if got := runOn(t, t.Context(), api, screen{}, "", eventCommand(), runEvent, strings.Fields(args)...); got.err == nil || !strings.Contains(got.err.Error(), want) {
+			t.Errorf("%s: %v; want %s", args, got.err, want)
+		}
+	}
+}
+
+// Nothing of what a sender chose reaches the terminal as it is, and tables fit.
+func TestEventHostile(t *testing.T) {
+	history := journal.History{
+		Event:   journal.Event{Summary: queue.Summary{ID: knownID, EventID: hostile, Type: hostile, Subject: hostile, Received: now, Destinations: []queue.DeliveryStatus{{Destination: "crm", State: queue.StateDead, Attempts: []queue.PastAttempt{{Attempt: 1, Began: now, Error: hostile, Excerpt: hostile, Outcome: queue.OutcomeDead}}}}}},
+		Request: &journal.Request{Method: "POST", URI: hostile, Host: hostile, RemoteAddr: hostile, Header: http.Header{hostile: {hostile}}},
+	}
+	for _, body := range []string{`{"a":"\u001b` + "\u202e" + `"}`, `"\u001b]0;x\u0007"`, ""} {
+		history.Envelope = json.RawMessage(body)
+		var out strings.Builder
+		if err := printEvent(adminClient{w: &out, screen: screen{width: 80}}, history, now.Add(time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+		if text := out.String(); printableLines(text) != text {
+			t.Errorf("%s: not printable", body)
+		}
+		_, attempts, _ := strings.Cut(out.String(), "ERROR\n")
+		if want := `  1        2026-01-04T12:00:00Z  0.0 ms  none    dead     a\u001b[2J\u202eb\u20…` + "\n"; !strings.HasPrefix(attempts, want) {
+			t.Errorf("%s: %.100q; want %q", body, attempts, want)
+		}
+	}
+}
