@@ -96,6 +96,15 @@ func ask[T any](c adminClient, method, uri string, body any, text func(answer T)
 	return text(decoded)
 }
 
+// askFor makes a request to the API and returns the answer.
+func askFor[T any](c adminClient, method, uri string, body any) (decoded T, err error) {
+	answer, err := c.request(method, uri, body)
+	if err == nil && json.Unmarshal(answer, &decoded) != nil {
+		err = c.notAdmin()
+	}
+	return decoded, err
+}
+
 func (c adminClient) request(method, uri string, body any) ([]byte, error) {
 	var encoded io.Reader
 	if body != nil {

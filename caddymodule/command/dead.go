@@ -20,7 +20,7 @@ import (
 
 func deadCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "dead [<msg_...>] [--destination <name>] [--discard]",
+		Use:   "dead [<msg_...>] [--destination <name>] [--causes | --discard]",
 		Short: "Lists, shows or discards the dead letters of a running gateway",
 		Long: `
 Lists the dead letters, the latest first: the events whose attempts at a destination
@@ -29,9 +29,13 @@ last answer, and the request body. An id is the webhook-id of a request; in Cadd
 logs it is {http.webhooks.message_id}.
 
   caddy webhooks dead --destination crm
+  caddy webhooks dead --causes
   caddy webhooks dead msg_qmg34d6hl7ceiilpask66mlmymhvjw2m
   caddy webhooks dead msg_qmg34d6hl7ceiilpask66mlmymhvjw2m --discard
-  caddy webhooks dead --discard --all --destination crm
+  caddy webhooks dead --discard --all --destination crm --cause "status 410"
+
+--causes groups them by destination and last error. Before it discards more than one,
+it prints how many, and asks.
 
 To deliver them again, use "caddy webhooks replay". A discarded event stays in the
 queue until retention removes it: a replay by its id, or with --since, delivers it
@@ -40,8 +44,11 @@ again.`,
 	}
 	cmd.Flags().String("destination", "", "Only dead letters of this destination")
 	cmd.Flags().Int("limit", admin.DefaultLimit, fmt.Sprintf("Maximum number of dead letters to list, up to %d", admin.MaxLimit))
+	cmd.Flags().Bool("causes", false, "Count them by destination and last error")
 	cmd.Flags().Bool("discard", false, "Discard the one with the id, or several with --all")
 	cmd.Flags().Bool("all", false, "With --discard: all dead letters, or all of --destination")
+	cmd.Flags().String("cause", "", "With --discard --all: only those with this last error")
+	cmd.Flags().BoolP("yes", "y", false, "Discard without asking")
 	return overAdmin(cmd, runDead)
 }
 
@@ -54,13 +61,20 @@ func runDead(c adminClient, args []string) error {
 		return errors.New("use an id or --all, not both")
 	case discard && !all && len(args) == 0:
 		return errors.New("--discard needs an id or --all")
+	case c.flags.Bool("causes") && (discard || len(args) > 0):
+		return errors.New("--causes takes no id and no --discard")
+	case c.flags.Changed("cause") && !all:
+		return errors.New("--cause needs --discard --all")
 	}
 	destination, err := destinationFlag(c.flags)
 	if err != nil {
 		return err
 	}
 	if all {
-		return discardDead(c, "/webhooks/dead", admin.Selection{Dead: true, Destination: destination})
+		return discardAll(c, destination)
+	}
+	if c.flags.Bool("causes") {
+		return listCauses(c, destination)
 	}
 	if len(args) == 0 {
 		return listDeadLetters(c, destination)
@@ -71,7 +85,7 @@ func runDead(c adminClient, args []string) error {
 	}
 	uri := withQuery("/webhooks/dead/"+key.String(), url.Values{}, destination)
 	if discard {
-		return discardDead(c, uri, nil)
+		return discardOne(c, uri)
 	}
 	return showDeadLetters(c, uri)
 }
@@ -101,15 +115,6 @@ func showDeadLetters(c adminClient, uri string) error {
 			}
 		}
 		return nil
-	})
-}
-
-func discardDead(c adminClient, uri string, selection any) error {
-	return ask(c, http.MethodDelete, uri, selection, func(answer admin.Discarded) error {
-		if answer.Discarded == 0 {
-			return c.printf(noDead)
-		}
-		return c.printf("Discarded %s.", count(answer.Discarded, "dead letter", "dead letters"))
 	})
 }
 

@@ -80,7 +80,11 @@ func answerAsGateway(w http.ResponseWriter, r *http.Request) {
 			{Provider: "notifly", Source: "/webhooks/notifly", Destinations: []string{"archive", "crm"}, LastAccepted: ago(0), AcceptedPerMinute: 7, LastRefused: ago(2 * time.Hour), LastRefusedReason: "bad_credential", LastSecret: 2},
 			{Provider: "wotnot", Source: "/webhooks/wotnot", Destinations: []string{}, Note: "Events: the URL of your block and a token of your choice, which is `token`"},
 		}},
-		"GET /webhooks/dead":                 []queue.DeadLetter{letter},
+		"GET /webhooks/dead": []queue.DeadLetter{letter},
+		"GET /webhooks/causes": admin.Causes{Causes: []queue.Cause{
+			{Destination: "archive", Cause: "status 500", DeadLetters: 1180, Oldest: ago(26 * time.Hour), Newest: ago(2 * time.Hour)},
+			{Destination: "crm", Cause: "dial tcp 10.0.0.7:8080: connect: connection refused", DeadLetters: 3, Oldest: ago(50 * time.Hour), Newest: ago(50 * time.Hour)},
+		}},
 		"GET /webhooks/dead/" + letter.ID:    []admin.DeadLetter{{DeadLetter: letter, Body: json.RawMessage(`{"specversion":"1.0","id":"a056V7R7NmNRjl70","type":"message.updated"}`)}},
 		"DELETE /webhooks/dead/" + letter.ID: admin.Discarded{Discarded: 1},
 		"POST /webhooks/replay":              admin.Replayed{Replayed: 1},

@@ -9,27 +9,36 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/admin"
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/journal"
 )
 
 func replayCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "replay <msg_...>... | --dead | --since <time> [--destination <name>]",
+		Use:   "replay <msg_...>... | --dead | --since <time> | [filters]",
 		Short: "Delivers events of a running gateway again",
 		Long: `
-Delivers events again: those with the ids, all dead letters, or all that arrived
-since a time. They keep their webhook-id, and carry the header webhook-replay: true.
-A replay is never treated as a duplicate, and bypasses ordering. Ids and --since
-include discarded events.
+Delivers events again: those with the ids, all dead letters, all that arrived since a
+time, or all that the filters select. They keep their webhook-id, and carry the header
+webhook-replay: true. A replay is never treated as a duplicate, and bypasses ordering.
+Except with --dead, discarded events are included.
 
   caddy webhooks replay msg_qmg34d6hl7ceiilpask66mlmymhvjw2m
-  caddy webhooks replay --dead --destination crm
+  caddy webhooks replay --dead --destination crm --cause "status 500"
   caddy webhooks replay --since 2h
-  caddy webhooks replay --since 2026-01-02T15:04:05Z`,
+  caddy webhooks replay --type 'message.*' --partitionkey xgQQXg3hrtjh7AvZ --since 2026-01-02T15:04:05Z
+  caddy webhooks replay --state dead --provider notifly --dry-run
+
+The filters are those of "caddy webhooks events". With --destination and --state, only
+the deliveries to that destination and in that state are replayed.
+
+Before it replays more than one delivery, it prints how many, and asks.`,
 		Args: cobra.ArbitraryArgs,
 	}
+	addFilterFlags(cmd)
 	cmd.Flags().Bool("dead", false, "Replay all dead letters")
-	cmd.Flags().String("since", "", "Replay all events since a time in RFC 3339, or a duration ago, such as 2h or 7d")
-	cmd.Flags().String("destination", "", "Replay to this destination only")
+	cmd.Flags().String("cause", "", "With --dead: only those with this last error, as in \"caddy webhooks dead --causes\"")
+	cmd.Flags().Bool("dry-run", false, "Only print how many deliveries it would replay")
+	cmd.Flags().BoolP("yes", "y", false, "Replay without asking")
 	return overAdmin(cmd, runReplay)
 }
 
@@ -38,34 +47,100 @@ func runReplay(c adminClient, args []string) error {
 	if err != nil {
 		return err
 	}
-	return ask(c, http.MethodPost, "/webhooks/replay", selection, func(answer admin.Replayed) error {
+	if c.flags.Bool("dry-run") {
+		selection.DryRun = true
+		return ask(c, http.MethodPost, replayPath, selection, func(answer admin.Replayed) error {
+			return c.printf("Would replay %s.", deliveries(counted(answer.WouldReplay), selection))
+		})
+	}
+	if !c.flags.Bool("yes") {
+		if err = c.confirmReplay(selection); err != nil {
+			return err
+		}
+	}
+	return ask(c, http.MethodPost, replayPath, selection, func(answer admin.Replayed) error {
 		if answer.Replayed == 0 {
 			return c.printf("Nothing to replay.")
 		}
-		return c.printf("Replaying %s.", count(answer.Replayed, "delivery", "deliveries"))
+		return c.printf("Replaying %s.", deliveries(answer.Replayed, selection))
 	})
+}
+
+const replayPath = "/webhooks/replay"
+
+// confirmReplay counts the deliveries, and asks if there are several.
+func (c adminClient) confirmReplay(selection admin.Selection) error {
+	selection.DryRun = true
+	answer, err := askFor[admin.Replayed](c, http.MethodPost, replayPath, selection)
+	if err != nil {
+		return err
+	}
+	n := counted(answer.WouldReplay)
+	if n <= 1 {
+		return nil
+	}
+	return confirm(c.in, c.notes, "Replay "+deliveries(n, selection)+"?", "nothing was replayed")
+}
+
+// deliveries returns a number of deliveries, and to where.
+func deliveries(n int64, selection admin.Selection) string {
+	text := count(n, "delivery", "deliveries")
+	if selection.Destination != nil {
+		return text + " to " + printable(*selection.Destination)
+	}
+	if name := selection.Filter["destination"]; name != "" {
+		return text + " to " + printable(name)
+	}
+	return text
+}
+
+// counted returns the number in the answer to a dry run.
+func counted(n *int64) int64 {
+	if n == nil {
+		return 0
+	}
+	return *n
 }
 
 // replaySelection returns the events that flags and arguments select.
 func replaySelection(fl caddycmd.Flags, ids []string, now time.Time) (admin.Selection, error) {
 	selection := admin.Selection{IDs: ids, Dead: fl.Bool("dead")}
-	var err error
-	if selection.Destination, err = destinationFlag(fl); err != nil {
+	filters, err := readFilters(fl, journal.FilterNames, now)
+	if err != nil {
 		return selection, err
 	}
-	if since := fl.String("since"); since != "" {
-		var t time.Time
-		if t, err = parseTime("since", since, now); err != nil {
-			return selection, err
-		}
-		selection.Since = t.UTC().Format(time.RFC3339Nano)
+	if selection.Cause, err = causeFlag(fl); err != nil {
+		return selection, err
+	}
+	others := len(filters) // but for the destination and a time alone
+	if destination, ok := filters["destination"]; ok {
+		selection.Destination = &destination
+		others--
+	}
+	if since, ok := filters["since"]; ok && others == 1 {
+		selection.Since = since
+	} else if others > 0 {
+		selection.Filter, selection.Destination = filters, nil
 	}
 	switch ways := len(selection.Ways()); {
 	case ways == 0:
-		return selection, errors.New("select the events with one of: ids, --dead, --since <time>")
+		return selection, errors.New("select the events with one of: ids, --dead, --since <time>, filters other than --destination")
+	case ways > 1 && selection.Dead && len(ids) == 0:
+		return selection, errors.New("use --dead or filters, not both; as a filter, use --state dead")
 	case ways > 1:
-		return selection, errors.New("select the events with only one of: ids, --dead, --since <time>")
+		return selection, errors.New("select the events with only one of: ids, --dead, --since <time>, filters")
+	case selection.Cause != "" && !selection.Dead:
+		return selection, errors.New("--cause needs --dead")
 	}
 	_, err = admin.ParseIDs(ids)
 	return selection, err
+}
+
+// causeFlag returns --cause, "" for all causes. An empty value is an error.
+func causeFlag(fl caddycmd.Flags) (string, error) {
+	cause := fl.String("cause")
+	if fl.Changed("cause") && cause == "" {
+		return "", errors.New("--cause is empty; give it a last error, or leave it out for all")
+	}
+	return cause, nil
 }

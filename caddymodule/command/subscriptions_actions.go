@@ -1,7 +1,6 @@
 package command
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"slices"
@@ -167,17 +166,7 @@ func (r *subscriptionsRun) confirm() error {
 	if r.flags.Bool("yes") {
 		return nil
 	}
-	fmt.Fprint(r.stderr, "Make these changes? [y/N] ")
-	answer, err := bufio.NewReader(r.in).ReadString('\n')
-	switch strings.ToLower(strings.TrimSpace(answer)) {
-	case "y", "yes":
-		return nil
-	}
-	if err != nil && answer == "" {
-		fmt.Fprintln(r.stderr)
-		return errors.New("nothing was changed; pass --yes to run without a prompt")
-	}
-	return errors.New("nothing was changed")
+	return confirm(r.in, r.stderr, "Make these changes?", "nothing was changed")
 }
 
 // carryOut makes the changes of one plan, and checks the result.
