@@ -3,6 +3,7 @@ package console
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -37,13 +38,12 @@ func (v *visit) feed() error {
 	if err != nil {
 		return newFailure(http.StatusBadRequest, "Not a filter", err.Error())
 	}
-	select {
-	case v.process.feeds <- struct{}{}:
-		defer func() { <-v.process.feeds }()
-	default:
-		return newFailure(http.StatusServiceUnavailable, "Not live", "Too many live views are open. Reload the page to see new events.")
-	}
+	// What came of an event can change which of these select it: the page looks.
+	search.State, search.Until, search.Text = "", time.Time{}, ""
 	feed, err := v.journal.Follow(search, "")
+	if errors.Is(err, journal.ErrTooManyFollowers) || errors.Is(err, journal.ErrFeedEnded) {
+		return newFailure(http.StatusServiceUnavailable, "Not live", "Too many live views are open, or the gateway shuts down. Reload the page to see new events.")
+	}
 	if err != nil {
 		return v.failureOf(v.r.Context(), err)
 	}

@@ -2,9 +2,6 @@ package console
 
 import "github.com/caddyserver/caddy/v2"
 
-// maxFeeds is how many live feeds may be open at a time.
-const maxFeeds = 100
-
 // processes holds the one process that all handlers share, across reloads.
 var processes = caddy.NewUsagePool()
 
@@ -15,11 +12,10 @@ const processKey = "console"
 type process struct {
 	jobs    *jobs
 	forgery *forgery
-	feeds   chan struct{} // holds one value for each feed
 }
 
 func newProcess() *process {
-	return &process{newJobs(), newForgery(), make(chan struct{}, maxFeeds)}
+	return &process{newJobs(), newForgery()}
 }
 
 // Destruct ends the jobs. It implements caddy.Destructor.
