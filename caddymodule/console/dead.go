@@ -3,7 +3,6 @@ package console
 import (
 	"context"
 	"errors"
-	"strconv"
 
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/journal"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/queue"
@@ -59,7 +58,7 @@ func (v *visit) dead(ctx context.Context) (page, error) {
 		return page{}, err
 	}
 	for _, letter := range letters {
-		if len(d.Letters) < deadOnPage && (d.Cause == "" || d.Cause == causeOf(letter)) {
+		if len(d.Letters) < deadOnPage && (d.Cause == "" || d.Cause == letter.LastError) {
 			d.Letters = append(d.Letters, letter)
 		}
 	}
@@ -75,12 +74,4 @@ func deadQuery(destination, cause string) map[string][]string {
 		query["cause"] = []string{cause}
 	}
 	return query
-}
-
-// causeOf returns why an event became a dead letter, as Queue.Causes words it.
-func causeOf(d queue.DeadLetter) string {
-	if d.LastError != "" {
-		return d.LastError
-	}
-	return "answered " + strconv.Itoa(d.LastStatus)
 }

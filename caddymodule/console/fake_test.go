@@ -249,7 +249,7 @@ var (
 // busy is a gateway with something of everything.
 func busy() *fake {
 	delivered := queue.PastAttempt{Attempt: 2, Began: now.Add(-time.Minute), Took: 31 * time.Millisecond, TookMS: 31, Status: 200, Outcome: queue.OutcomeDelivered}
-	failed := queue.PastAttempt{Attempt: 1, Began: now.Add(-2 * time.Minute), Took: 2 * time.Second, Status: 500, Outcome: queue.OutcomeRetrying, Error: "", Excerpt: "no such table"}
+	failed := queue.PastAttempt{Attempt: 1, Began: now.Add(-2 * time.Minute), Took: 2 * time.Second, Status: 500, Outcome: queue.OutcomeRetrying, Error: "answered 500", Excerpt: "no such table"}
 	first := journal.Event{Summary: queue.Summary{
 		ID: firstKey.String(), EventID: "evt-1", Provider: "notifly", Source: "/webhooks/notifly", Type: "message.created",
 		Subject: "conversations/7", PartitionKey: "7", Received: now.Add(-3 * time.Minute), Size: 2048, Duplicates: 2, LastDuplicate: now,
@@ -276,12 +276,12 @@ func busy() *fake {
 			{DestinationStatus: queue.DestinationStatus{Destination: "archive", Configured: true, Gateway: "gw", Here: true}, DeliveredPerSecond: 0.2, TookP50MS: 12, TookP99MS: 250, Hour: hour(12, 0)},
 			{DestinationStatus: queue.DestinationStatus{
 				Destination: "crm", Configured: true, Gateway: "gw", Down: true, Backlog: 1204, OldestUndelivered: now.Add(-18 * time.Minute), FailedSince: now.Add(-18 * time.Minute),
-				DeadLetters: 2, LastStatus: 500, LastFailed: now,
+				DeadLetters: 2, LastStatus: 500, LastError: "answered 500", LastFailed: now,
 			}, FailedPerSecond: 1, Hour: hour(0, 3)},
 		},
 		causes: []queue.Cause{{Destination: "crm", Cause: "answered 500", DeadLetters: 2, Oldest: now.Add(-20 * time.Hour), Newest: now}},
 		letters: []queue.DeadLetter{
-			{ID: firstKey.String(), Destination: "crm", Provider: "notifly", EventID: "evt-1", Type: "message.created", Attempts: 24, LastStatus: 500, Excerpt: "no such table", Received: now, Died: now},
+			{ID: firstKey.String(), Destination: "crm", Provider: "notifly", EventID: "evt-1", Type: "message.created", Attempts: 24, LastStatus: 500, LastError: "answered 500", Excerpt: "no such table", Received: now, Died: now},
 			{ID: secondKey.String(), Destination: "crm", Provider: "notifly", EventID: "evt-2", Type: "message.created", Attempts: 24, LastError: "connection refused", Received: now, Died: now},
 		},
 	}

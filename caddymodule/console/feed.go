@@ -39,7 +39,7 @@ func (v *visit) feed() error {
 		return newFailure(http.StatusBadRequest, "Not a filter", err.Error())
 	}
 	// What came of an event can change which of these select it: the page looks.
-	search.State, search.Until, search.Text = "", time.Time{}, ""
+	search.Destination, search.State, search.Until, search.Text = "", "", time.Time{}, ""
 	feed, err := v.journal.Follow(search, "")
 	if errors.Is(err, journal.ErrTooManyFollowers) || errors.Is(err, journal.ErrFeedEnded) {
 		return newFailure(http.StatusServiceUnavailable, "Not live", "Too many live views are open, or the gateway shuts down. Reload the page to see new events.")
@@ -76,6 +76,9 @@ func (v *visit) stream(ctx context.Context, feed *journal.Feed) {
 		return out.Flush()
 	}
 	defer func() { _ = out.SetWriteDeadline(time.Time{}) }() // the connection may go on
+	if v.r.Method == http.MethodHead {
+		return
+	}
 	if send("retry: 1000\n\n") != nil {
 		return
 	}

@@ -1,6 +1,8 @@
 package console
 
 import (
+	"strconv"
+
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/journal"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/queue"
 )
@@ -50,4 +52,13 @@ func directState(d *journal.Direct) state {
 		return state{levelGood, "answered", "✓"}
 	}
 	return state{levelBad, "failed", "✕"}
+}
+
+// moreThan returns the error of an attempt, empty if it says no more than the status of
+// the answer.
+func moreThan(status int, err string) string {
+	if err == "answered "+strconv.Itoa(status) {
+		return ""
+	}
+	return err
 }

@@ -39,7 +39,7 @@ var functions = template.FuncMap{
 	"int64":    func(n int) int64 { return int64(n) },
 
 	"deliveries":    deliveriesOf,
-	"causeOf":       causeOf,
+	"moreThan":      moreThan,
 	"deliveryState": func(s queue.State) state { return deliveryState(s) },
 	"directState":   directState,
 	"outcomeState":  outcomeState,
