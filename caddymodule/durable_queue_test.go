@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -69,6 +70,12 @@ func TestQueueFull(t *testing.T) {
 	}
 	if ready := metric(t, "caddy_webhooks_queue_ready"); ready != "0" {
 		t.Errorf("a full queue is ready: %s", ready)
+	}
+	if limit := metric(t, "caddy_webhooks_queue_limit_bytes"); limit != "1.048576e+06" {
+		t.Errorf("the limit is %s", limit)
+	}
+	if used, err := strconv.ParseFloat(metric(t, "caddy_webhooks_queue_bytes"), 64); err != nil || used < 0.9*(1<<20) || used > 1<<20 {
+		t.Errorf("%v bytes are used, %v", used, err)
 	}
 	for _, sample := range []string{
 		`caddy_webhooks_requests_total{outcome="queue_unavailable",provider="wotnot"}`,

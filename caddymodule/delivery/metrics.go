@@ -50,12 +50,15 @@ type backlogCollector struct {
 	current                      func() *queue.Queue
 	backlog, oldest, deadLetters *prometheus.Desc
 	down                         *prometheus.Desc
-	commits, ready               *prometheus.Desc
+	commits, ready, bytes, limit *prometheus.Desc
 }
 
 func newBacklogCollector(current func() *queue.Queue) *backlogCollector {
 	describe := func(name, help string) *prometheus.Desc {
 		return prometheus.NewDesc(prometheus.BuildFQName("caddy", "webhooks", name), help, []string{"destination"}, nil)
+	}
+	describeQueue := func(name, help string) *prometheus.Desc {
+		return prometheus.NewDesc(prometheus.BuildFQName("caddy", "webhooks", name), help, nil, nil)
 	}
 	return &backlogCollector{
 		current:     current,
@@ -63,10 +66,10 @@ func newBacklogCollector(current func() *queue.Queue) *backlogCollector {
 		oldest:      describe("oldest_undelivered_seconds", "The age of the oldest event that is not delivered yet; 0 for none."),
 		deadLetters: describe("dead_letters", "Events that were given up."),
 		down:        describe("destination_down", "1 while a destination is probed with one event at a time, because its attempts failed."),
-		ready: prometheus.NewDesc(prometheus.BuildFQName("caddy", "webhooks", "queue_ready"),
-			"1 while the queue takes events.", nil, nil),
-		commits: prometheus.NewDesc(prometheus.BuildFQName("caddy", "webhooks", "queue_commits_total"),
-			"Transactions that the queue has committed, each with an fsync.", nil, nil),
+		commits:     describeQueue("queue_commits_total", "Transactions that the queue has committed, each with an fsync."),
+		ready:       describeQueue("queue_ready", "1 while the queue takes events."),
+		bytes:       describeQueue("queue_bytes", "The size of the stored events."),
+		limit:       describeQueue("queue_limit_bytes", "The size of the stored events from which on new ones are refused."),
 	}
 }
 
@@ -78,6 +81,8 @@ func (c *backlogCollector) Describe(to chan<- *prometheus.Desc) {
 	to <- c.down
 	to <- c.commits
 	to <- c.ready
+	to <- c.bytes
+	to <- c.limit
 }
 
 // Collect reports the destinations that this gateway works, and names that have left
@@ -88,6 +93,9 @@ func (c *backlogCollector) Collect(to chan<- prometheus.Metric) {
 		return
 	}
 	to <- prometheus.MustNewConstMetric(c.commits, prometheus.CounterValue, float64(q.Commits()))
+	bytes, limit := q.Size()
+	to <- prometheus.MustNewConstMetric(c.bytes, prometheus.GaugeValue, float64(bytes))
+	to <- prometheus.MustNewConstMetric(c.limit, prometheus.GaugeValue, float64(limit))
 	ctx, cancel := context.WithTimeout(context.Background(), statusTimeout)
 	defer cancel()
 	to <- prometheus.MustNewConstMetric(c.ready, prometheus.GaugeValue, asGauge(q.Ready(ctx) == nil))
