@@ -34,6 +34,35 @@
 // the end of the log. One that leaves keeps its backlog and opens a gap, which is closed
 // when it returns.
 //
+// # What is remembered of attempts
+//
+// The commit that settles attempts also records them in webhooks_attempts, many to a
+// row: those of one destination at the events of one block of the log, a fixed range of
+// numbers. So one read finds all attempts at an event, and the log has no column or
+// index for them. Like progress, they have no effect under a lease that was lost, and
+// a crash loses those that were not committed. An event that becomes a dead letter
+// without another attempt, because a crash used up the last one, has none for that.
+//
+// A discarded dead letter leaves no row in webhooks_deliveries, as a delivered event
+// does. What tells them apart is that its last recorded attempt made it a dead letter.
+// A dead letter whose last attempt is not recorded, or not any more, looks delivered
+// once it is discarded.
+//
+// The latest results of a destination are written with its position.
+//
+// Attempts are removed when they ended before retention, or when their block has no
+// event left. They take at most a tenth of the queue's size, in addition to it; above
+// that, the oldest rows are removed.
+//
+// # Duplicates
+//
+// webhooks_keys counts how often the event of a key came again. The writer keeps the
+// counts in memory and adds them to a commit once a second, those of some hundred keys
+// at a time, so that duplicates cost no transaction of their own. A crash loses the
+// counts of the last second, or of the last seconds after duplicates of thousands of
+// keys; duplicates of more keys than fit in memory are dropped without being counted.
+// An event that takes a key whose window has ended begins at 0.
+//
 // # Who writes
 //
 // One goroutine, the writer, commits: whatever is waiting, in one transaction. One
