@@ -38,7 +38,8 @@ var postgresDialect = dialect{
 // session holds the parameters that each session sets, unless the DSN does. The
 // timeouts, in milliseconds, end what a disconnected gateway has left open at the
 // server, so that it holds up the others for seconds only. Every statement can use an
-// index; a plan that was made while a table was empty must not scan it later.
+// index; a plan that was made while a table was empty must not scan it later, nor read
+// and sort all of the log that is ahead of a destination to get the next events.
 //
 // They are set after connecting: a pooler such as PgBouncer refuses most parameters in
 // the startup message.
@@ -51,6 +52,7 @@ var session = []struct{ name, value string }{
 	{"enable_seqscan", "off"},
 	{"enable_hashjoin", "off"},
 	{"enable_mergejoin", "off"},
+	{"enable_bitmapscan", "off"},
 	{"jit", "off"}, // compiling would take longer than the statements
 }
 
