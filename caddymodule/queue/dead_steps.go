@@ -30,9 +30,9 @@ func (q *Queue) changeDead(ctx context.Context, s Selection, change string, more
 	for {
 		var n, lastSeq int64
 		var lastName string
-		err = q.doWith(ctx, func(t *tx) error {
+		err = q.doWith(ctx, func(t *tx) (err error) {
 			lastSeq = 0
-			if err := t.rows(`SELECT seq, name FROM webhooks_deliveries`+deadBelow+` ORDER BY seq DESC, name DESC LIMIT `+stepRows,
+			if err = t.rows(`SELECT seq, name FROM webhooks_deliveries`+deadBelow+` ORDER BY seq DESC, name DESC LIMIT `+stepRows,
 				[]any{s.Destination, cause, seq, name}, func(rows *sql.Rows) error { return rows.Scan(&lastSeq, &lastName) }); err != nil || lastSeq == 0 {
 				return err
 			}

@@ -18,8 +18,8 @@ func (q *Queue) Discard(ctx context.Context, s Selection) (total int64, err erro
 	keys := s.uniqueKeys()
 	if s.DryRun {
 		for _, key := range keys {
-			n, err := q.countDead(ctx, key, s.Destination)
-			if err != nil {
+			var n int64
+			if n, err = q.countDead(ctx, key, s.Destination); err != nil {
 				return 0, err
 			}
 			total += n
@@ -29,9 +29,9 @@ func (q *Queue) Discard(ctx context.Context, s Selection) (total int64, err erro
 	err = q.doWith(ctx, func(t *tx) error { // all of them or none
 		total = 0
 		for _, key := range keys {
-			n, err := t.discard(key, s.Destination)
-			if err != nil {
-				return err
+			n, failed := t.discard(key, s.Destination)
+			if failed != nil {
+				return failed
 			}
 			total += n
 		}

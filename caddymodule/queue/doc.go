@@ -63,6 +63,14 @@
 // keys; duplicates of more keys than fit in memory are dropped without being counted.
 // An event that takes a key whose window has ended begins at 0.
 //
+// # The index
+//
+// webhooks_index has a row for each full block of the log, with hashes of the attributes
+// of its events. One goroutine writes it, after the events. A search reads all rows from
+// the newest on, which takes some 10 ms for a million events, and compares the events
+// that may match with their rows in webhooks_events: the index need not be right, only
+// complete. A block without a row, or with a damaged one, is read from the log.
+//
 // # Who writes
 //
 // One goroutine, the writer, commits: whatever is waiting, in one transaction. One

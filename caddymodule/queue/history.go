@@ -35,9 +35,9 @@ func (q *Queue) History(ctx context.Context, key envelope.Key) (*History, error)
 		var events []*Event
 		err = q.query(ctx, `SELECT `+columnsOfEvent+` FROM webhooks_events e WHERE e.seq IN `+ofKey+` ORDER BY e.seq DESC LIMIT 1`, []any{key[:]},
 			func(rows *sql.Rows) error {
-				event, err := q.store.scanEvent(rows)
+				event, failed := q.store.scanEvent(rows)
 				events = append(events, event)
-				return err
+				return failed
 			})
 		if err != nil {
 			return nil, err

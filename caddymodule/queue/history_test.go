@@ -66,17 +66,18 @@ func TestHistory(t *testing.T) {
 		}
 
 		// Discarded, and of a destination that is forgotten.
-		if _, err := g.q.Discard(t.Context(), Selection{Dead: true}); err != nil {
+		if _, err = g.q.Discard(t.Context(), Selection{Dead: true}); err != nil {
 			t.Fatal(err)
 		}
 		if h, err = g.q.History(t.Context(), events[2].Key); err != nil || h.Destinations[1].State != StateDiscarded || h.Event.Request.URI != "/?x=1" {
 			t.Errorf("%+v, %v", h, err)
 		}
-		if found, err := g.q.Search(t.Context(), Search{State: StateDiscarded}, 0, 10); err != nil || len(found.Events) != 3 {
+		found, err := g.q.Search(t.Context(), Search{State: StateDiscarded}, 0, 10)
+		if err != nil || len(found.Events) != 3 {
 			t.Errorf("%+v, %v", found, err)
 		}
 		g.reload(t, newDestination("a", a.deliver))
-		if _, err := g.q.Forget(t.Context(), "dead"); err != nil {
+		if _, err = g.q.Forget(t.Context(), "dead"); err != nil {
 			t.Fatal(err)
 		}
 		if h, err = g.q.History(t.Context(), events[2].Key); err != nil || len(h.Destinations) != 2 || h.Destinations[1].Destination != "dead" || h.Destinations[1].State != StateDiscarded {

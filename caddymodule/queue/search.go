@@ -125,24 +125,32 @@ const (
 )
 
 // Search returns the latest events that were stored before a number, at most limit of
-// them. With 0, it begins at the end of the log. A search that takes longer than 2 s
-// returns what it has found, and where it goes on.
+// them and at least one. With 0, it begins at the end of the log. A search that takes
+// longer than 2 s returns what it has found, and where it goes on. It returns ErrUnknown
+// for a destination that does not exist.
 func (q *Queue) Search(ctx context.Context, s Search, before int64, limit int) (found Found, err error) {
 	err = q.inTurn(ctx, func() error {
-		f, err := q.newFinder(ctx, s, before)
-		if err != nil {
-			return err
-		}
-		f.deadline = q.now().Add(q.searchTime)
-		if found, err = f.page(limit); err != nil {
-			return err
-		}
-		if found.SearchedTo, err = f.searchedTo(found.Before); err != nil {
-			return unavailable(ctx, err)
-		}
-		return q.complete(ctx, found.Events)
+		found, err = q.search(ctx, s, before, max(limit, 1))
+		return err
 	})
 	return found, err
+}
+
+// search is Search without the limit to the number of searches.
+func (q *Queue) search(ctx context.Context, s Search, before int64, limit int) (Found, error) {
+	f, err := q.newFinder(ctx, s, before)
+	if err != nil {
+		return Found{}, err
+	}
+	f.deadline = q.now().Add(q.searchTime)
+	found, err := f.page(limit)
+	if err != nil {
+		return Found{}, err
+	}
+	if found.SearchedTo, err = f.searchedTo(found.Before); err != nil {
+		return Found{}, unavailable(ctx, err)
+	}
+	return found, q.complete(ctx, found.Events)
 }
 
 // inTurn runs a search when there are not too many others.
@@ -253,7 +261,7 @@ func (f *finder) searchedTo(before int64) (at time.Time, err error) {
 	}
 	err = f.q.store.query(f.ctx, `SELECT received FROM webhooks_events WHERE seq >= $1 ORDER BY seq LIMIT 1`, []any{before}, func(rows *sql.Rows) error {
 		var received int64
-		err := rows.Scan(&received)
+		err = rows.Scan(&received)
 		at = f.q.store.time(received).UTC()
 		return err
 	})

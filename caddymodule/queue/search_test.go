@@ -111,7 +111,7 @@ func TestWorkOfSearch(t *testing.T) {
 			}
 			compare := 0
 			for f.below > f.oldest {
-				if err := f.lookFurther(); err != nil {
+				if err = f.lookFurther(); err != nil {
 					t.Fatal(err)
 				}
 				compare += len(f.candidates)

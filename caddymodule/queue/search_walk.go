@@ -248,11 +248,11 @@ func (f *finder) load(seqs []int64) (events []Summary, err error) {
 		query += `)`
 	}
 	err = f.q.store.query(f.ctx, query, args, func(rows *sql.Rows) error {
-		e, received, err := f.q.store.scanSummary(rows)
-		if f.selects(&e, received) {
+		e, received, failed := f.q.store.scanSummary(rows)
+		if failed == nil && f.selects(&e, received) {
 			events = append(events, e)
 		}
-		return err
+		return failed
 	})
 	slices.SortFunc(events, func(a, b Summary) int { return descending(a.Seq, b.Seq) })
 	return events, err
