@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -30,6 +31,9 @@ func TestReadMessages(t *testing.T) {
 		t.Error("a line without an end is read")
 	}
 }
+
+// tookTimes matches durations in lines of the feed.
+var tookTimes = regexp.MustCompile(`in [\d.]+ m?s`)
 
 // sse writes a message of a feed.
 func sse(w io.Writer, id, name string, data any) {
@@ -121,7 +125,7 @@ func TestTailErrors(t *testing.T) {
 func TestTailLine(t *testing.T) {
 	attempt := journal.AttemptLine{
 		ID: knownID, Provider: "notifly", Type: "message.created", Subject: "conversations/1", Destination: "crm", Time: now, Next: now.Add(2 * time.Minute),
-		PastAttempt: queue.PastAttempt{Attempt: 3, TookMS: 31, Status: 503, Outcome: queue.OutcomeRetrying, Error: "status 503"},
+		PastAttempt: queue.PastAttempt{Attempt: 3, TookMS: 31, Status: 503, Outcome: queue.OutcomeRetrying, Error: "answered 503"},
 	}
 	hostileLine := eventLine(knownID, "accepted")
 	hostileLine.Event.Type, hostileLine.Event.Subject = hostile, hostile
@@ -131,7 +135,7 @@ func TestTailLine(t *testing.T) {
 		width int
 		want  string
 	}{
-		{journal.Line{Attempt: &attempt}, 0, "12:00:00  attempt  " + knownID + "  crm failed (503) in 31 ms, attempt 3, next in 2m  message.created  notifly  conversations/1  status 503"},
+		{journal.Line{Attempt: &attempt}, 0, "12:00:00  attempt  " + knownID + "  crm failed (503) in 31 ms, attempt 3, next in 2m  message.created  notifly  conversations/1  answered 503"},
 		{journal.Line{Attempt: &attempt}, 80, "12:00:00  attempt  " + knownID + "  crm failed (503) in 31…"},
 		{eventLine(knownID, "unrouted"), 80, "12:00:00  event    " + knownID + "  unrouted  message.crea…"},
 		{hostileLine, 100, "12:00:00  event    " + knownID + `  accepted  a\u001b[2J\u202eb\u2066\u000d\u0…`},

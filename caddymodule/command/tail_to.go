@@ -73,7 +73,7 @@ func (h *handOn) take(ctx context.Context, m message) error {
 	h.done.Add(e.ID, struct{}{})
 	r, err := h.request(ctx, e.ID)
 	if err != nil {
-		return h.print(handed{Event: e, Error: err.Error()})
+		return h.print(handed{Event: e, Error: "not handed on: " + err.Error()})
 	}
 	begin := time.Now()
 	response, err := sample.Do(h.client, r)
@@ -82,7 +82,7 @@ func (h *handOn) take(ctx context.Context, m message) error {
 	}
 	result := handed{Event: e, Status: response.Code, TookMS: float64(time.Since(begin).Microseconds()) / 1000}
 	if err != nil {
-		result.Error = err.Error()
+		result.Error = fmt.Sprintf("no answer in %s: %v", tookText(result.TookMS), err)
 	} else if response.Code < 200 || response.Code > 299 {
 		result.Answer = string(response.Body)
 	}
@@ -154,7 +154,7 @@ func (h *handOn) print(result handed) error {
 func handedLine(result handed, to screen, now time.Time) string {
 	outcome := styled{text: fmt.Sprintf("%d in %s", result.Status, tookText(result.TookMS))}
 	if result.Error != "" {
-		outcome = styled{"not handed on: " + result.Error, red}
+		outcome = styled{result.Error, red}
 	} else if result.Status < 200 || result.Status > 299 {
 		outcome.style = yellow
 	}
