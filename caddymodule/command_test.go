@@ -103,9 +103,14 @@ func TestSend(t *testing.T) {
 		ok    bool
 		want  string
 	}{
-		{"a sample", "", []string{"notifly", "--to", gatewayURL + "/notifly", "--secret", "{env.SECRET}"}, true, "200 OK\nthanks"},
+		{"a sample", "", []string{"notifly", "--to", gatewayURL + "/notifly", "--secret", "{env.SECRET}"}, true, "200 OK\naccepted: attachment.created msg_"},
+		{"again", "", []string{"notifly", "--to", gatewayURL + "/notifly", "--secret", "{env.SECRET}"}, true, "200 OK\nduplicate: attachment.created msg_"},
+		{"again, as a new one", "", []string{"notifly", "--new-id", "--to", gatewayURL + "/notifly", "--secret", "{env.SECRET}"}, true, "200 OK\naccepted: attachment.created msg_"},
 		{"a named sample", "", []string{"notifly", "message.deleted", "--to", gatewayURL + "/notifly", "--secret", "{env.SECRET}"}, true, "200 OK"},
-		{"the token comes back", "", []string{"wotnot", "note", "--to", gatewayURL + "/wotnot", "--token", "{env.SECRET}"}, true, "200 OK\n(the token)"},
+		{"the token comes back", "", []string{"wotnot", "note", "--to", gatewayURL + "/wotnot", "--token", "{env.SECRET}"}, true, "200 OK\naccepted: note.created "},
+		{"the same as new bytes", "", []string{"wotnot", "note", "--new-id", "--to", gatewayURL + "/wotnot", "--token", "{env.SECRET}"}, true, "\n(the token)"},
+		{"a handshake", "{}", []string{"wotnot", "--body", "-", "--to", gatewayURL + "/wotnot", "--token", "{env.SECRET}"}, true, "handshake: the gateway answered itself"},
+		{"not a block", "", []string{"notifly", "--to", gatewayURL + "/elsewhere", "--secret", "{env.SECRET}"}, false, "200, but not from a webhooks block: check the path of --to"},
 		{"an own provider", `{"id":"1","type":"charge.done"}`, []string{"striped", "--config", config, "--body", "-", "--to", gatewayURL + "/striped", "--secret", "{env.SECRET}"}, true, "200 OK"},
 		{"a wrong key", "", []string{"notifly", "--to", gatewayURL + "/notifly", "--secret", "wrong"}, false, "not accepted"},
 		{"no key", "", []string{"notifly", "--to", gatewayURL + "/notifly"}, false, "give the key with --secret"},
@@ -124,7 +129,7 @@ func TestSend(t *testing.T) {
 			}
 		})
 	}
-	app.want(t, 4)
+	app.want(t, 7)
 }
 
 func TestExplain(t *testing.T) {

@@ -1,0 +1,127 @@
+package sample_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/command/internal/sample"
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/provider"
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/verify"
+	"github.com/caddy-webhooks/caddy-webhooks/fixtures"
+)
+
+// compiled returns a provider of the user's own.
+func compiled(t *testing.T, spec provider.Spec) *provider.Provider {
+	t.Helper()
+	spec.Name, spec.Verify = "acme", provider.Verify{Token: &verify.Token{Places: []verify.Place{{Query: "token"}}}}
+	spec.Type = provider.Type{Source: provider.Source{Paths: []string{"type"}}}
+	p, err := spec.Compile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// read returns the events of a payload.
+func read(t *testing.T, p *provider.Provider, body []byte, header http.Header) []provider.Event {
+	t.Helper()
+	raw, err := p.Split(string(body))
+	if err != nil || !json.Valid(body) {
+		t.Fatalf("%v: %s", err, body)
+	}
+	events := make([]provider.Event, len(raw))
+	for i := range raw {
+		events[i] = p.Read(raw[i], header)
+	}
+	return events
+}
+
+// wantFresh checks that all events of a payload become other ones of the same type.
+func wantFresh(t *testing.T, p *provider.Provider, body string) []byte {
+	t.Helper()
+	header := http.Header{"X-Id": {"1"}}
+	before := read(t, p, []byte(body), header)
+	fresh, err := sample.Fresh(p, []byte(body), header)
+	if err != nil {
+		t.Fatalf("%.100s: %v", body, err)
+	}
+	seen := make(map[string]bool)
+	for _, e := range before {
+		seen[e.DedupKey] = true
+	}
+	after := read(t, p, fresh, header)
+	if len(after) != len(before) {
+		t.Fatalf("%d events became %d", len(before), len(after))
+	}
+	for i, e := range after {
+		if seen[e.DedupKey] || e.Type != before[i].Type || e.Subject != before[i].Subject || e.MissingID != before[i].MissingID {
+			t.Errorf("%.200s became %.200s", before[i].Original, e.Original)
+		}
+		seen[e.DedupKey] = true
+	}
+	return fresh
+}
+
+func TestFreshFixtures(t *testing.T) {
+	all, err := fixtures.All()
+	if err != nil || len(all) == 0 {
+		t.Fatal(err)
+	}
+	for _, f := range all {
+		p, ok := provider.Get(f.Provider)
+		if !ok {
+			t.Fatal(f.Provider)
+		}
+		wantFresh(t, p, string(f.Payload))
+	}
+}
+
+func TestFresh(t *testing.T) {
+	id := provider.Source{Paths: []string{"none", "a.id", "id"}}
+	for name, c := range map[string]struct {
+		spec provider.Spec
+		body string
+		want string // of the payload, with ID in the place of an id
+	}{
+		"text":            {provider.Spec{ID: id}, `{"id":"1","type":"a.b"} `, `{"id":"ID","type":"a.b"} `},
+		"nested":          {provider.Spec{ID: id}, `{"id":"1", "a":{"id":"1"}}`, `{"id":"1", "a":{"id":"ID"}}`},
+		"null before":     {provider.Spec{ID: id}, `{"none":null,"id":"1"}`, `{"none":null,"id":"ID"}`},
+		"number":          {provider.Spec{ID: id}, `{"id": 17}`, ""},
+		"query":           {provider.Spec{ID: provider.Source{Paths: []string{`v.#(name=="id").value`}}}, `{"v":[{"name":"a"},{"name":"id","value":"1"}]}`, `{"v":[{"name":"a"},{"name":"id","value":"ID"}]}`},
+		"none there":      {provider.Spec{ID: id}, ` { "type":"a.b"}`, ` {"caddy_webhooks_new_id":"ID", "type":"a.b"}`},
+		"hash":            {provider.Spec{Keys: []string{"hash"}}, `{}`, `{"caddy_webhooks_new_id":"ID"}`},
+		"hash with space": {provider.Spec{Keys: []string{"hash"}}, "{ \n}", "{\"caddy_webhooks_new_id\":\"ID\" \n}"},
+		"header":          {provider.Spec{ID: provider.Source{Header: "x-id"}}, `{"id":"1"}`, `{"id":"1"}`},
+		"batch":           {provider.Spec{ID: id, Events: "a.events"}, `{"id":"x","a":{"events": [ {"id":"1"}, {"id":"1","a":[{"id":"1"}]} ],"b":1}}`, `{"id":"x","a":{"events": [{"id":"ID"},{"id":"ID","a":[{"id":"1"}]}],"b":1}}`},
+		"bare batch":      {provider.Spec{Keys: []string{"hash"}, Events: "."}, ` [{},{}]`, ` [{"caddy_webhooks_new_id":"ID"},{"caddy_webhooks_new_id":"ID"}]`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			fresh := wantFresh(t, compiled(t, c.spec), c.body)
+			if got := newID.ReplaceAllString(string(fresh), `"ID"`); c.want != "" && got != c.want {
+				t.Errorf("%s became %s; want %s", c.body, got, c.want)
+			}
+		})
+	}
+}
+
+// newID matches a new id that is a text.
+var newID = regexp.MustCompile(`"[A-Z2-7]{26}"`)
+
+func TestFreshErrors(t *testing.T) {
+	hash := provider.Spec{Keys: []string{"hash"}, Events: "events"}
+	several := provider.Spec{ID: provider.Source{Paths: []string{"ids.#.id"}}}
+	for body, spec := range map[string]provider.Spec{
+		`{"events":[]}`:                   hash,
+		`{"events":{}}`:                   hash,
+		`{"events":[1]}`:                  hash,
+		`[]`:                              several,
+		`{"ids":[{"id":"1"},{"id":"2"}]}`: several,
+	} {
+		if fresh, err := sample.Fresh(compiled(t, spec), []byte(body), make(http.Header)); err == nil || !strings.HasPrefix(err.Error(), "--new-id: ") {
+			t.Errorf("%s became %s, %v", body, fresh, err)
+		}
+	}
+}
