@@ -182,10 +182,6 @@ func TestRunQueueCommands(t *testing.T) {
 ` + keyOf("2") + `  notifly   2      message.created  crm          2         502     AGE
 ` + keyOf("1") + `  notifly   1      message.created  crm          2         502     AGE
 `, nil},
-		{"destinations", true, `NAME     STATE       BACKLOG  OLDEST  DEAD  GATEWAY
-archive  delivering  0        -       0     GATEWAY *
-crm      delivering  0        -       2     GATEWAY *
-`, nil},
 		{"dead --limit 1 --json", true, `[
   {
     "id": "` + keyOf("2") + `",
@@ -257,11 +253,11 @@ last answer  the crm is <away>
 		{"resume crm", true, "Resumed crm.\n", nil},
 		{"dead", true, "No dead letters.\n", nil},
 		{"replay --dead", true, "Nothing to replay.\n", func() { waitDelivered(t, "crm") }},
-		{"replay --since 1h --destination archive", true, "Replaying 2 deliveries.\n", nil},
+		{"replay --since 1h --destination archive --yes", true, "Replaying 2 deliveries to archive.\n", nil},
 		{"replay --since 1h --destination archives", false, "no destination \"archives\"; there are archive and crm", nil},
-		{"replay " + keyOf("1") + " " + keyOf("2"), true, "Replaying 4 deliveries.\n", func() { waitDelivered(t, "archive") }},
+		{"replay --yes " + keyOf("1") + " " + keyOf("2"), true, "Replaying 4 deliveries.\n", func() { waitDelivered(t, "archive") }},
 		{"replay " + keyOf("1") + " " + keyOf("3"), false, "unknown: " + keyOf("3") + " is not in the queue; it may have been older than `retention`", nil},
-		{"replay", false, "select the events with one of: ids, --dead, --since <time>", nil},
+		{"replay", false, "select the events with one of: ids, --dead, --since <time>, filters other than --destination", nil},
 		{"forget crm", false, "crm is in use; remove the `destination` block from the configuration first", func() { waitDelivered(t, "crm") }},
 		{"pause crm --json", true, "{}\n", nil},
 		{"forget crm", true, "Forgot crm and discarded its 1 remaining event.\n", func() {

@@ -32,7 +32,7 @@ logs it is {http.webhooks.message_id}.
   caddy webhooks dead --causes
   caddy webhooks dead msg_qmg34d6hl7ceiilpask66mlmymhvjw2m
   caddy webhooks dead msg_qmg34d6hl7ceiilpask66mlmymhvjw2m --discard
-  caddy webhooks dead --discard --all --destination crm --cause "status 410"
+  caddy webhooks dead --discard --all --destination crm --cause "answered 410"
 
 --causes groups them by destination and last error. Before it discards more than one,
 it prints how many, and asks.

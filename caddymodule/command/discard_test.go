@@ -53,7 +53,7 @@ func TestDiscardAsks(t *testing.T) {
 
 func TestPrintCauses(t *testing.T) {
 	causes := []queue.Cause{
-		{Destination: "crm", Cause: "status 500", DeadLetters: 1180, Oldest: now.Add(-50 * time.Hour), Newest: now.Add(-time.Minute)},
+		{Destination: "crm", Cause: "answered 500", DeadLetters: 1180, Oldest: now.Add(-50 * time.Hour), Newest: now.Add(-time.Minute)},
 		{Destination: "archive", Cause: hostile, DeadLetters: 1, Oldest: now, Newest: now},
 	}
 	var out strings.Builder
@@ -62,7 +62,7 @@ func TestPrintCauses(t *testing.T) {
 	}
 	want := "" +
 		"DESTINATION  DEAD   OLDEST  NEWEST  CAUSE\n" +
-		"crm          1,180  2d      1m      status 500\n" +
+		"crm          1,180  2d      1m      answered 500\n" +
 		`archive      1      0s      0s      a\u001b[2J\u202eb\u2066\u000d\u000a…` + "\n"
 	if out.String() != want {
 		t.Errorf("got\n%s\nwant\n%s", &out, want)

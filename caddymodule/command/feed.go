@@ -57,15 +57,19 @@ const reconnectAfter = 250 * time.Millisecond
 
 // feed follows the live feed of a gateway.
 type feed struct {
-	c     adminClient
-	query url.Values
-	after string // the id of the last message
+	c       adminClient
+	query   url.Values
+	purpose string // what the command does, printed once it is connected
+	after   string // the id of the last message
 }
 
 // follow calls each for each message, and connects again after a broken connection,
 // until ctx ends.
 func (f *feed) follow(ctx context.Context, each func(m message) error) error {
 	body, err := f.connect(ctx)
+	if err == nil {
+		fmt.Fprintf(f.c.notes, "%s. Ctrl-C ends it.\n", printable(f.purpose))
+	}
 	for err == nil {
 		if err = f.read(ctx, body, each); err != nil {
 			break

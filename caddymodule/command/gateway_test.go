@@ -25,7 +25,7 @@ func knownEvent(now time.Time) journal.Event {
 		ID: knownID, EventID: "a056V7R7NmNRjl70", Provider: "notifly", Source: "/webhooks/notifly", Type: "message.updated",
 		Subject: "conversations/xgQQXg3hrtjh7AvZ", PartitionKey: "xgQQXg3hrtjh7AvZ", Received: now, Size: 1024, Duplicates: 1, LastDuplicate: now,
 		Destinations: []queue.DeliveryStatus{
-			{Destination: "archive", State: queue.StateDead, Attempt: 24, LastStatus: 500, LastError: "status 500"},
+			{Destination: "archive", State: queue.StateDead, Attempt: 24, LastStatus: 500, LastError: "answered 500"},
 			{Destination: "crm", State: queue.StateDelivered, Attempt: 1},
 		},
 	}}
@@ -37,7 +37,7 @@ func answerAsGateway(w http.ResponseWriter, r *http.Request) {
 	ago := func(d time.Duration) time.Time { return now.Add(-d - 30*time.Second) }
 	letter := queue.DeadLetter{
 		ID: knownID, Destination: "archive", Provider: "notifly", EventID: "a056V7R7NmNRjl70",
-		Type: "message.updated", Attempts: 24, LastStatus: http.StatusInternalServerError, LastError: "status 500",
+		Type: "message.updated", Attempts: 24, LastStatus: http.StatusInternalServerError, LastError: "answered 500",
 		Excerpt: "disk full", Received: ago(50 * time.Hour), Died: ago(2 * time.Hour),
 	}
 	event := knownEvent(now)
@@ -50,7 +50,7 @@ func answerAsGateway(w http.ResponseWriter, r *http.Request) {
 	history.Destinations = []queue.DeliveryStatus{event.Destinations[0], event.Destinations[1]}
 	history.Destinations[0].Attempts = []queue.PastAttempt{
 		{Attempt: 23, Began: ago(4 * time.Hour), TookMS: 5012, Outcome: queue.OutcomeRetrying, Error: "dial tcp 10.0.0.7:8080: connect: connection refused"},
-		{Attempt: 24, Began: ago(2 * time.Hour), TookMS: 12, Status: 500, Outcome: queue.OutcomeDead, Error: "status 500", Excerpt: "disk full"},
+		{Attempt: 24, Began: ago(2 * time.Hour), TookMS: 12, Status: 500, Outcome: queue.OutcomeDead, Error: "answered 500", Excerpt: "disk full"},
 	}
 	history.Destinations[1].Attempts = []queue.PastAttempt{{Attempt: 1, Began: ago(50 * time.Hour), TookMS: 3.8, Status: 204, Outcome: queue.OutcomeDelivered}}
 	newer := knownEvent(now)
@@ -61,7 +61,7 @@ func answerAsGateway(w http.ResponseWriter, r *http.Request) {
 			{
 				DestinationStatus: queue.DestinationStatus{
 					Destination: "archive", Configured: true, Backlog: 1204, OldestUndelivered: ago(18 * time.Minute), DeadLetters: 1, Down: true, Gateway: "gw1-6f1c", Here: true,
-					LastFailed: now, FailedSince: ago(18 * time.Minute), LastStatus: 500, LastError: "status 500",
+					LastFailed: now, FailedSince: ago(18 * time.Minute), LastStatus: 500, LastError: "answered 500",
 				},
 				FailedPerSecond: 0.1, TookP50MS: 12, TookP99MS: 48,
 			},
@@ -82,7 +82,7 @@ func answerAsGateway(w http.ResponseWriter, r *http.Request) {
 		}},
 		"GET /webhooks/dead": []queue.DeadLetter{letter},
 		"GET /webhooks/causes": admin.Causes{Causes: []queue.Cause{
-			{Destination: "archive", Cause: "status 500", DeadLetters: 1180, Oldest: ago(26 * time.Hour), Newest: ago(2 * time.Hour)},
+			{Destination: "archive", Cause: "answered 500", DeadLetters: 1180, Oldest: ago(26 * time.Hour), Newest: ago(2 * time.Hour)},
 			{Destination: "crm", Cause: "dial tcp 10.0.0.7:8080: connect: connection refused", DeadLetters: 3, Oldest: ago(50 * time.Hour), Newest: ago(50 * time.Hour)},
 		}},
 		"GET /webhooks/dead/" + letter.ID:    []admin.DeadLetter{{DeadLetter: letter, Body: json.RawMessage(`{"specversion":"1.0","id":"a056V7R7NmNRjl70","type":"message.updated"}`)}},

@@ -23,7 +23,7 @@ webhook-replay: true. A replay is never treated as a duplicate, and bypasses ord
 Except with --dead, discarded events are included.
 
   caddy webhooks replay msg_qmg34d6hl7ceiilpask66mlmymhvjw2m
-  caddy webhooks replay --dead --destination crm --cause "status 500"
+  caddy webhooks replay --dead --destination crm --cause "answered 500"
   caddy webhooks replay --since 2h
   caddy webhooks replay --type 'message.*' --partitionkey xgQQXg3hrtjh7AvZ --since 2026-01-02T15:04:05Z
   caddy webhooks replay --state dead --provider notifly --dry-run

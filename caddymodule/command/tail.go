@@ -59,7 +59,7 @@ func runTail(c adminClient, _ []string) error {
 	if err != nil {
 		return err
 	}
-	print := c.printLine
+	print, purpose := c.printLine, "Following "+c.address
 	if c.flags.Bool("json") {
 		print = c.printLineJSON
 	}
@@ -68,13 +68,13 @@ func runTail(c adminClient, _ []string) error {
 		if err != nil {
 			return err
 		}
-		print = h.take
+		print, purpose = h.take, "Handing events on to "+c.flags.String("to")
 	} else if c.flags.Changed("sign") || c.flags.Changed("timeout") {
 		return errors.New("--sign and --timeout need --to")
 	}
 	ctx, stop := signal.NotifyContext(c.ctx, os.Interrupt)
 	defer stop()
-	f := feed{c: c, query: queryOf(filters)}
+	f := feed{c: c, query: queryOf(filters), purpose: purpose}
 	return f.follow(ctx, func(m message) error {
 		if m.name == lostMessage {
 			return c.printLost(m.data)
