@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -25,6 +26,7 @@ var notRun = []struct{ prefix, reason string }{
 	{"npm ", "downloads packages"},
 	{"pip ", "downloads packages"},
 	{"sqlite3 ", "may be missing"},
+	{"promtool ", "may be missing; TestAlertRules runs it"},
 	{"curl ", "needs a state of the gateway; the tests of the admin API make these requests"},
 	{"cp ", "copies files of the reader"},
 	{"$EDITOR ", "waits for the reader"},
@@ -189,10 +191,18 @@ func (d *docs) checkWords(t *testing.T, place, line string) {
 
 var inlineCommand = regexp.MustCompile("`caddy (webhooks [^`]*)`")
 
-// testInlineCommands shows that the commands in the text of the pages exist,
-// with the flags that are named there.
+// testInlineCommands shows that the commands in the text of the pages, and of what
+// Prometheus and Grafana show, exist with the flags that are named there.
 func (d *docs) testInlineCommands(t *testing.T) {
-	for _, p := range d.pages {
+	texts := slices.Clone(d.pages)
+	for _, name := range []string{"alerts.yml", "dashboard.json"} {
+		text, err := os.ReadFile(filepath.Join(operateDir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts = append(texts, docPage{path: name, text: string(text)})
+	}
+	for _, p := range texts {
 		for _, match := range inlineCommand.FindAllStringSubmatch(p.text, -1) {
 			if line := strings.ReplaceAll(match[1], `\|`, "|"); !strings.Contains(line, "…") {
 				d.checkWords(t, p.path, line)

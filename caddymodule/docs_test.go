@@ -133,7 +133,7 @@ var unchecked = map[string]string{
 	"js":         "needs a package from npm",
 	"python":     "needs packages from PyPI",
 	"dockerfile": "needs Docker and images from its registry",
-	"yaml":       "a Compose file or a workflow, which need Docker or GitHub",
+	"yaml":       "a Compose file, a workflow, or a configuration of Prometheus, which need Docker, GitHub or Prometheus",
 	"ini":        "a unit of systemd, or settings of the kernel",
 	"text":       "not for a program",
 	"sql":        "for the user's own database",
