@@ -3,6 +3,8 @@ package queue
 import (
 	"flag"
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -26,14 +28,19 @@ func BenchmarkSearch(b *testing.B) {
 }
 
 func benchmarkSearch(b *testing.B, s Settings, n int) {
-	q := openQueue(b, s)
 	dead := newDestination("dead", answers(410))
 	dead.Types = types("rare")
+	q := openQueue(b, s)
 	g := &gateway{s: s, q: q, g: q.Serve(Service{
 		Destinations: []Destination{newDestination("a", answers(200)), dead},
 		Observer:     quiet{}, Retention: 1e6 * time.Hour, Size: s.Size,
 	})}
 	defer g.stop(b)
+	for _, name := range []string{"a", "dead"} {
+		if err := q.Pause(b.Context(), name); err != nil {
+			b.Fatal(err)
+		}
+	}
 	begin := fillForSearch(b, g, n)
 	middle := begin.Add(time.Duration(n/2) * time.Second)
 	for _, c := range []struct {
@@ -67,48 +74,84 @@ func benchmarkSearch(b *testing.B, s Settings, n int) {
 		{"text and type", Search{Type: types("rare")[0], Text: `"n":`}, 10},
 	} {
 		b.Run(c.name, func(b *testing.B) {
+			var took []time.Duration
 			for b.Loop() {
+				begun := time.Now()
 				found, err := g.q.Search(b.Context(), c.search, 0, 100)
 				if err != nil || len(found.Events) != c.found && n == 1_000_000 {
 					b.Fatal(len(found.Events), err)
 				}
+				took = append(took, time.Since(begun))
 			}
-			b.ReportMetric(b.Elapsed().Seconds()*1e3/float64(b.N), "ms")
+			slices.Sort(took)
+			b.ReportMetric(took[0].Seconds()*1e3, "best-ms")
+			b.ReportMetric(took[len(took)/2].Seconds()*1e3, "median-ms")
 			b.ReportMetric(0, "ns/op")
 		})
 	}
 }
 
-// fillForSearch stores events, a second apart, of which every hundred thousandth is of a
-// rare type, and every hundred thousandth has the same partition key. It returns when
-// the first came in.
+// fillForSearch writes events, a second apart, as if they had been delivered. One in a
+// hundred thousand is of a rare type, whose destination is dead, and one in a hundred
+// thousand has the same partition key. It returns when the first came in.
 func fillForSearch(b testing.TB, g *gateway, n int) (begin time.Time) {
 	b.Helper()
-	const batch = 500
 	begin = time.Now().Add(-time.Duration(n) * time.Second).Truncate(time.Second)
-	padding := make([]byte, 1000)
-	for i := range padding {
-		padding[i] = 'a' + byte(i%26)
+	bytes, key, padding := `CAST(%s AS BLOB)`, `randomblob(20)`, strings.Repeat("abcdefghij", 100)
+	if g.s.Engine == PostgreSQL {
+		bytes, key = `convert_to(%s, 'UTF8')`, `substring(sha256(convert_to(CAST(i AS TEXT), 'UTF8')) FOR 20)`
 	}
-	for i := 0; i < n; i += batch {
-		group := make([]*Event, min(batch, n-i))
-		for j := range group {
-			e := newEvent(fmt.Sprint(i+j), fmt.Sprint("c-", (i+j)%100_000))
-			e.Type, e.Subject = []string{"message.created", "message.updated", "contact.created"}[j%3], fmt.Sprint("s-", (i+j)%1000)
-			if (i+j)%100_000 == 50_000 {
-				e.Type = "rare"
+	const step = 20_000
+	for from := 0; from < n; from += step {
+		if err := g.q.do(func(t *tx) error {
+			err := t.exec(`INSERT INTO webhooks_events (seq, key, source, provider, type, subject, partition_key, event_id, received, expires, size, original, shared, request, body)
+				WITH RECURSIVE s (i) AS (SELECT `+fmt.Sprint(from)+` UNION ALL SELECT i + 1 FROM s WHERE i + 1 < `+fmt.Sprint(min(from+step, n))+`)
+				SELECT i + 1, `+key+`, '`+testSource+`', 'test',
+					CASE WHEN i % 100000 = 50000 THEN 'rare' WHEN i % 3 = 0 THEN 'message.created' WHEN i % 3 = 1 THEN 'message.updated' ELSE 'contact.created' END,
+					'', 'c-' || (i % 100000), CAST(i AS TEXT), $1 + i * CAST(1000000 AS BIGINT), $1 + i * CAST(1000000 AS BIGINT), 1200, 0, 0, `+
+				fmt.Sprintf(bytes, `'{}'`)+`, `+fmt.Sprintf(bytes, `'{"n":' || i || ',"padding":"`+padding+`"}'`)+` FROM s`, begin.UnixMicro())
+			if err == nil {
+				err = t.exec(`INSERT INTO webhooks_keys (key, expires, seq) SELECT key, expires, seq FROM webhooks_events WHERE seq > $1`, from)
 			}
-			e.Body = fmt.Appendf(nil, `{"n":%d,"padding":"%s"}`, i+j, padding)
-			e.Received = begin.Add(time.Duration(i+j) * time.Second)
-			group[j] = e
-		}
-		g.keep(b, group...)
-	}
-	for deadline := time.Now().Add(20 * time.Minute); g.number(b, `SELECT MIN(position) FROM webhooks_destinations`) < int64(n) ||
-		g.number(b, `SELECT count(*) FROM webhooks_index`) < int64(n/blockEvents); time.Sleep(time.Second) {
-		if time.Now().After(deadline) {
-			b.Fatal("the events are not delivered and indexed")
+			if err == nil {
+				err = t.exec(`UPDATE webhooks_queue SET last = $1`, min(from+step, n))
+			}
+			return err
+		}); err != nil {
+			b.Fatal(err)
 		}
 	}
+	for _, statement := range []string{
+		`UPDATE webhooks_destinations SET position = (SELECT last FROM webhooks_queue)`,
+		`INSERT INTO webhooks_deliveries (seq, name, state, due, attempts, replay, tried, status, error, partition_key, received, size)
+			SELECT seq, 'dead', 'dead', 0, 1, 0, received, 410, 'answered 410', partition_key, received, size FROM webhooks_events WHERE type = 'rare'`,
+	} {
+		g.exec(b, statement)
+	}
+	if err := g.q.do(func(t *tx) error {
+		for block := range int64(n / blockEvents) {
+			row := attemptsRow{block: block, ended: begin.UnixMicro()}
+			for place := range blockEvents {
+				row.add(endedAttempt{place: place, number: 1, began: begin.UnixMicro(), took: 1000, status: 200, outcome: OutcomeDelivered})
+			}
+			if err := t.insertAttempts("a", []*attemptsRow{&row}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}); err != nil {
+		b.Fatal(err)
+	}
+	if err := g.q.enter(b.Context()); err != nil { // which reads the end of the log
+		b.Fatal(err)
+	}
+	e := g.q.currentEra()
+	begun := time.Now()
+	for block := range int64(n / blockEvents) {
+		if err := g.q.indexBlocks(e, []int64{block}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.Logf("indexed %d events in %s", n, time.Since(begun))
 	return begin
 }
