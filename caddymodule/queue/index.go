@@ -3,6 +3,7 @@ package queue
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -74,7 +75,8 @@ func (q *Queue) index() {
 		case <-q.indexer.kick:
 			q.indexFilled()
 		case <-timer.C:
-			if err := q.tendIndex(); err != nil && q.ctx.Err() == nil {
+			// A read that ended with its era is not an error.
+			if err := q.tendIndex(); err != nil && !errors.Is(err, context.Canceled) {
 				q.logFailure("cannot index events for searches, which take longer meanwhile; retrying", err)
 			}
 			timer.Reset(indexInterval)

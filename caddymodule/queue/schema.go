@@ -160,6 +160,8 @@ CREATE TABLE webhooks_index (
 	block   {seq}  NOT NULL PRIMARY KEY,
 	entries {blob} NOT NULL
 );
+-- Searches read all rows: PostgreSQL is not to compress them, nor to store them apart.
+{only_postgres}ALTER TABLE webhooks_index SET (toast_tuple_target = 8160);
 
 -- How often the event of a key came again, and when last.
 ALTER TABLE webhooks_keys ADD COLUMN duplicates BIGINT NOT NULL DEFAULT 0;
