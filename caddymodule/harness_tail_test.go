@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -49,25 +50,35 @@ func followAt(t testing.TB, url string, headers ...string) *follower {
 	for i := 0; i+1 < len(headers); i += 2 {
 		r.Header.Set(headers[i], headers[i+1])
 	}
-	response, err := followClient.Do(r)
-	for n := 0; n < 3 && isReload(err); n++ {
-		response, err = followClient.Do(r)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := response.Header.Get("Content-Type"); response.StatusCode != 200 || got != "text/event-stream" {
-		body, _ := io.ReadAll(response.Body)
-		response.Body.Close()
-		t.Fatalf("%s: %d %s %s", url, response.StatusCode, got, body)
-	}
-	f := &follower{t: t, header: response.Header, messages: make(chan message, 100_000), ended: make(chan struct{}), leave: leave}
+	f := &follower{t: t, messages: make(chan message, 100_000), ended: make(chan struct{}), leave: leave}
+	begun := make(chan error)
 	go func() {
 		defer close(f.ended)
-		defer response.Body.Close()
-		readMessages(response.Body, f.messages)
+		f.read(r, begun)
 	}()
+	if err := receive(t, begun); err != nil {
+		t.Fatal(err)
+	}
 	return f
+}
+
+// read makes the request, and reads the messages of the answer. It returns in begun
+// whether the subscription holds.
+func (f *follower) read(r *http.Request, begun chan<- error) {
+	response, err := followClient.Do(r)
+	if err != nil {
+		begun <- err
+		return
+	}
+	defer response.Body.Close()
+	f.header = response.Header
+	if got := f.header.Get("Content-Type"); response.StatusCode != 200 || got != "text/event-stream" {
+		body, _ := io.ReadAll(response.Body)
+		begun <- fmt.Errorf("%s: %d %s %s", r.URL, response.StatusCode, got, body)
+		return
+	}
+	begun <- nil
+	readMessages(response.Body, f.messages)
 }
 
 // readMessages parses a stream as the WHATWG says, as far as it has lines that end in

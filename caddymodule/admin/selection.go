@@ -103,11 +103,10 @@ func parseSelection(body []byte, ways []string) (s queue.Selection, err error) {
 		}
 	}
 	if read.Filter != nil {
-		search, err := journal.ParseFilter(func(name string) string { return read.Filter[name] }, time.Now())
-		if err != nil {
+		s.Search = new(queue.Search)
+		if *s.Search, err = journal.ParseFilter(func(name string) string { return read.Filter[name] }, time.Now()); err != nil {
 			return s, fmt.Errorf("filter: %w", err)
 		}
-		s.Search = &search
 	}
 	s.Keys, err = ParseIDs(read.IDs)
 	return s, err
