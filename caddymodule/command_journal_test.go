@@ -61,6 +61,7 @@ func TestJournalCommands(t *testing.T) {
 	wantStatus(t, 401, "/", body, header, "forged")
 	waitFor(t, func() bool { return gauge(t, "dead_letters", "crm") == 2 })
 	waitDelivered(t, "archive")
+	waitFor(t, func() bool { return historyOf(t, keyOf("1")).Duplicates == 1 })
 	at := "--address=" + adminAddress
 	command := func(args ...string) string {
 		t.Helper()
@@ -125,7 +126,7 @@ func TestJournalCommands(t *testing.T) {
 	t.Run("lists", func(t *testing.T) {
 		for command, got := range map[string]string{
 			`(?m)^\S+ +/webhooks/notifly +bad_credential +401 +127\.0\.0\.1 +POST /, \d+ B +\S.*$`:                                                      command("refusals", "--reason", "bad_credential"),
-			`(?m)^notifly +/webhooks/notifly +\d+s ago +\S+ +\d+s ago +bad_credential +1 +archive, crm$`:                                                command("blocks"),
+			`(?m)^notifly +/webhooks/notifly +\d+s ago +\S+ +\d+s ago +bad_credential +1 +crm, archive$`:                                                command("blocks"),
 			`(?s)\ncrm +delivering +0 +- +2 +\S+ +\S+ +[\d.]+ ms +[\d.]+ ms +\S+ \*\n.*\ncrm has failed for \d+s, the last time \d+s ago: answered 502`: command("destinations"),
 			`(?m)^crm +2 +\d+s +\d+s +answered 502$`: command("dead", "--causes"),
 		} {
