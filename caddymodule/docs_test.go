@@ -158,6 +158,7 @@ func (d *docs) run(t *testing.T, env []string, args ...string) (output string, e
 	cmd := exec.CommandContext(t.Context(), d.caddy, args...)
 	cmd.Dir = repository
 	cmd.Env = append(os.Environ(), env...)
+	cmd.Stdin = strings.NewReader("y\n") // to what it asks
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }
