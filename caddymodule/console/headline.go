@@ -28,19 +28,20 @@ const (
 type level int
 
 const (
-	levelGood level = iota
-	levelNote       // look at it when there is time
-	levelBad        // events are not delivered, or not taken
+	levelGood  level = iota
+	levelNote        // look at it when there is time
+	levelBad         // events are not delivered, or not taken
+	levelPlain       // neither good nor bad yet
 )
 
 // Class returns the name of the level in the style sheet.
-func (l level) Class() string { return [...]string{"good", "note", "bad"}[l] }
+func (l level) Class() string { return [...]string{"good", "note", "bad", "plain"}[l] }
 
 // Mark returns the sign that goes with the level.
-func (l level) Mark() string { return [...]string{"✓", "▲", "✕"}[l] }
+func (l level) Mark() string { return [...]string{"✓", "▲", "✕", "○"}[l] }
 
 // Word returns the level in a word.
-func (l level) Word() string { return [...]string{"Good", "Look", "Wrong"}[l] }
+func (l level) Word() string { return [...]string{"Good", "Look", "Wrong", "Open"}[l] }
 
 // sentence is text with times in it, which the reader's browser shows in its zone.
 type sentence struct {

@@ -153,7 +153,7 @@ func (m *month) send(hours float64) {
 			if _, err := m.serve.Store(m.t.Context(), []*queue.Event{e}); err != nil {
 				m.t.Fatal(err)
 			}
-			m.wait(3 * time.Millisecond)
+			m.wait(time.Duration(hours * 0.3 / float64(n) * float64(time.Hour)))
 		}
 		if n > 0 {
 			m.memory.OpenBlock(s.provider, "/webhooks/"+s.provider).Served(journal.Exchange{Time: m.now(), Accepted: n, Secret: 1})

@@ -15,6 +15,9 @@ const (
 	// overviewRefresh is after how many seconds the overview looks again.
 	overviewRefresh = 5
 
+	// failureAge is how long the last failure of a destination that delivers is shown.
+	failureAge = time.Hour
+
 	// lastRefusals is how many refusals the overview shows.
 	lastRefusals = 5
 )
@@ -36,6 +39,7 @@ type shownDestination struct {
 	journal.Destination
 	State  state
 	Oldest string // the age of the oldest undelivered event
+	Failed bool   // lately, so that the last failure is of interest
 	Plot   template.HTML
 }
 
@@ -97,6 +101,7 @@ func (v *visit) overview(ctx context.Context) (page, error) {
 
 func showDestination(d journal.Destination, now time.Time) shownDestination {
 	shown := shownDestination{Destination: d, State: destinationState(d, now), Plot: plot(d.Hour, "delivered", "failed attempts")}
+	shown.Failed = d.LastError != "" && (shown.State.level != levelGood || now.Sub(d.LastFailed) < failureAge)
 	if !d.OldestUndelivered.IsZero() {
 		shown.Oldest = span(now.Sub(d.OldestUndelivered))
 	}

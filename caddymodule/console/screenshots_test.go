@@ -75,12 +75,13 @@ func TestScreenshots(t *testing.T) {
 		}
 	}
 	event := eventToShow(t, j)
-	for name, path := range map[string]string{
-		"overview": "/", "events": "/events", "filtered": "/events?provider=wotnot&type=message.*&text=order", "event": "/events/" + event,
-		"dead": "/dead", "group": "/dead?destination=helpdesk&cause=answered+500", "refusals": "/refusals", "failure": "/nothing",
+	for _, page := range []struct{ name, path string }{
+		{"overview", "/"}, // first, because it shows the last minute
+		{"events", "/events"}, {"filtered", "/events?provider=wotnot&type=message.*&text=order"}, {"event", "/events/" + event},
+		{"dead", "/dead"}, {"group", "/dead?destination=helpdesk&cause=answered+500"}, {"refusals", "/refusals"}, {"failure", "/nothing"},
 	} {
-		shoot(name, true, chromedp.Navigate(server.URL+path))
-		shoot(name+"-top", false, chromedp.Navigate(server.URL+path))
+		shoot(page.name, true, chromedp.Navigate(server.URL+page.path))
+		shoot(page.name+"-top", false, chromedp.Navigate(server.URL+page.path))
 	}
 	shoot("confirm", true, chromedp.Navigate(server.URL+"/dead"), chromedp.Click(chromedp.CSS("td.actions button")), chromedp.WaitVisible(chromedp.CSS(".confirm")))
 }

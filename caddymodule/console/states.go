@@ -10,13 +10,13 @@ import (
 // deliveryStates has, for each state of an event at a destination, how it is shown: no
 // two have the same sign.
 var deliveryStates = map[queue.State]state{
-	queue.StateWaiting:   {levelGood, "waiting", "○"},
+	queue.StateWaiting:   {levelPlain, "waiting", "○"},
 	queue.StateRetrying:  {levelNote, "retrying", "↻"},
 	queue.StateParked:    {levelNote, "parked", "‖"},
 	queue.StateDelivered: {levelGood, "delivered", "✓"},
 	queue.StateDead:      {levelBad, "dead", "✕"},
-	queue.StateDiscarded: {levelNote, "discarded", "–"},
-	queue.StateUnrouted:  {levelNote, "unrouted", "∅"},
+	queue.StateDiscarded: {levelPlain, "discarded", "–"},
+	queue.StateUnrouted:  {levelPlain, "unrouted", "∅"},
 }
 
 // stateNames lists the states that a filter can select, in the order of a life.
