@@ -32,6 +32,8 @@ type Handler struct {
 	source  func() (reader, error)
 	log     func() *zap.Logger
 	now     func() time.Time
+
+	patience time.Duration // how long a page waits for the queue
 }
 
 // CaddyModule returns the Caddy module information.
@@ -48,7 +50,7 @@ func (h *Handler) Provision(ctx caddy.Context) (err error) {
 		ctx.Logger().Warn("`insecure` serves the console to anyone who reaches it: they can read, replay and discard events")
 	}
 	h.ending = endOf(ctx)
-	h.source, h.log, h.now = runningSource, runningLog, time.Now
+	h.source, h.log, h.now, h.patience = runningSource, runningLog, time.Now, readTimeout
 	h.process, err = openProcess()
 	return err
 }

@@ -155,7 +155,7 @@ func (v *visit) body() error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(v.r.Context(), readTimeout)
+	ctx, cancel := context.WithTimeout(v.r.Context(), v.patience)
 	defer cancel()
 	history, err := v.journal.Event(ctx, key)
 	if err != nil {

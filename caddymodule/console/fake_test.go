@@ -90,6 +90,8 @@ func (f *fake) control() (controller, error) {
 	return f, nil
 }
 
+func (f *fake) Size() (bytes, limit int64) { return 1 << 20, 1 << 30 }
+
 func (f *fake) Ready(ctx context.Context) error { return f.read(ctx) }
 
 func (f *fake) Causes(ctx context.Context, _ string) ([]queue.Cause, error) {
@@ -176,6 +178,8 @@ func newSite(t *testing.T, f *fake) *site {
 		source:  func() (reader, error) { return f, nil },
 		log:     func() *zap.Logger { return logger },
 		now:     func() time.Time { return now },
+
+		patience: readTimeout,
 	}
 	t.Cleanup(func() { _ = h.process.Destruct() })
 	return &site{t, h, f, logs}

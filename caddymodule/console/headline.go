@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize"
+
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/journal"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/queue"
 )
@@ -19,6 +21,10 @@ const (
 
 	// silentAfter is how long a block that gets an event now and then may get none.
 	silentAfter = 10 * time.Minute
+
+	// fullFrom is the part of the queue's size from which on it is nearly full. At nine
+	// tenths, delivered events begin to make room: what is above that cannot go.
+	fullFrom = 0.95
 
 	// refusedAtLeast is how many refusals in a row within an hour are not a stray one.
 	refusedAtLeast = 5
@@ -88,6 +94,7 @@ type facts struct {
 	destinations []journal.Destination
 	blocks       []journal.Block
 	oldestDead   time.Time // when the oldest dead letter died
+	bytes, limit int64     // of the queue
 }
 
 // judge says in words whether anything is wrong, the worst first. It returns at least
@@ -102,6 +109,8 @@ func judge(f facts) []sentence {
 		all = append(all, say(levelBad, "The queue is full: new events are refused with 503 until some are delivered."))
 	case f.ready != nil:
 		all = append(all, say(levelBad, "The queue takes no events: they are refused with 503. Caddy's log says why."))
+	case float64(f.bytes) > fullFrom*float64(f.limit):
+		all = append(all, say(levelNote, fmt.Sprintf("The queue is nearly full: %s of %s.", humanize.IBytes(uint64(f.bytes)), humanize.IBytes(uint64(f.limit)))))
 	}
 	var dead, delivering, configured int64
 	for _, d := range f.destinations {

@@ -39,6 +39,8 @@ func TestJudge(t *testing.T) {
 		"two":             {facts{destinations: healthy[:2]}, "good Both destinations deliver."},
 		"no destination":  {facts{}, "good The queue is open. No block has a destination."},
 		"full":            {facts{destinations: healthy, ready: queue.ErrFull}, "bad The queue is full: new events are refused with 503 until some are delivered.|good All 3 destinations deliver."},
+		"nearly full":     {facts{destinations: healthy, bytes: 973 << 20, limit: 1 << 30}, "good All 3 destinations deliver.|note The queue is nearly full: 973 MiB of 1.0 GiB."},
+		"large enough":    {facts{destinations: healthy, bytes: 950 << 20, limit: 1 << 30}, "good All 3 destinations deliver."},
 		"takes no events": {facts{destinations: healthy, ready: errors.New("disk")}, "bad The queue takes no events: they are refused with 503. Caddy's log says why.|good All 3 destinations deliver."},
 		"dead letters": {facts{destinations: with(func(d *journal.Destination) { d.DeadLetters = 2 }), oldestDead: minutes(1440)},
 			"good All 3 destinations deliver.|note 2 dead letters since 3 May 14:20."},

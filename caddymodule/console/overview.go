@@ -67,6 +67,7 @@ func (v *visit) overview(ctx context.Context) (page, error) {
 	var refusals journal.Refusals
 	var wg sync.WaitGroup
 	if o.HasQueue {
+		f.bytes, f.limit = c.Size()
 		wg.Go(func() { f.destinations, errQueue = v.journal.Destinations(ctx) })
 		wg.Go(func() { f.ready = c.Ready(ctx) })
 		wg.Go(func() { causes, _ = c.Causes(ctx, "") }) // without them, one sentence has no time

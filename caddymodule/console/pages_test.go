@@ -1,8 +1,13 @@
 package console
 
 import (
+	"errors"
+	"fmt"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/queue"
 )
 
 // TestPages shows that each page says what it is for.
@@ -61,6 +66,68 @@ func TestHeaders(t *testing.T) {
 	for _, path := range []string{"/", "/events", "/events/" + firstKey.String(), "/dead", "/refusals"} {
 		if strings.Contains(s.get(path).Body.String(), "style=\"") {
 			t.Error(path, "has a style attribute, which the policy forbids")
+		}
+	}
+}
+
+// TestSlowQueue shows that a queue that does not answer gives a page that says so, and
+// that the overview shows what it knows all the same.
+func TestSlowQueue(t *testing.T) {
+	s := newSite(t, busy())
+	s.fake.hangs = true
+	s.handler.patience = 50 * time.Millisecond
+	s.want("/", 200, "The queue does not answer", "/webhooks/notifly", "no secret matches")
+	s.want("/events", 503, "did not answer in time")
+	s.want("/events/"+firstKey.String(), 503, "did not answer in time")
+	s.want("/dead", 503, "did not answer in time")
+	s.want("/refusals", 200, "bad credential")
+}
+
+// TestErrors shows that pages say what went wrong, and not how.
+func TestErrors(t *testing.T) {
+	inside := errors.New("pq: password of host db")
+	for err, want := range map[error]string{
+		fmt.Errorf("%w: %w", queue.ErrUnavailable, inside): "cannot be read now",
+		fmt.Errorf("%w: %w", queue.ErrUnknown, inside):     "It is not in the queue",
+		inside: "The page could not be made",
+	} {
+		s := newSite(t, busy())
+		s.fake.err = err
+		for _, path := range []string{"/events", "/dead", "/events/" + firstKey.String()} {
+			w := s.get(path)
+			if body := w.Body.String(); w.Code < 400 || !strings.Contains(body, want) || strings.Contains(body, "pq:") {
+				t.Errorf("%v: %s: %d %s", err, path, w.Code, body)
+			}
+		}
+		if body := s.want("/", 200, want); strings.Contains(body, "pq:") {
+			t.Errorf("%v: %s", err, body)
+		}
+	}
+}
+
+// TestPaging shows the links to older and newer events.
+func TestPaging(t *testing.T) {
+	s := newSite(t, busy())
+	s.want("/events?type=message.*", 200, `rel="next" href="./events?cursor=next-cursor&amp;trail=&amp;type=message.%2A"`)
+	s.want("/events?cursor=next-cursor&trail=&type=message.*", 200,
+		`rel="next" href="./events?cursor=next-cursor&amp;trail=&amp;trail=next-cursor&amp;type=message.%2A"`,
+		`rel="prev" href="./events?type=message.%2A"`)
+	s.want("/events?cursor=b&trail=&trail=a", 200, `rel="prev" href="./events?cursor=a&amp;trail="`)
+	if s.fake.page.Cursor != "b" || s.fake.page.Limit != eventsOnPage {
+		t.Errorf("%+v", s.fake.page)
+	}
+	if w := s.get("/events?type=&state=dead"); w.Code != 303 || w.Header().Get("Location") != "./events?state=dead" {
+		t.Errorf("%d to %s", w.Code, w.Header().Get("Location"))
+	}
+}
+
+// TestReasons shows that each reason for a refusal has an explanation.
+func TestReasons(t *testing.T) {
+	for _, code := range []string{
+		"missing_credential", "bad_credential", "stale_timestamp", "malformed", "too_large", "too_deep", "too_many", "no_event", "method", "queue_unavailable", "upstream",
+	} {
+		if r := reasons[code]; r.Meaning == "" || r.Remedy == "" {
+			t.Errorf("%s has no explanation", code)
 		}
 	}
 }

@@ -5,11 +5,15 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"image"
+	"image/color"
 	"image/png"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -103,16 +107,39 @@ func eventToShow(t *testing.T, j reader) string {
 	return found.Events[0].Summary.ID
 }
 
-// writePNG writes a picture, packed as well as Go can.
+// writePNG writes a picture with its 256 most frequent colours, which makes it small.
 func writePNG(t *testing.T, path string, content []byte) {
 	t.Helper()
 	picture, err := png.Decode(bytes.NewReader(content))
 	if err != nil {
 		t.Fatal(err)
 	}
+	bounds := picture.Bounds()
+	count := make(map[color.Color]int)
+	for y := bounds.Min.Y; y < bounds.Max.Y; y++ {
+		for x := bounds.Min.X; x < bounds.Max.X; x++ {
+			count[picture.At(x, y)]++
+		}
+	}
+	colors := color.Palette(slices.Collect(maps.Keys(count)))
+	slices.SortFunc(colors, func(a, b color.Color) int { return count[b] - count[a] })
+	colors = colors[:min(len(colors), 256)]
+	nearest := make(map[color.Color]uint8)
+	small := image.NewPaletted(bounds, colors)
+	for y := bounds.Min.Y; y < bounds.Max.Y; y++ {
+		for x := bounds.Min.X; x < bounds.Max.X; x++ {
+			c := picture.At(x, y)
+			index, ok := nearest[c]
+			if !ok {
+				index = uint8(colors.Index(c))
+				nearest[c] = index
+			}
+			small.SetColorIndex(x, y, index)
+		}
+	}
 	var out bytes.Buffer
 	encoder := png.Encoder{CompressionLevel: png.BestCompression}
-	if err := encoder.Encode(&out, picture); err != nil {
+	if err := encoder.Encode(&out, small); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(path, out.Bytes(), 0o644); err != nil {

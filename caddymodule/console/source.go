@@ -23,6 +23,7 @@ type reader interface {
 // controller is the queue, as the pages see it.
 type controller interface {
 	Ready(ctx context.Context) error
+	Size() (bytes, limit int64)
 	Causes(ctx context.Context, destination string) ([]queue.Cause, error)
 	DeadLetters(ctx context.Context, destination string, limit int) ([]queue.DeadLetter, error)
 	Replay(ctx context.Context, s queue.Selection) (int64, error)

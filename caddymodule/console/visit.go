@@ -91,7 +91,7 @@ func (v *visit) answer() (err error) {
 	case v.name == "body":
 		return v.body()
 	}
-	ctx, cancel := context.WithTimeout(v.r.Context(), readTimeout)
+	ctx, cancel := context.WithTimeout(v.r.Context(), v.patience)
 	defer cancel()
 	p, err := show(ctx)
 	var elsewhere *moved
