@@ -31,7 +31,9 @@ func (d *Destination) request(ctx context.Context, delivery *queue.Delivery, w h
 		return nil, err
 	}
 	d.setEvent(r, delivery)
-	traced.SetHeader(ctx, r.Header)
+	if isTraced(delivery.Event) {
+		traced.SetHeader(ctx, r.Header)
+	}
 
 	repl := caddy.NewReplacer()
 	r = caddyhttp.PrepareRequest(r, repl, w, d.Server)

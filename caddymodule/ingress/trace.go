@@ -29,8 +29,8 @@ type requestTrace struct {
 
 // traceOf returns the trace of a request.
 func traceOf(r *http.Request) requestTrace {
-	ctx := r.Context()
-	return requestTrace{traced.Of(ctx), trace.SpanFromContext(ctx)}
+	span := trace.SpanFromContext(r.Context())
+	return requestTrace{traced.Of(span), span}
 }
 
 // describe adds provider and outcome to the span of the request. Its status is not the

@@ -48,15 +48,14 @@ type Context struct {
 	State  string // a tracestate
 }
 
-// Of returns the place of a span that was begun in this process. A context that only a
-// header claims is none.
-func Of(ctx context.Context) Context {
-	current := trace.SpanContextFromContext(ctx)
-	if !current.IsValid() || current.IsRemote() {
+// Of returns the place of a span that was begun in this process. One that only a header
+// claims is none.
+func Of(span trace.Span) Context {
+	if current := span.SpanContext(); !current.IsValid() || current.IsRemote() {
 		return Context{}
 	}
 	header := make(http.Header)
-	SetHeader(ctx, header)
+	SetHeader(trace.ContextWithSpan(context.Background(), span), header)
 	return Context{header.Get(headerParent), header.Get(headerState)}
 }
 

@@ -40,7 +40,7 @@ func TestOf(t *testing.T) {
 		{"what a header claims", spanContext(t, "", true), traced.Context{}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			got := traced.Of(trace.ContextWithSpanContext(context.Background(), test.span))
+			got := traced.Of(trace.SpanFromContext(trace.ContextWithSpanContext(context.Background(), test.span)))
 			if got != test.want || got.IsZero() != (test.want == traced.Context{}) {
 				t.Errorf("Of() = %+v, want %+v", got, test.want)
 			}
