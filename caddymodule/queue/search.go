@@ -175,6 +175,7 @@ type finder struct {
 
 	below      int64   // candidates were looked for from here on
 	oldest     int64   // there is no event before it
+	awaited    int64   // no destination waits for an event before it, except for deferred ones
 	step       int64   // how many blocks to look at next
 	candidates []int64 // that are still to be compared, the newest first
 	chunk      int     // how many to compare next
@@ -203,6 +204,7 @@ func (q *Queue) newFinder(ctx context.Context, s Search, before int64) (*finder,
 	if f.below = last + 1; before > 0 {
 		f.below = min(f.below, before)
 	}
+	f.awaited = f.firstAwaited(last)
 	if f.isEmpty() {
 		f.below = f.oldest
 	}

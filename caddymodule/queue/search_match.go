@@ -125,6 +125,19 @@ func (s *search) mayBePlaced(seq int64, k *kind) bool {
 	return !s.hasPlaces() || slices.ContainsFunc(s.places, func(d destinationRow) bool { return d.takes(seq, k.source, k.eventType) })
 }
 
+// firstAwaited returns the first number, up to last, of which a destination has still to
+// take events from the log; the number after last if there is none.
+func (s *search) firstAwaited(last int64) int64 {
+	first := last + 1
+	for i := range s.places {
+		_ = s.places[i].ranges(s.places[i].position, last, func(from, _ int64, _ string) error {
+			first = min(first, from+1)
+			return nil
+		})
+	}
+	return first
+}
+
 // isUniform reports whether the destinations take the same events everywhere in a block.
 func (s *search) isUniform(block int64) bool {
 	first, end := block*blockEvents, (block+1)*blockEvents

@@ -31,6 +31,12 @@ func (f *finder) lookFurther() (err error) {
 		err = f.lookAtDeferred(stateParked)
 	case StateRetrying:
 		err = f.lookAtDeferred(stateRetry, stateRunning)
+	case StateWaiting:
+		if f.below <= f.awaited {
+			err = f.lookAtDeferred(stateRetry, stateRunning)
+			break
+		}
+		fallthrough
 	default:
 		err = f.lookAtBlocks()
 	}
@@ -133,7 +139,7 @@ func (f *finder) lookAtBlocks() (err error) {
 	var deferred []int64
 	switch {
 	case f.State == StateWaiting:
-		deferred, from, err = f.deferredBelow(from, f.below, manyCandidates, stateRetry, stateRunning)
+		deferred, from, err = f.deferredBelow(max(from, f.awaited), f.below, manyCandidates, stateRetry, stateRunning)
 	case f.State == "" && f.Destination != "":
 		deferred, from, err = f.deferredBelow(from, f.below, manyCandidates)
 	}
