@@ -33,7 +33,7 @@ var states = []queue.State{
 // time is in RFC 3339, or how long ago it was, such as 2h or 7d.
 func ParseFilter(get func(name string) string, now time.Time) (s queue.Search, err error) {
 	for _, name := range FilterNames {
-		if err := checkFilter(name, get(name)); err != nil {
+		if err = checkFilter(name, get(name)); err != nil {
 			return queue.Search{}, err
 		}
 	}
