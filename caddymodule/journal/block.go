@@ -60,11 +60,11 @@ func (j *Journal) Blocks(context.Context) (Blocks, error) {
 	return Blocks{all}, nil
 }
 
-// BlockMemory is what is remembered of the block with a source.
+// BlockMemory is what is remembered of a block.
 type BlockMemory struct {
-	memory           *Memory
-	provider, source string
-	users            int // guarded by memory.mu
+	memory *Memory
+	blockKey
+	users int // guarded by memory.mu
 
 	mu                        sync.Mutex
 	lastAccepted, lastRefused time.Time
@@ -125,7 +125,7 @@ func (b *BlockMemory) lastAcceptedAt() time.Time {
 // fillBlock fills in what is remembered of a block.
 func (m *Memory) fillBlock(to *Block) {
 	now := m.now()
-	b := m.block(to.Source)
+	b := m.block(blockKey{to.Provider, to.Source})
 	if b == nil {
 		to.Hour = new(rates).hour(now)
 		return

@@ -101,7 +101,7 @@ func TestDirectManySources(t *testing.T) {
 	if counted := m.directBytes.Load(); counted > maxDirectBytes || counted < maxDirectBytes*9/10 || counted != bytesOf(m) {
 		t.Errorf("%d bytes are counted, and %d there", counted, bytesOf(m))
 	}
-	first, last := m.block("/0").direct, m.block("/59").direct
+	first, last := m.block(blockKey{"notifly", "/0"}).direct, m.block(blockKey{"notifly", "/59"}).direct
 	if first.next != first.first || last.next-last.first != 1000 {
 		t.Errorf("the oldest source has %d events, the newest %d", first.next-first.first, last.next-last.first)
 	}
@@ -216,6 +216,11 @@ func TestDirectConcurrent(t *testing.T) {
 				b.Handled(direct(b.source, fmt.Sprint(i, n), noon, body))
 				b.CameAgain(envelope.NewKey(b.source, fmt.Sprint(i, n)), noon)
 				b.Served(Exchange{Time: noon, Accepted: 1})
+			}
+		})
+		all.Go(func() { // reloads
+			for range 100 {
+				m.OpenBlock("notifly", b.source).Close()
 			}
 		})
 		all.Go(func() {

@@ -21,7 +21,7 @@ type Memory struct {
 	shrinking    sync.Mutex
 
 	mu           sync.Mutex
-	blocks       map[string]*BlockMemory       // by source
+	blocks       map[blockKey]*BlockMemory
 	destinations map[string]*DestinationMemory // by name
 }
 
@@ -29,7 +29,7 @@ type Memory struct {
 func NewMemory(now func() time.Time) *Memory {
 	m := &Memory{
 		now: now, epoch: rand.Text()[:10],
-		blocks:       make(map[string]*BlockMemory),
+		blocks:       make(map[blockKey]*BlockMemory),
 		destinations: make(map[string]*DestinationMemory),
 	}
 	m.refusals.max = maxRefusals
@@ -41,18 +41,21 @@ func NewMemory(now func() time.Time) *Memory {
 // Close ends all subscriptions to the feed.
 func (m *Memory) Close() { m.feed.close() }
 
-// OpenBlock returns what is remembered of the block with a source. It is forgotten when
-// Close was called as often.
+// blockKey names a block: a source may get another provider in a reload.
+type blockKey struct{ provider, source string }
+
+// OpenBlock returns what is remembered of the block of a provider with a source. It is
+// forgotten when Close was called as often.
 func (m *Memory) OpenBlock(provider, source string) *BlockMemory {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	b := m.blocks[source]
+	key := blockKey{provider, source}
+	b := m.blocks[key]
 	if b == nil {
-		b = &BlockMemory{memory: m, source: source}
+		b = &BlockMemory{memory: m, blockKey: key}
 		b.direct.max = maxDirectEvents
-		m.blocks[source] = b
+		m.blocks[key] = b
 	}
-	b.provider = provider
 	b.users++
 	return b
 }
@@ -62,7 +65,7 @@ func (b *BlockMemory) Close() {
 	b.memory.mu.Lock()
 	defer b.memory.mu.Unlock()
 	if b.users--; b.users == 0 {
-		delete(b.memory.blocks, b.source)
+		delete(b.memory.blocks, b.blockKey)
 		b.forget()
 	}
 }
@@ -90,10 +93,10 @@ func (d *DestinationMemory) Close() {
 	}
 }
 
-func (m *Memory) block(source string) *BlockMemory {
+func (m *Memory) block(key blockKey) *BlockMemory {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.blocks[source]
+	return m.blocks[key]
 }
 
 func (m *Memory) destination(name string) *DestinationMemory {

@@ -15,24 +15,35 @@ const lookAgain = time.Second
 // ctx ends.
 func (j *Journal) Recall(ctx context.Context) {
 	for _, config := range j.blocks {
-		b := j.memory.block(config.Source)
+		b := j.memory.block(blockKey{config.Provider, config.Source})
 		if len(config.Destinations) == 0 || b == nil || !b.lastAcceptedAt().IsZero() {
 			continue
 		}
-		for {
-			found, err := j.stored.Search(ctx, queue.Search{Source: config.Source}, 0, 1)
-			if err == nil && len(found.Events) > 0 {
-				b.acceptedBefore(found.Events[0].Received)
-			}
-			if err == nil {
-				break
-			}
+		for !j.recall(ctx, b) {
 			select {
 			case <-time.After(lookAgain):
 			case <-ctx.Done():
 				return
 			}
 		}
+	}
+}
+
+// recall looks for the latest event of a block. It returns false if the queue does not
+// answer.
+func (j *Journal) recall(ctx context.Context, b *BlockMemory) bool {
+	for before := int64(0); ; {
+		found, err := j.stored.Search(ctx, queue.Search{Provider: b.provider, Source: b.source}, before, 1)
+		switch {
+		case err != nil:
+			return false
+		case len(found.Events) > 0:
+			b.acceptedBefore(found.Events[0].Received)
+			return true
+		case found.Before == 0:
+			return true
+		}
+		before = found.Before // the search ended early
 	}
 }
 
