@@ -99,7 +99,7 @@ func addEvent(t *table, e journal.Event, now time.Time) {
 }
 
 // outcomeOf returns what became of an event.
-func outcomeOf(e journal.Event) (text string, worst style) {
+func outcomeOf(e journal.Event) (text string, worst emphasis) {
 	var parts []string
 	for _, d := range e.Destinations {
 		part, style := stateText(d)
@@ -124,7 +124,7 @@ func outcomeOf(e journal.Event) (text string, worst style) {
 
 // stateText returns the state of an event at a destination, with the status of the last
 // answer if that failed.
-func stateText(d queue.DeliveryStatus) (string, style) {
+func stateText(d queue.DeliveryStatus) (string, emphasis) {
 	text := string(d.State)
 	if d.Replay {
 		text += " by replay"
@@ -166,7 +166,7 @@ func tookText(ms float64) string {
 }
 
 // worse returns the style of the worse of two outcomes.
-func worse(a, b style) style {
+func worse(a, b emphasis) emphasis {
 	if a == red || b == plain {
 		return a
 	}

@@ -33,14 +33,14 @@ func knownEvent(now time.Time) journal.Event {
 
 // answerAsGateway answers as the admin API of a gateway with a dead letter does.
 func answerAsGateway(w http.ResponseWriter, r *http.Request) {
-	now := time.Now()
-	ago := func(d time.Duration) time.Time { return now.Add(-d - 30*time.Second) }
+	current := time.Now()
+	ago := func(d time.Duration) time.Time { return current.Add(-d - 30*time.Second) }
 	letter := queue.DeadLetter{
 		ID: knownID, Destination: "archive", Provider: "notifly", EventID: "a056V7R7NmNRjl70",
 		Type: "message.updated", Attempts: 24, LastStatus: http.StatusInternalServerError, LastError: "answered 500",
 		Excerpt: "disk full", Received: ago(50 * time.Hour), Died: ago(2 * time.Hour),
 	}
-	event := knownEvent(now)
+	event := knownEvent(current)
 	history := journal.History{
 		Event: event, Envelope: json.RawMessage(knownEnvelope),
 		Request: &journal.Request{Method: "POST", URI: "/notifly", Host: "hooks.example.com", RemoteAddr: "203.0.113.9:40112", Header: http.Header{"Content-Type": {"application/json"}}},
@@ -53,7 +53,7 @@ func answerAsGateway(w http.ResponseWriter, r *http.Request) {
 		{Attempt: 24, Began: ago(2 * time.Hour), TookMS: 12, Status: 500, Outcome: queue.OutcomeDead, Error: "answered 500", Excerpt: "disk full"},
 	}
 	history.Destinations[1].Attempts = []queue.PastAttempt{{Attempt: 1, Began: ago(50 * time.Hour), TookMS: 3.8, Status: 204, Outcome: queue.OutcomeDelivered}}
-	newer := knownEvent(now)
+	newer := knownEvent(current)
 	newer.ID, newer.Type, newer.Duplicates = "msg_rqcaknx2gkbndm77ruvd4pgcpm4fjml5", "group.created", 0
 	newer.Subject, newer.Destinations = "", []queue.DeliveryStatus{{Destination: "crm", State: queue.StateWaiting}}
 	answers := map[string]any{
@@ -61,7 +61,7 @@ func answerAsGateway(w http.ResponseWriter, r *http.Request) {
 			{
 				DestinationStatus: queue.DestinationStatus{
 					Destination: "archive", Configured: true, Backlog: 1204, OldestUndelivered: ago(18 * time.Minute), DeadLetters: 1, Down: true, Gateway: "gw1-6f1c", Here: true,
-					LastFailed: now, FailedSince: ago(18 * time.Minute), LastStatus: 500, LastError: "answered 500",
+					LastFailed: current, FailedSince: ago(18 * time.Minute), LastStatus: 500, LastError: "answered 500",
 				},
 				FailedPerSecond: 0.1, TookP50MS: 12, TookP99MS: 48,
 			},
@@ -73,7 +73,7 @@ func answerAsGateway(w http.ResponseWriter, r *http.Request) {
 		"GET /webhooks/events":            journal.Events{Events: []journal.Event{newer, event}},
 		"GET /webhooks/events/" + knownID: history,
 		"GET /webhooks/refusals": journal.Refusals{Refusals: []journal.Refusal{{
-			Time: now, Provider: "notifly", Source: "/webhooks/notifly", Reason: "bad_credential", Status: 401,
+			Time: current, Provider: "notifly", Source: "/webhooks/notifly", Reason: "bad_credential", Status: 401,
 			Cause: "the signature does not match", ClientIP: "203.0.113.9", Method: "POST", Path: "/notifly", Size: 642, Headers: []string{"Content-Type", "X-Notifly-Signature"},
 		}}},
 		"GET /webhooks/blocks": journal.Blocks{Blocks: []journal.Block{

@@ -22,7 +22,7 @@ type column struct {
 // styled is a cell.
 type styled struct {
 	text  string
-	style style
+	style emphasis
 }
 
 // table prints rows in columns, fitted to the screen. Rows can come page by page.

@@ -61,7 +61,7 @@ func fitted(to screen, at time.Time, kind, id string, outcome styled, rest ...st
 }
 
 // eventStyle returns the style of an event's outcome.
-func eventStyle(outcome string) style {
+func eventStyle(outcome string) emphasis {
 	switch outcome {
 	case "accepted", "duplicate":
 		return plain
@@ -72,7 +72,7 @@ func eventStyle(outcome string) style {
 }
 
 // attemptText returns the outcome of an attempt in words.
-func attemptText(o queue.Outcome) (string, style) {
+func attemptText(o queue.Outcome) (string, emphasis) {
 	switch o {
 	case queue.OutcomeRetrying:
 		return "failed", yellow

@@ -99,15 +99,15 @@ func TestTailTo(t *testing.T) {
 	defer close(end)
 	ctx, cancel := context.WithCancel(t.Context())
 	feed.cancel = cancel
-	result := runOn(t, ctx, feed, screen{}, "", tailCommand(), runTail, "--to", application.URL+"/in?a=b", "--sign", testKey, "--timeout", "300ms")
+	outcome := runOn(t, ctx, feed, screen{}, "", tailCommand(), runTail, "--to", application.URL+"/in?a=b", "--sign", testKey, "--timeout", "300ms")
 	want := []string{}
 	for _, id := range []string{"msg_a", "msg_b", "msg_c", "msg_slow", "msg_d"} {
 		want = append(want, `POST /in?a=b { "id": "`+id+`" }`)
 	}
-	if result.err != nil || fmt.Sprint(got) != fmt.Sprint(want) {
-		t.Errorf("%v: got %q", result.err, got)
+	if outcome.err != nil || fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("%v: got %q", outcome.err, got)
 	}
-	out := strings.ReplaceAll(result.out, now.Local().Format(time.TimeOnly), "12:00:00")
+	out := strings.ReplaceAll(outcome.out, now.Local().Format(time.TimeOnly), "12:00:00")
 	lines := strings.Split(strings.TrimSpace(tookTimes.ReplaceAllString(out, "in TIME")), "\n")
 	for i, line := range []string{
 		"msg_a 200 in TIME message.created notifly",
@@ -118,7 +118,7 @@ func TestTailTo(t *testing.T) {
 		"msg_d 200 in TIME message.created notifly",
 	} {
 		if i >= len(lines) || !strings.HasPrefix(strings.Join(strings.Fields(lines[i]), " "), "12:00:00 handed "+line) {
-			t.Errorf("line %d of\n%s\nwant %s", i, result.out, line)
+			t.Errorf("line %d of\n%s\nwant %s", i, outcome.out, line)
 		}
 	}
 }

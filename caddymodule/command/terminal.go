@@ -53,17 +53,17 @@ func (i indented) Write(lines []byte) (int, error) {
 	return len(lines), nil
 }
 
-// style is how a text is emphasized. It only repeats what the text says.
-type style string
+// emphasis is how a text is emphasized. It only repeats what the text says.
+type emphasis string
 
 const (
-	plain  style = ""
-	red    style = "\x1b[31m"
-	yellow style = "\x1b[33m"
+	plain  emphasis = ""
+	red    emphasis = "\x1b[31m"
+	yellow emphasis = "\x1b[33m"
 )
 
 // in returns a text in a style, if the screen takes colors.
-func (s style) in(to screen, text string) string {
+func (s emphasis) in(to screen, text string) string {
 	if s == plain || !to.colored || text == "" {
 		return text
 	}

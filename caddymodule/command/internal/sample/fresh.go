@@ -28,8 +28,8 @@ func Fresh(p *provider.Provider, body []byte, header http.Header) ([]byte, error
 		return nil, fmt.Errorf("--new-id: the payload has %w", err)
 	}
 	if !p.IsBatch() {
-		event, err := freshEvent(p, events[0])
-		return []byte(event), err
+		fresh, freshErr := freshEvent(p, events[0])
+		return []byte(fresh), freshErr
 	}
 	array := gjson.ParseBytes(body)
 	if !array.IsArray() {
