@@ -158,6 +158,9 @@ func (d *docs) checkLoads(t *testing.T, b docBlock, config []byte) {
 		if strings.HasSuffix(string(match[1]), "DSN") {
 			value = "postgres://gateway@localhost/webhooks"
 		}
+		if strings.HasSuffix(string(match[1]), "HASH") {
+			value = "$2a$04$nhRfD9YtCAh4lLO.5a.Die8XA7qXM9HUjZhvVg9Rkf4.wFsb45SCW"
+		}
 		env = append(env, string(match[1])+"="+value)
 	}
 	secret := filepath.Join(dir, "secret")

@@ -118,14 +118,14 @@ func judge(f facts) []sentence {
 		if d.Configured {
 			configured++
 		}
-		state := destinationState(d, f.now)
-		if state.level == levelGood {
+		found := destinationState(d, f.now)
+		if found.level == levelGood {
 			if d.Configured {
 				delivering++
 			}
 			continue
 		}
-		all = append(all, state.sentence(d, f.now))
+		all = append(all, found.sentence(d, f.now))
 	}
 	for _, b := range f.blocks {
 		if s, ok := blockSentence(b, f.now); ok {
