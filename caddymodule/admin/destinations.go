@@ -45,6 +45,9 @@ func ready(r *http.Request) (any, error) {
 }
 
 func listDestinations(r *http.Request, j *journal.Journal) (any, error) {
+	if _, err := readQuery(r); err != nil {
+		return nil, err
+	}
 	if _, err := j.Queue(); err != nil {
 		return nil, err
 	}

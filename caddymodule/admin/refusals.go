@@ -2,7 +2,10 @@ package admin
 
 import (
 	"net/http"
+	"slices"
+	"strings"
 
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/ingress"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/journal"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/queue"
 )
@@ -16,6 +19,9 @@ func listRefusals(r *http.Request, j *journal.Journal) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err = checkReason(query.Get("reason")); err != nil {
+		return nil, err
+	}
 	found, err := j.Refusals(journal.RefusalFilter{Provider: query.Get("provider"), Reason: query.Get("reason")}, page)
 	if err != nil {
 		return nil, err
@@ -25,6 +31,18 @@ func listRefusals(r *http.Request, j *journal.Journal) (any, error) {
 		found.Refusals[i].Headers = orEmpty(found.Refusals[i].Headers)
 	}
 	return found, nil
+}
+
+// checkReason refuses a reason that no refusal has. An empty one means all of them.
+func checkReason(reason string) error {
+	if reason == "" || slices.Contains(ingress.Reasons, ingress.Outcome(reason)) {
+		return nil
+	}
+	names := make([]string, len(ingress.Reasons))
+	for i, r := range ingress.Reasons {
+		names[i] = string(r)
+	}
+	return apiError(http.StatusBadRequest, "unknown reason %.40q; use %s", reason, strings.Join(names, ", "))
 }
 
 func listBlocks(r *http.Request, j *journal.Journal) (any, error) {

@@ -5,11 +5,9 @@ import (
 	"net/url"
 	"time"
 
-	"github.com/caddyserver/caddy/v2"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
 
-	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/admin"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/journal"
 )
 
@@ -51,27 +49,15 @@ func readFilters(fl caddycmd.Flags, names []string, now time.Time) (map[string]s
 			return nil, fmt.Errorf("--%s is empty; give it a value, or leave it out", name)
 		case name == "since", name == "until":
 			// All pages have the same time.
-			t, err := parseTime(name, value, now)
+			t, err := journal.ParseTime(value, now)
 			if err != nil {
-				return nil, err
+				return nil, fmt.Errorf("--%s: %w", name, err)
 			}
 			value = t.UTC().Format(time.RFC3339Nano)
 		}
 		filters[name] = value
 	}
 	return filters, nil
-}
-
-// parseTime parses the time in a flag, or how long ago it was.
-func parseTime(flag, s string, now time.Time) (time.Time, error) {
-	if ago, err := caddy.ParseDuration(s); err == nil && ago > 0 {
-		return now.Add(-ago), nil
-	}
-	t, err := admin.ParseTime(s)
-	if err != nil {
-		return t, fmt.Errorf("--%s: %w, or a duration, such as 2h or 7d", flag, err)
-	}
-	return t, nil
 }
 
 // queryOf returns filters as the query of a request.

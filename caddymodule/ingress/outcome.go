@@ -41,6 +41,12 @@ const (
 	outcomeQueueUnavailable  Outcome = "queue_unavailable"
 )
 
+// Reasons are all reasons for a refusal.
+var Reasons = []Outcome{
+	outcomeMissingCredential, outcomeBadCredential, outcomeStaleTimestamp, outcomeMalformed, outcomeTooLarge, outcomeTooDeep,
+	outcomeTooMany, outcomeNoEvent, outcomeWrongMethod, outcomeUpstreamFailed, outcomeQueueUnavailable,
+}
+
 // statuses are the HTTP statuses of refusals. That of outcomeUpstreamFailed depends
 // on the answer of the application.
 var statuses = map[Outcome]int{
