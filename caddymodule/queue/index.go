@@ -19,6 +19,9 @@ const (
 	// indexBatch is the maximum number of blocks that are indexed in one transaction.
 	indexBatch = 16
 
+	// indexDelay is how long rows may wait for others, so that they are written together.
+	indexDelay = 500 * time.Millisecond
+
 	// maxFilled is the maximum number of blocks that wait for the indexer. It finds
 	// others when it looks for blocks without a row.
 	maxFilled = 1024
@@ -31,7 +34,11 @@ type indexer struct {
 	mu     sync.Mutex
 	blocks []int64 // to be indexed
 
-	swept int64 // the block where the next sweep begins; of the indexer's goroutine
+	// The rest belongs to the indexer's goroutine.
+	swept int64    // the block where the next sweep begins
+	era   *era     // of the rows
+	ready []int64  // blocks whose rows are to be written
+	rows  [][]byte // these
 }
 
 // add has blocks indexed soon.
@@ -52,7 +59,8 @@ func (x *indexer) take() []int64 {
 	n := min(len(x.blocks), indexBatch)
 	taken := slices.Clone(x.blocks[:n])
 	x.blocks = append(x.blocks[:0], x.blocks[n:]...)
-	return taken
+	slices.Sort(taken)
+	return slices.Compact(taken)
 }
 
 // noteFilled has the blocks indexed that a commit has filled. A block that several
@@ -66,35 +74,65 @@ func (q *Queue) noteFilled(events []*Event) {
 
 // index runs the indexer until the queue is closed.
 func (q *Queue) index() {
-	timer := time.NewTimer(0)
+	timer, delay := time.NewTimer(0), time.NewTimer(0)
 	defer timer.Stop()
+	defer delay.Stop()
 	for {
 		select {
 		case <-q.ctx.Done():
 			return
 		case <-q.indexer.kick:
+			if len(q.indexer.ready) == 0 {
+				delay.Reset(indexDelay)
+			}
 			q.indexFilled()
+		case <-delay.C:
+			q.writeReady()
 		case <-timer.C:
 			// A read that ended with its era is not an error.
 			if err := q.tendIndex(); err != nil && !errors.Is(err, context.Canceled) {
 				q.logFailure("cannot index events for searches, which take longer meanwhile; retrying", err)
 			}
+			q.writeReady()
 			timer.Reset(indexInterval)
 		}
 	}
 }
 
-// indexFilled indexes the blocks that wait for it. If that fails, tendIndex finds them.
+// indexFilled encodes the blocks that wait for it, while their events are in memory, and
+// writes the rows when there are enough. If that fails, tendIndex finds them.
 func (q *Queue) indexFilled() {
-	for blocks := q.indexer.take(); len(blocks) > 0; blocks = q.indexer.take() {
+	x := &q.indexer
+	for blocks := x.take(); len(blocks) > 0; blocks = x.take() {
 		e := q.currentEra()
 		if e == nil {
 			return
 		}
-		if err := q.indexBlocks(e, blocks); err != nil && q.ctx.Err() == nil {
+		if x.era != e {
+			x.era, x.ready, x.rows = e, nil, nil
+		}
+		blocks = slices.DeleteFunc(blocks, func(block int64) bool { return slices.Contains(x.ready, block) })
+		rows, err := q.encodeBlocks(e, blocks)
+		if err != nil {
+			q.log().Debug("cannot index events for searches; retrying", zap.Error(err))
+			continue
+		}
+		x.ready, x.rows = append(x.ready, blocks...), append(x.rows, rows...)
+		if len(x.ready) >= indexBatch {
+			q.writeReady()
+		}
+	}
+}
+
+// writeReady writes the rows that are ready.
+func (q *Queue) writeReady() {
+	x := &q.indexer
+	if len(x.ready) > 0 {
+		if err := q.writeIndex(x.era, x.ready, x.rows); err != nil {
 			q.log().Debug("cannot index events for searches; retrying", zap.Error(err))
 		}
 	}
+	x.ready, x.rows = nil, nil
 }
 
 // tendIndex removes what the index has of events that are gone, and adds blocks that it
@@ -153,10 +191,19 @@ func (q *Queue) missingBlocks(e *era, from, to int64) (missing []int64, err erro
 
 // indexBlocks writes the rows of full blocks.
 func (q *Queue) indexBlocks(e *era, blocks []int64) error {
+	rows, err := q.encodeBlocks(e, blocks)
+	if err != nil {
+		return err
+	}
+	return q.writeIndex(e, blocks, rows)
+}
+
+// encodeBlocks returns the rows of full blocks.
+func (q *Queue) encodeBlocks(e *era, blocks []int64) ([][]byte, error) {
 	rows := make([][]byte, len(blocks))
 	for i, block := range blocks {
 		if (block+1)*blockEvents > q.head() {
-			return nil // of an era that has ended
+			return nil, errStale // of an era that has ended
 		}
 		events, ok := q.writer.recent.block(block)
 		received := func(event *Event) int64 { return q.store.micros(event.Received) }
@@ -164,13 +211,13 @@ func (q *Queue) indexBlocks(e *era, blocks []int64) error {
 			times := make(map[int64]int64)
 			var err error
 			if events, err = q.readBlock(e, block, times); err != nil {
-				return err
+				return nil, err
 			}
 			received = func(event *Event) int64 { return times[event.Seq] }
 		}
 		rows[i] = encodeIndex(block, events, received)
 	}
-	return q.writeIndex(e, blocks, rows)
+	return rows, nil
 }
 
 // block returns the events of a block. ok is false if they are not all in memory.

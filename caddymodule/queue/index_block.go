@@ -51,13 +51,17 @@ func encodeIndex(block int64, events []*Event, received func(e *Event) int64) []
 	first, last := int64(math.MaxInt64), int64(math.MinInt64)
 	kinds := make(map[kind]byte)
 	var names []byte
-	for _, e := range events {
-		first, last = min(first, received(e)), max(last, received(e))
+	times, kindOf := make([]int64, len(events)), make([]byte, len(events))
+	for i, e := range events {
+		times[i] = received(e)
+		first, last = min(first, times[i]), max(last, times[i])
 		k := kind{e.Provider, e.Source, e.Type}
-		if _, ok := kinds[k]; ok {
+		var ok bool
+		if kindOf[i], ok = kinds[k]; ok {
 			continue
 		}
-		kinds[k] = byte(len(kinds)) // at most blockEvents
+		kindOf[i] = byte(len(kinds)) // at most blockEvents
+		kinds[k] = kindOf[i]
 		for _, name := range []string{k.provider, k.source, k.eventType} {
 			names = binary.AppendUvarint(names, uint64(len(name)))
 			names = append(names, name...)
@@ -73,11 +77,9 @@ func encodeIndex(block int64, events []*Event, received func(e *Event) int64) []
 	for _, e := range events {
 		b = append(b, byte(e.Seq-1-block*blockEvents))
 	}
-	for _, e := range events {
-		b = append(b, kinds[kind{e.Provider, e.Source, e.Type}])
-	}
-	for _, e := range events {
-		b = binary.BigEndian.AppendUint32(b, uint32(min((received(e)-first)/1000, math.MaxUint32)))
+	b = append(b, kindOf...)
+	for _, at := range times {
+		b = binary.BigEndian.AppendUint32(b, uint32(min((at-first)/1000, math.MaxUint32)))
 	}
 	for _, value := range []func(e *Event) string{
 		hashSubject:      func(e *Event) string { return e.Subject },
