@@ -3,10 +3,12 @@ package command
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"net/http"
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/journal"
@@ -92,5 +94,5 @@ func rateText(rate float64) string {
 	case rate < 10:
 		return fmt.Sprintf("%.1f", rate)
 	}
-	return fmt.Sprintf("%.0f", rate)
+	return humanize.Comma(int64(math.Round(rate)))
 }

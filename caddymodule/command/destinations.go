@@ -54,7 +54,7 @@ func printDestinations(c adminClient, all []journal.Destination, now time.Time) 
 		column{name: "BACKLOG"},
 		column{name: "OLDEST"},
 		column{name: "DEAD"},
-		column{name: "DELIVERED/S", rank: 2},
+		column{name: "DELIVERED/S", rank: 3},
 		column{name: "FAILED/S", rank: 3},
 		column{name: "P50", rank: 2},
 		column{name: "P99", rank: 2},

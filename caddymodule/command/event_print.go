@@ -84,7 +84,7 @@ func printDeliveries(c adminClient, d queue.DeliveryStatus, now time.Time) error
 	}
 	attempts := newTable(indented{c.w}, c.screen.narrower(2),
 		column{name: "ATTEMPT"}, column{name: "BEGAN"}, column{name: "TOOK"}, column{name: "STATUS"},
-		column{name: "OUTCOME"}, column{name: "ERROR", least: 20})
+		column{name: "OUTCOME"})
 	for _, a := range d.Attempts {
 		number := fmt.Sprint(a.Attempt)
 		if a.Replay {
@@ -92,7 +92,10 @@ func printDeliveries(c adminClient, d queue.DeliveryStatus, now time.Time) error
 		}
 		outcome, style := attemptText(a.Outcome)
 		attempts.add(styled{text: number}, styled{text: a.Began.UTC().Format(time.RFC3339)}, styled{text: tookText(a.TookMS)},
-			styled{text: statusText(a.Status)}, styled{outcome, style}, styled{text: a.Error})
+			styled{text: statusText(a.Status)}, styled{outcome, style})
+		if a.Error != fmt.Sprintf("answered %d", a.Status) {
+			attempts.below(a.Error)
+		}
 	}
 	if err := attempts.flush(); err != nil {
 		return err

@@ -59,8 +59,8 @@ func TestEventHostile(t *testing.T) {
 		if text := out.String(); printableLines(text) != text {
 			t.Errorf("%s: not printable", body)
 		}
-		_, attempts, _ := strings.Cut(out.String(), "ERROR\n")
-		if want := `  1        2026-01-04T12:00:00Z  0.0 ms  none    dead     a\u001b[2J\u202eb\u20…` + "\n"; !strings.HasPrefix(attempts, want) {
+		_, attempts, _ := strings.Cut(out.String(), "OUTCOME\n")
+		if want := "  1        2026-01-04T12:00:00Z  0.0 ms  none    dead\n" + `      a\u001b[2J\u202eb\u2066\u000d\u000axxx`; !strings.HasPrefix(attempts, want) {
 			t.Errorf("%s: %.100q; want %q", body, attempts, want)
 		}
 	}

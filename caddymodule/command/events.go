@@ -98,13 +98,16 @@ func addEvent(t *table, e journal.Event, now time.Time) {
 		styled{text: e.Subject}, styled{outcome, style})
 }
 
-// outcomeOf returns what became of an event.
+// outcomeOf returns what became of an event, the worst first: the rest may be cut.
 func outcomeOf(e journal.Event) (text string, worst emphasis) {
 	var parts []string
-	for _, d := range e.Destinations {
-		part, style := stateText(d)
-		parts = append(parts, d.Destination+" "+part)
-		worst = worse(worst, style)
+	for _, wanted := range []emphasis{red, yellow, plain} {
+		for _, d := range e.Destinations {
+			if part, style := stateText(d); style == wanted {
+				parts = append(parts, d.Destination+" "+part)
+				worst = worse(worst, style)
+			}
+		}
 	}
 	switch {
 	case e.Direct != nil:
@@ -157,6 +160,8 @@ func directText(d *journal.Direct) string {
 // tookText returns a duration in milliseconds.
 func tookText(ms float64) string {
 	switch {
+	case ms > 0 && ms < 0.05:
+		return "<0.1 ms"
 	case ms < 10:
 		return fmt.Sprintf("%.1f ms", ms)
 	case ms < 1000:

@@ -124,7 +124,7 @@ func TestOutcome(t *testing.T) {
 		"unrouted":                        at(),
 		"crm waiting":                     at(queue.DeliveryStatus{Destination: "crm", State: queue.StateWaiting}),
 		"crm delivered, 1,200 duplicates": again,
-		"crm delivered, archive dead (503), old retrying (no answer), x parked": at(
+		"archive dead (503), old retrying (no answer), x parked, crm delivered": at(
 			queue.DeliveryStatus{Destination: "crm", State: queue.StateDelivered, LastStatus: 500},
 			queue.DeliveryStatus{Destination: "archive", State: queue.StateDead, LastStatus: 503},
 			queue.DeliveryStatus{Destination: "old", State: queue.StateRetrying},

@@ -40,15 +40,12 @@ func runRefusals(c adminClient, _ []string) error {
 	if err != nil {
 		return err
 	}
-	refusals := newTable(c.w, c.screen,
-		column{name: "WHEN"},
-		column{name: "SOURCE", least: 10},
-		column{name: "REASON"},
-		column{name: "STATUS"},
-		column{name: "CLIENT", least: 12, rank: 2},
-		column{name: "REQUEST", least: 10, rank: 1},
-		column{name: "CAUSE", least: 20},
-	)
+	columns := []column{{name: "WHEN"}, {name: "SOURCE", least: 10}, {name: "REASON"}, {name: "STATUS"}, {name: "CLIENT", least: 12, rank: 2}, {name: "REQUEST", least: 10, rank: 1}}
+	isTerminal := c.screen.width > 0
+	if !isTerminal {
+		columns = append(columns, column{name: "CAUSE"})
+	}
+	refusals := newTable(c.w, c.screen, columns...)
 	n := 0
 	return c.printList(list{"/webhooks/refusals", "refusals", queryOf(filters)}, func(page listPage) error {
 		found, err := decode[journal.Refusal](page)
@@ -59,8 +56,13 @@ func runRefusals(c adminClient, _ []string) error {
 			return c.printf("No refusals.")
 		}
 		for _, r := range found {
-			refusals.add(styled{text: shortTime(r.Time, now)}, styled{text: r.Source}, styled{r.Reason, red}, styled{text: fmt.Sprint(r.Status)},
-				styled{text: r.ClientIP}, styled{text: requestText(r)}, styled{text: r.Cause})
+			cells := []styled{{text: shortTime(r.Time, now)}, {text: r.Source}, {r.Reason, red}, {text: fmt.Sprint(r.Status)}, {text: r.ClientIP}, {text: requestText(r)}}
+			if !isTerminal {
+				refusals.add(append(cells, styled{text: r.Cause})...)
+				continue
+			}
+			refusals.add(cells...)
+			refusals.below(r.Cause) // it is what people look for
 		}
 		return refusals.flush()
 	})

@@ -25,12 +25,18 @@ type styled struct {
 	style emphasis
 }
 
+// tableRow is a row, and the text below it.
+type tableRow struct {
+	cells []styled
+	below string
+}
+
 // table prints rows in columns, fitted to the screen. Rows can come page by page.
 type table struct {
 	w       io.Writer
 	screen  screen
 	columns []column
-	rows    [][]styled
+	rows    []tableRow
 	natural []int // the widths of all rows so far
 	headed  bool  // whether the header is printed
 }
@@ -53,8 +59,11 @@ func (t *table) add(cells ...styled) {
 		cells[i].text = printable(cells[i].text)
 		t.natural[i] = max(t.natural[i], min(columnsOf(cells[i].text), max(maxAligned, t.screen.width)))
 	}
-	t.rows = append(t.rows, cells)
+	t.rows = append(t.rows, tableRow{cells: cells})
 }
+
+// below adds a text below the last row. It is never cut.
+func (t *table) below(text string) { t.rows[len(t.rows)-1].below = printable(text) }
 
 // flush prints the rows that were added.
 func (t *table) flush() error {
@@ -69,7 +78,10 @@ func (t *table) flush() error {
 		t.headed = true
 	}
 	for _, row := range t.rows {
-		t.line(&b, row, widths)
+		t.line(&b, row.cells, widths)
+		if row.below != "" {
+			b.WriteString("    " + row.below + "\n")
+		}
 	}
 	t.rows = t.rows[:0]
 	_, err := io.WriteString(t.w, b.String())

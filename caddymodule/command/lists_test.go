@@ -1,0 +1,100 @@
+package command
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/journal"
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/queue"
+)
+
+// wantFit checks that a text is printable, and as wide as a screen.
+func wantFit(t *testing.T, text string, width int) {
+	t.Helper()
+	if printableLines(text) != text {
+		t.Errorf("not printable: %.300q", text)
+	}
+	for line := range strings.Lines(text) {
+		if columnsOf(strings.TrimSuffix(line, "\n")) > width {
+			t.Errorf("%d columns of %d: %.200q", columnsOf(line), width, line)
+		}
+	}
+}
+
+func TestPrintDestinationsFits(t *testing.T) {
+	all := []journal.Destination{
+		{
+			DestinationStatus: queue.DestinationStatus{
+				Destination: "customer-relationship-management", Configured: true, Backlog: 1_204_000, OldestUndelivered: now.Add(-time.Hour), DeadLetters: 12_000,
+				Down: true, Gateway: "gw1.example.com-6f1c2b7a", Here: true, LastFailed: now, FailedSince: now.Add(-18 * time.Minute), LastError: "answered 500\x1b",
+			},
+			DeliveredPerSecond: 12_345.6, FailedPerSecond: 0.01, TookP50MS: 0.01, TookP99MS: 12_345,
+		},
+		{DestinationStatus: queue.DestinationStatus{Destination: "crm", Configured: true, LastFailed: now.Add(-time.Hour), LastError: "answered 502"}},
+	}
+	for _, width := range []int{80, 100, 120} {
+		var out strings.Builder
+		if err := printDestinations(adminClient{w: &out, screen: screen{width: width}}, all, now); err != nil {
+			t.Fatal(err)
+		}
+		lines, _, _ := strings.Cut(out.String(), "\n\n")
+		wantFit(t, lines, width)
+		for _, want := range []string{
+			"customer", "down", "1,204,000", "12,346", "<0.1",
+			"\ncustomer-relationship-management has failed for 18m, the last time 0s ago: answered 500\\u001b\n", "\ncrm last failed 1h ago: answered 502\n",
+		} {
+			if !strings.Contains(out.String(), want) {
+				t.Errorf("%d: no %q in\n%s", width, want, &out)
+			}
+		}
+		if got := strings.Contains(out.String(), "P99"); got != (width >= 100) {
+			t.Errorf("%d:\n%s", width, &out)
+		}
+	}
+}
+
+func TestPrintBlocksFits(t *testing.T) {
+	all := []journal.Block{
+		{Provider: "notifly", Source: "/webhooks/notifly", Destinations: []string{"archive", "crm"}, LastAccepted: now, AcceptedPerMinute: 120, LastRefused: now, LastRefusedReason: "bad_credential", LastSecret: 2},
+		{Provider: hostile, Source: hostile, Destinations: []string{hostile}, LastAccepted: now, LastRefusedReason: hostile},
+		{Provider: "wotnot", Source: "/webhooks/wotnot", Note: "Events"},
+	}
+	for _, width := range []int{80, 120} {
+		var out strings.Builder
+		if err := printBlocks(adminClient{w: &out, screen: screen{width: width}}, all, now); err != nil {
+			t.Fatal(err)
+		}
+		wantFit(t, out.String(), width)
+		if want := "\n\n/webhooks/wotnot has accepted no event. Enter at the provider: Events\n"; !strings.HasSuffix(out.String(), want) {
+			t.Errorf("no %q in\n%s", want, &out)
+		}
+	}
+}
+
+// The cause is whole: below its line on a terminal, and in it in a file.
+func TestRefusalsShowCause(t *testing.T) {
+	cause := strings.Repeat("credential does not match ", 20) + "\x1b"
+	api := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_ = json.NewEncoder(w).Encode(journal.Refusals{Refusals: []journal.Refusal{
+			{Time: time.Now(), Source: "/webhooks/notifly", Reason: "bad_credential", Status: 401, Cause: cause, ClientIP: "203.0.113.9", Method: "POST", Path: hostile, Size: 1300},
+			{Time: time.Now(), Source: hostile, Reason: "malformed", Status: 400},
+		}})
+	})
+	for _, width := range []int{0, 80, 120} {
+		got := runOn(t, t.Context(), api, screen{width: width}, "", refusalsCommand(), runRefusals)
+		lines := strings.Split(strings.TrimSpace(got.out), "\n")
+		begin, end := 1, 3
+		if width > 0 {
+			begin, end = 2, 4
+		}
+		if got.err != nil || len(lines) != end || !strings.HasSuffix(lines[begin], printable(cause)) || strings.Contains(lines[0], "CAUSE") != (width == 0) {
+			t.Fatalf("%d: %v\n%.2000s", width, got.err, got.out)
+		}
+		if width > 0 {
+			wantFit(t, lines[1]+"\n"+lines[3], width)
+		}
+	}
+}
