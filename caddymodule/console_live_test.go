@@ -37,12 +37,37 @@ func followConsole(t testing.TB, address string) <-chan string {
 // waitLine waits for a line that contains a text.
 func waitLine(t testing.TB, lines <-chan string, text string) {
 	t.Helper()
-	for line := range lines {
-		if strings.Contains(line, text) {
-			return
+	end := time.After(20 * time.Second)
+	for {
+		select {
+		case line, ok := <-lines:
+			if !ok {
+				t.Fatalf("the feed ended without %s", text)
+			}
+			if strings.Contains(line, text) {
+				return
+			}
+		case <-end:
+			t.Fatalf("the feed has no %s", text)
 		}
 	}
-	t.Fatalf("the feed ended without %s", text)
+}
+
+// waitEnd waits until a feed ends, and returns the lines before that.
+func waitEnd(t testing.TB, lines <-chan string) (all []string) {
+	t.Helper()
+	end := time.After(20 * time.Second)
+	for {
+		select {
+		case line, ok := <-lines:
+			if !ok {
+				return all
+			}
+			all = append(all, line)
+		case <-end:
+			t.Fatal("the feed goes on")
+		}
+	}
 }
 
 // TestConsoleFeed shows that the live feed says when to look, and that it holds up
@@ -63,9 +88,8 @@ func TestConsoleFeed(t *testing.T) {
 
 	begun := time.Now()
 	g.load("again") // returns when the listeners of before are closed
-	for range all {
-	}
-	for line := range others {
+	waitEnd(t, all)
+	for _, line := range waitEnd(t, others) {
 		if strings.HasPrefix(line, "data:") {
 			t.Errorf("the other feed has %s", line)
 		}
@@ -80,8 +104,7 @@ func TestConsoleFeed(t *testing.T) {
 	waitLine(t, again, `"events":1`)
 	begun = time.Now()
 	loadNothing(t)
-	for range again {
-	}
+	waitEnd(t, again)
 	if took := time.Since(begun); took > 5*time.Second {
 		t.Errorf("the shutdown took %s", took)
 	}
