@@ -16,7 +16,7 @@ func followConsole(t testing.TB, address string) <-chan string {
 	t.Helper()
 	live := &http.Client{Transport: new(http.Transport)}
 	t.Cleanup(live.CloseIdleConnections)
-	response, err := live.Get(address)
+	response, err := live.Get(address) //nolint:bodyclose // closed when the feed ends
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -113,7 +113,7 @@ func TestConsoleAuthentication(t *testing.T) {
 		t.Errorf("%d warnings", n)
 	}
 
-	g = start(t, asAna+"\nwebhooks_console")
+	start(t, asAna+"\nwebhooks_console")
 	if a := visit(t, http.MethodGet, gatewayURL+"/"); a.status != 401 {
 		t.Errorf("without a password: %d", a.status)
 	}

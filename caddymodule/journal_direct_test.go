@@ -60,7 +60,7 @@ func TestDirectEvents(t *testing.T) {
 			t.Errorf("%d events, want 1", n)
 		}
 		h := historyOf(t, keyOf("1"))
-		if got := app.requests()[0]; string(h.EnvelopeBytes) != string(got.Body) || string(h.OriginalBytes) != string(body) {
+		if sent := app.requests()[0]; string(h.EnvelopeBytes) != string(sent.Body) || string(h.OriginalBytes) != string(body) {
 			t.Errorf("%s\n%s", h.EnvelopeBytes, h.OriginalBytes)
 		}
 		if r := h.Request; r.Method != "POST" || r.URI != "/notifly?a=b" || r.Header.Get("X-Own") != "1" || r.Header.Get("Content-Type") != "application/json" ||
