@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"bytes"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -133,7 +134,9 @@ func whoWants(followers *[]*Feed, e *entry, wanting *[maxFollowers]bool) {
 
 // remember keeps a line for those who come back. mu must be held.
 func (f *feed) remember(e *entry) {
-	if !f.keeps {
+	if f.keeps {
+		e.body = bytes.Clone(e.body) // a part of a larger body would keep all of it
+	} else {
 		e.body, e.hasBody = nil, false
 	}
 	if f.lines.next-f.lines.first == f.lines.max {

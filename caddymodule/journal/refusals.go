@@ -49,7 +49,7 @@ func (r *Refusal) bound() {
 	r.Method = bounded(r.Method, maxMethod)
 	r.ClientIP = bounded(r.ClientIP, maxClientIP)
 	slices.Sort(r.Headers)
-	r.Headers = slices.Clip(r.Headers[:min(len(r.Headers), maxHeaders)])
+	r.Headers = slices.Clone(r.Headers[:min(len(r.Headers), maxHeaders)]) // a part would keep the others
 	for i := range r.Headers {
 		r.Headers[i] = bounded(r.Headers[i], maxHeaderName)
 	}
