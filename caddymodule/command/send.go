@@ -95,7 +95,7 @@ func runSend(w io.Writer, fl caddycmd.Flags, args []string) error {
 	if err != nil {
 		return sendError(err)
 	}
-	fmt.Fprintf(w, "%s\n", answer.Status)
+	fmt.Fprintln(w, printable(answer.Status))
 	if isReceipt(answer) {
 		fmt.Fprintln(w, printableLines(receiptText(answer, typesIn(p, body, creds.Header))))
 	}

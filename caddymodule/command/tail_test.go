@@ -105,15 +105,17 @@ func TestTailErrors(t *testing.T) {
 		fmt.Fprint(w, `{"error":"no destination \"crm\""}`)
 	})
 	for args, want := range map[string]string{
-		"--destination crm":         `no destination "crm"`,
-		"--provider gone":           `no destination "crm"`, // the second time
-		"--provider page":           "is not Caddy's admin endpoint",
-		"--sign x":                  "--sign and --timeout need --to",
-		"--timeout 1s":              "--sign and --timeout need --to",
-		"--to localhost":            "--to must begin with",
-		"--to http://x --timeout 0": "--timeout must be above 0",
-		"--to http://x --sign key":  "--sign: a signing key is whsec_",
-		"--since never":             "--since: ",
+		"--destination crm":               `no destination "crm"`,
+		"--provider gone":                 `no destination "crm"`, // the second time
+		"--provider page":                 "is not Caddy's admin endpoint",
+		"--sign x":                        "--sign and --timeout need --to",
+		"--timeout 1s":                    "--sign and --timeout need --to",
+		"--to localhost":                  "--to must begin with",
+		"--to http://x --timeout 0":       "--timeout must be above 0",
+		"--to http://x --sign key":        "--sign: a signing key is whsec_",
+		"--to http://x --state dead":      "--destination and --state select attempts, and --to hands on events",
+		"--to http://x --destination crm": "--destination and --state select attempts, and --to hands on events",
+		"--since never":                   "--since: ",
 	} {
 		n = 0
 		got := runOn(t, t.Context(), api, screen{}, "", tailCommand(), runTail, strings.Fields(args)...)

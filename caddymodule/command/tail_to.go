@@ -14,6 +14,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/command/internal/sample"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/envelope"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/journal"
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/webhooks"
 )
 
@@ -34,6 +35,9 @@ const maxHandedOn = 10_000
 func newHandOn(c adminClient) (*handOn, error) {
 	if err := sample.CheckURL(c.flags.String("to")); err != nil {
 		return nil, err
+	}
+	if state := c.flags.String("state"); c.flags.Changed("destination") || state != "" && state != string(queue.StateUnrouted) {
+		return nil, errors.New("--destination and --state select attempts, and --to hands on events; leave them out, or use other filters, such as --type")
 	}
 	to, err := url.Parse(c.flags.String("to"))
 	if err != nil {
@@ -67,14 +71,14 @@ func (h *handOn) take(ctx context.Context, m message) error {
 		return fmt.Errorf("the live feed of the admin API: %w", err)
 	}
 	e := line.Event
-	if e == nil || e.Outcome == "duplicate" || h.done.Contains(e.ID) {
+	if e == nil || e.Outcome == "duplicate" || e.Outcome == "queue_unavailable" || h.done.Contains(e.ID) {
 		return nil
 	}
-	h.done.Add(e.ID, struct{}{})
 	r, err := h.request(ctx, e.ID)
 	if err != nil {
-		return h.print(handed{Event: e, Error: "not handed on: " + err.Error()})
+		return h.print(handed{Event: e, Error: "not handed on: " + err.Error()}) // it may come again
 	}
+	h.done.Add(e.ID, struct{}{})
 	begin := time.Now()
 	response, err := sample.Do(h.client, r)
 	if ctx.Err() != nil {

@@ -68,6 +68,7 @@ func TestTailTo(t *testing.T) {
 		eventLine("msg_a", "accepted"), eventLine("msg_b", "unrouted"), eventLine("msg_a", "duplicate"), eventLine("msg_gone", "accepted"),
 		{Attempt: &journal.AttemptLine{ID: "msg_x"}}, {Refusal: &journal.Refusal{}},
 		eventLine("msg_b", "accepted"), eventLine("msg_c", "upstream"), eventLine("msg_slow", "accepted"), eventLine("msg_d", "accepted"),
+		eventLine("msg_full", "queue_unavailable"), eventLine("msg_gone", "accepted"), eventLine("msg_full", "accepted"),
 	}}
 	var got []string
 	receiver, err := standardwebhooks.NewWebhook(testKey)
@@ -101,7 +102,7 @@ func TestTailTo(t *testing.T) {
 	feed.cancel = cancel
 	outcome := runOn(t, ctx, feed, screen{}, "", tailCommand(), runTail, "--to", application.URL+"/in?a=b", "--sign", testKey, "--timeout", "300ms")
 	want := []string{}
-	for _, id := range []string{"msg_a", "msg_b", "msg_c", "msg_slow", "msg_d"} {
+	for _, id := range []string{"msg_a", "msg_b", "msg_c", "msg_slow", "msg_d", "msg_full"} {
 		want = append(want, `POST /in?a=b { "id": "`+id+`" }`)
 	}
 	if outcome.err != nil || fmt.Sprint(got) != fmt.Sprint(want) {
@@ -116,6 +117,8 @@ func TestTailTo(t *testing.T) {
 		"msg_c 302 in TIME message.created notifly",
 		"msg_slow no answer in TIME",
 		"msg_d 200 in TIME message.created notifly",
+		"msg_gone not handed on: no event msg_gone message.created notifly", // it came again
+		"msg_full 200 in TIME message.created notifly",
 	} {
 		if i >= len(lines) || !strings.HasPrefix(strings.Join(strings.Fields(lines[i]), " "), "12:00:00 handed "+line) {
 			t.Errorf("line %d of\n%s\nwant %s", i, outcome.out, line)
