@@ -41,9 +41,8 @@ func TestReplaySelection(t *testing.T) {
 		{[]string{"--dead", "--cause", ""}, admin.Selection{}, "--cause is empty"},
 		{[]string{"--since", "2h", "--cause", "answered 500"}, admin.Selection{}, "--cause needs --dead"},
 		{[]string{"--state", ""}, admin.Selection{}, "--state is empty"},
-		{[]string{"--since", "-2h"}, admin.Selection{}, "or a duration"},
-		{[]string{"--since", "0s"}, admin.Selection{}, "or a duration"},
-		{[]string{"--since", "yesterday"}, admin.Selection{}, "or a duration"},
+		{[]string{"--since", "-2h"}, admin.Selection{}, "is in the future"},
+		{[]string{"--since", "yesterday"}, admin.Selection{}, "nor how long ago it was"},
 		{[]string{first, "nonsense"}, admin.Selection{}, `"nonsense" does not name an event`},
 	} {
 		fl, args := flagsOf(t, replayCommand(), c.args...)

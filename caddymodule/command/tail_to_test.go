@@ -100,7 +100,7 @@ func TestTailTo(t *testing.T) {
 	defer close(end)
 	ctx, cancel := context.WithCancel(t.Context())
 	feed.cancel = cancel
-	outcome := runOn(t, ctx, feed, screen{}, "", tailCommand(), runTail, "--to", application.URL+"/in?a=b", "--sign", testKey, "--timeout", "300ms")
+	outcome := runOn(t, ctx, feed, screen{}, "", tailCommand(), runTail, "--to", application.URL+"/in?a=b", "--sign", testKey, "--timeout", "2s")
 	want := []string{}
 	for _, id := range []string{"msg_a", "msg_b", "msg_c", "msg_slow", "msg_d", "msg_full"} {
 		want = append(want, `POST /in?a=b { "id": "`+id+`" }`)
