@@ -33,10 +33,11 @@ machine, and prints the answer:
   caddy webhooks tail --to http://localhost:3000/webhooks
   caddy webhooks tail --to http://localhost:3000/webhooks --sign {env.DEV_SIGNING_KEY}
 
-The request has the body and the headers that a destination would get. The keys of
-the gateway never leave it: without --sign, the request is not signed. The events
-are handed on one after the other, in order, each once, and no duplicates. An answer
-that is not 2xx is printed, and not retried.
+The request has the body and the headers that a destination would get, except for
+Authorization, Proxy-Authorization and cookies. The keys of the gateway never leave
+it: without --sign, the request is not signed. The events are handed on one after the
+other, in order, each once, and no duplicates. An answer that is not 2xx is printed,
+and not retried.
 
 The admin endpoint of a gateway elsewhere is reached through a tunnel, such as
 ssh -L 2019:localhost:2019 gateway.example.com.`,

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"unicode/utf8"
 
@@ -23,6 +24,17 @@ type History struct {
 	// EnvelopeBytes and OriginalBytes are the same, byte for byte.
 	EnvelopeBytes []byte `json:"-"`
 	OriginalBytes []byte `json:"-"`
+}
+
+// isPrivate reports whether a header is not shown, although no block checks it: one with
+// which somebody proves who they are to a handler before the block, or to the application.
+// Caddy's logs hide the same ones.
+func isPrivate(name string) bool {
+	switch name {
+	case "Authorization", "Cookie", "Proxy-Authorization", "Set-Cookie":
+		return true
+	}
+	return false
 }
 
 // Request is an HTTP request, without its body and without credentials.
@@ -64,7 +76,8 @@ func storedHistory(found *queue.History) *History {
 		return h
 	}
 	if r := e.Request; r != nil {
-		h.Request = &Request{Method: r.Method, URI: r.URI, Host: r.Host, RemoteAddr: r.RemoteAddr, Header: r.Header}
+		h.Request = &Request{Method: r.Method, URI: r.URI, Host: r.Host, RemoteAddr: r.RemoteAddr, Header: r.Header.Clone()}
+		maps.DeleteFunc(h.Request.Header, func(name string, _ []string) bool { return isPrivate(name) })
 	}
 	h.setBody(e)
 	return h

@@ -39,6 +39,9 @@ func NewDirectEvent(key envelope.Key, e *envelope.Event, received time.Time, r *
 		all = appendText(all, text[:min(len(text), maxRequest/4)])
 	}
 	for name, values := range r.Header {
+		if isPrivate(name) {
+			continue
+		}
 		for _, value := range values {
 			if len(all)-t.partitionKey+len(name)+len(value) <= maxRequest {
 				all = appendText(appendText(all, name), value)
