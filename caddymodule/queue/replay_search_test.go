@@ -161,7 +161,7 @@ func TestDryRun(t *testing.T) {
 		g.keep(t, m.events...)
 		m.addStates()
 		m.write(t, g, m.remove())
-		for range 30 {
+		for range 15 {
 			s := Selection{Destination: pick(m.r, "", "", "all", "behind", "gone", "moved"), DryRun: true}
 			switch m.r.IntN(4) {
 			case 0:
