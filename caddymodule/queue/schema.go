@@ -141,6 +141,8 @@ ALTER TABLE webhooks_leftovers RENAME TO webhooks_expired_keys;
 {only_postgres}ALTER TABLE webhooks_expired_keys RENAME CONSTRAINT webhooks_leftovers_pkey TO webhooks_expired_keys_pkey;
 `, `
 {only_postgres}SET LOCAL statement_timeout = 0;
+-- Gateways that are at work lock in this order.
+{only_postgres}LOCK TABLE webhooks_destinations, webhooks_deliveries, webhooks_keys;
 
 -- Attempts, many to a row: those at the events of one block of the log that one
 -- transaction settled.

@@ -72,6 +72,53 @@ func TestUpgradeFromVersion3(t *testing.T) {
 	t.Run(PostgreSQL, func(t *testing.T) { test(t, postgresSettings(t, sharedServer.database(t))) })
 }
 
+// TestUpgradeWhileGatewaysWork has a transaction of a gateway with the program before
+// hold the first of its locks when the migration begins: neither fails.
+func TestUpgradeWhileGatewaysWork(t *testing.T) {
+	t.Parallel()
+	s := postgresSettings(t, sharedServer.database(t))
+	dumpedVersion(t, s, 3)
+	ctx, watching := t.Context(), dial(t, s.DSN)
+	tx, err := dial(t, s.DSN).Begin(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err = tx.Exec(ctx, `UPDATE webhooks_destinations SET position = position`); err != nil {
+		t.Fatal(err)
+	}
+	opened := make(chan error, 1)
+	go func() {
+		q, openErr := Open(ctx, s)
+		if openErr == nil {
+			openErr = q.Close()
+		}
+		opened <- openErr
+	}()
+	eventually(t, "that the migration waits", func() bool {
+		var waits bool
+		if err = watching.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM pg_locks WHERE NOT granted
+			AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))`).Scan(&waits); err != nil {
+			t.Fatal(err)
+		}
+		return waits
+	})
+	for _, statement := range []string{
+		`UPDATE webhooks_deliveries SET due = due`,
+		`UPDATE webhooks_queue SET last = last + 1`,
+		`INSERT INTO webhooks_keys (key, expires, seq) VALUES ('key', 0, 1)`,
+	} {
+		if _, err = tx.Exec(ctx, statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err = tx.Commit(ctx); err != nil {
+		t.Error(err)
+	}
+	if err = <-opened; err != nil {
+		t.Error(err)
+	}
+}
+
 // seqOf returns the number of the event of a key.
 func (g *gateway) seqOf(t testing.TB, key envelope.Key) int64 {
 	t.Helper()
