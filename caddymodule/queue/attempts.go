@@ -87,8 +87,13 @@ func (q *Queue) attemptsOfAll(ctx context.Context, seqs []int64) (map[int64]map[
 				return err
 			}
 			err := decodeAttempts(attempts, func(a endedAttempt) {
-				if of := all[block*blockEvents+1+int64(a.place)]; of != nil {
-					of[name] = append(of[name], q.store.past(a))
+				of := all[block*blockEvents+1+int64(a.place)]
+				if of == nil {
+					return
+				}
+				// It is written twice if the commit succeeded and the worker was not told.
+				if past := q.store.past(a); !slices.Contains(of[name], past) {
+					of[name] = append(of[name], past)
 				}
 			})
 			if err != nil { // what is known of the event is worth more than this row

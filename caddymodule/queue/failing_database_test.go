@@ -132,6 +132,29 @@ func TestWaitingEventWhoseWriteFails(t *testing.T) {
 	})
 }
 
+// TestAttemptWhoseCommitIsInDoubt has a commit succeed, and the worker be told that it
+// failed: what it writes again is not remembered twice.
+func TestAttemptWhoseCommitIsInDoubt(t *testing.T) {
+	bubble(t, func(t *testing.T, s Settings) {
+		r := &receiver{answer: func(ctx context.Context, d *Delivery) Result {
+			if d.Attempt == 1 {
+				return Result{Status: 500}
+			}
+			return slow(300*time.Millisecond)(ctx, d)
+		}}
+		g := start(t, quietly(s), newDestination("a", r.deliver))
+		g.keep(t, newEvents(1)...)
+		eventually(t, "the second attempt", func() bool { return len(r.all()) == 2 })
+		time.Sleep(2 * commitInterval)
+		release := g.hold(t)
+		time.Sleep(time.Second)
+		g.q.writer.submit(t.Context(), &change{run: func(tx *tx) error { return tx.exec(`COMMIT`) }})
+		release()
+		time.Sleep(time.Minute)
+		g.wantPast(t, "a", 1, "1 retry 500, answered 500", "2 delivered 200")
+	})
+}
+
 // withoutTrouble removes the trigger from a queue that is not open.
 func withoutTrouble(t testing.TB, s Settings) Settings {
 	execute(t, s.File, `DROP TRIGGER webhooks_trouble`)
