@@ -132,6 +132,7 @@ func TestManyDuplicates(t *testing.T) {
 				g.keep(t, all[i:i+100]...)
 			}
 		}
+		time.Sleep(indexDelay + indexDelay/2) // the index
 		before := g.q.Commits()
 		const rounds = maxDuplicates / duplicatesAtOnce
 		time.Sleep((rounds + 1) * duplicatesInterval)
