@@ -21,8 +21,8 @@ func blocksCommand() *cobra.Command {
 		Long: `
 Lists the webhooks blocks of the config: when each last accepted an event, how many a
 minute, when it last refused a request and why, and by which of its secrets or tokens
-the last proof was. For a block that has accepted none, it prints what to enter at
-the provider.
+the last proof was. For a block that has accepted none since the gateway started, it
+prints what to enter at the provider.
 
   caddy webhooks blocks
 
@@ -68,7 +68,7 @@ func printBlocks(c adminClient, all []journal.Block, now time.Time) error {
 	}
 	for _, b := range all {
 		if b.LastAccepted.IsZero() && b.Note != "" {
-			if err := c.printf("\n%s has accepted no event. Enter at the provider: %s", printable(b.Source), printable(b.Note)); err != nil {
+			if err := c.printf("\n%s has accepted no event since the gateway started. Enter at the provider: %s", printable(b.Source), printable(b.Note)); err != nil {
 				return err
 			}
 		}

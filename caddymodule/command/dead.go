@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -148,7 +149,7 @@ func printDeadLetter(w io.Writer, l admin.DeadLetter, now time.Time) error {
 	row(table, "attempts", fmt.Sprint(l.Attempts))
 	row(table, "last status", statusText(l.LastStatus))
 	row(table, "last error", l.LastError)
-	row(table, "last answer", l.Excerpt)
+	row(table, "last answer", strings.TrimSpace(l.Excerpt))
 	if err := table.Flush(); err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -100,16 +101,38 @@ func printDeliveries(c adminClient, d queue.DeliveryStatus, now time.Time) error
 	if err := attempts.flush(); err != nil {
 		return err
 	}
-	if last := d.Attempts[len(d.Attempts)-1]; last.Excerpt != "" {
-		return c.printf("  last answer: %s", printable(last.Excerpt))
+	return printAnswers(c, d.Attempts)
+}
+
+// printAnswers prints what the destination answered to failed attempts: an answer that
+// comes several times in a row once, with the last of them.
+func printAnswers(c adminClient, attempts []queue.PastAttempt) error {
+	for i, a := range attempts {
+		name, answer := "last answer", strings.TrimSpace(a.Excerpt)
+		if i+1 < len(attempts) {
+			name = fmt.Sprintf("answer to attempt %d", a.Attempt)
+			if answer == strings.TrimSpace(attempts[i+1].Excerpt) {
+				continue
+			}
+		}
+		if answer == "" {
+			continue
+		}
+		if err := c.printf("  %s: %s", name, printable(answer)); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-// when returns how far away a time is.
+// when returns how far away a time is. One that has passed is due, and may stay so for
+// long: a destination that is down gets one event at a time.
 func when(t, now time.Time) string {
-	if t.After(now) {
-		return "in " + age(t.Sub(now))
+	switch left := t.Sub(now); {
+	case left >= time.Second:
+		return "in " + age(left)
+	case left > 0:
+		return "in <1s"
 	}
-	return "now"
+	return "due"
 }

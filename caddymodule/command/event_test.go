@@ -65,3 +65,31 @@ func TestEventHostile(t *testing.T) {
 		}
 	}
 }
+
+func TestEventAnswers(t *testing.T) {
+	failed := func(number int, answer string) queue.PastAttempt {
+		return queue.PastAttempt{Attempt: number, Status: 500, Outcome: queue.OutcomeRetrying, Error: "answered 500", Excerpt: answer}
+	}
+	delivered := queue.PastAttempt{Attempt: 3, Status: 204, Outcome: queue.OutcomeDelivered}
+	for _, c := range []struct {
+		attempts []queue.PastAttempt
+		want     string
+	}{
+		{[]queue.PastAttempt{failed(1, "busy\n"), failed(2, "busy")}, "  last answer: busy\n"},
+		{[]queue.PastAttempt{failed(1, "busy\n"), failed(2, "disk full\n"), delivered}, "  answer to attempt 1: busy\n  answer to attempt 2: disk full\n"},
+		{[]queue.PastAttempt{failed(1, ""), delivered}, ""},
+	} {
+		var out strings.Builder
+		if err := printAnswers(adminClient{w: &out}, c.attempts); err != nil || out.String() != c.want {
+			t.Errorf("%q, %v; want %q", &out, err, c.want)
+		}
+	}
+}
+
+func TestWhen(t *testing.T) {
+	for left, want := range map[time.Duration]string{2 * time.Minute: "in 2m", time.Second: "in 1s", 80 * time.Millisecond: "in <1s", 0: "due", -time.Hour: "due"} {
+		if got := when(now.Add(left), now); got != want {
+			t.Errorf("%s: %q; want %q", left, got, want)
+		}
+	}
+}
