@@ -88,8 +88,17 @@ func TestConsolePlaces(t *testing.T) {
 	}
 	// Without the slash, relative links would lead out of it.
 	start(t, "handle_path /console* {\n"+asAna+"\nwebhooks_console\n}")
-	if a := visit(t, http.MethodGet, gatewayURL+"/console", ana); a.status != http.StatusPermanentRedirect || a.header.Get("Location") != "/console/" {
-		t.Errorf("%d to %s", a.status, a.header.Get("Location"))
+	for path, want := range map[string]string{
+		"/console":                             "./console/",
+		"/console?a=b":                         "./console/?a=b",
+		"//elsewhere.example.com/../console":   "./console/",
+		"/console/events/":                     "../events",
+		"//elsewhere.example.com/../console//": "",
+	} {
+		a := visit(t, http.MethodGet, gatewayURL+path, ana)
+		if got := a.header.Get("Location"); got != want || (want != "") != (a.status == http.StatusPermanentRedirect) {
+			t.Errorf("%s: %d to %s, want %s", path, a.status, got, want)
+		}
 	}
 }
 

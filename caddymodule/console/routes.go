@@ -1,10 +1,14 @@
 package console
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/envelope"
+)
 
 // route is what a request asks for.
 type route struct {
-	name string // of the page or change; empty if there is none
+	name string // of the page or change; empty if there is none; slashed for a page with a slash after it
 	arg  string // an event, a job or an asset
 	part string // of an event: envelope or original
 	root string // the relative path from the page to the overview
@@ -16,8 +20,14 @@ var (
 	isChange = map[string]bool{"replay": true, "discard": true, "pause": true, "resume": true}
 )
 
+func isEvent(name string) bool {
+	_, err := envelope.ParseKey(name)
+	return err == nil
+}
+
 // parseRoute reads the last segments of a path. Those before them are the place of the
-// console, which the handler does not know: links between pages are relative.
+// console, which the handler does not know: links between pages are relative. It has a
+// slash at its end; a name of a page before that slash is taken for the page.
 func parseRoute(path string) route {
 	segments := strings.Split(path, "/")
 	for len(segments) < 3 {
@@ -25,6 +35,12 @@ func parseRoute(path string) route {
 	}
 	before, parent, last := segments[len(segments)-3], segments[len(segments)-2], segments[len(segments)-1]
 	switch {
+	case last == "" && isPage[parent] && parent != "feed":
+		return route{name: "slashed", arg: parent, root: "../"}
+	case last == "" && before == "events" && isEvent(parent):
+		return route{name: "slashed", arg: parent, root: "../../"}
+	case last == "" && (isPage[parent] || isChange[parent] || parent == "jobs" || parent == "assets"):
+		return route{root: "../"}
 	case last == "":
 		return route{name: "overview", root: "./"}
 	case before == "events" && (last == "envelope" || last == "original"):

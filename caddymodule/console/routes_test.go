@@ -25,9 +25,40 @@ func TestParseRoute(t *testing.T) {
 		"/console":                 {root: "./"},
 		"/nothing":                 {root: "./"},
 		"/envelope":                {root: "./"},
+
+		// A slash too many.
+		"/events/":                                   {name: "slashed", arg: "events", root: "../"},
+		"/console/refusals/":                         {name: "slashed", arg: "refusals", root: "../"},
+		"/events/" + firstKey.String() + "/":         {name: "slashed", arg: firstKey.String(), root: "../../"},
+		"/console/events/" + firstKey.String() + "/": {name: "slashed", arg: firstKey.String(), root: "../../"},
+		"/console/assets/":                           {root: "../"},
+		"/jobs/":                                     {root: "../"},
+		"/replay/":                                   {root: "../"},
+		"/feed/":                                     {root: "../"},
+		"/events/console/":                           {name: "overview", root: "./"},
 	} {
 		if got := parseRoute(path); got != want {
 			t.Errorf("%s: %+v, want %+v", path, got, want)
 		}
+	}
+}
+
+// TestSlashTooMany shows that a page with a slash after it leads to the page, and stays
+// on this host.
+func TestSlashTooMany(t *testing.T) {
+	s := newSite(t, busy())
+	for path, want := range map[string]string{
+		"/events/?state=dead":                    "../events?state=dead",
+		"/console/dead/":                         "../dead",
+		"/events/" + firstKey.String() + "/":     "../" + firstKey.String(),
+		"//elsewhere.example.com/events/?a=%3Cb": "../events?a=%3Cb",
+	} {
+		w := s.get(path)
+		if got := w.Header().Get("Location"); w.Code != 308 || got != want {
+			t.Errorf("%s: %d to %s, want %s", path, w.Code, got, want)
+		}
+	}
+	for _, path := range []string{"/assets/", "/jobs/", "/feed/", "/replay/"} {
+		s.want(path, 404, "No such page", `href="../"`)
 	}
 }

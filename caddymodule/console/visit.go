@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"path"
 	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -77,7 +78,10 @@ func (v *visit) answer() (err error) {
 	case !v.takes(http.MethodGet):
 		return nil
 	case v.name == "overview" && v.lacksSlash():
-		http.Redirect(v.w, v.r, v.slashed(), http.StatusPermanentRedirect)
+		v.moveTo("./" + path.Base(v.originalPath()) + "/")
+		return nil
+	case v.name == "slashed":
+		v.moveTo("../" + v.arg)
 		return nil
 	}
 	if v.journal, err = v.source(); err != nil {
@@ -132,12 +136,14 @@ func (v *visit) originalPath() string {
 // lacksSlash reports whether the client asked for the place of the console without the
 // slash at its end, without which relative links lead elsewhere.
 func (v *visit) lacksSlash() bool {
-	path := v.originalPath()
-	return path != "" && path[len(path)-1] != '/'
+	asked := v.originalPath()
+	return asked != "" && asked[len(asked)-1] != '/'
 }
 
-// slashed returns the path that the client asked for with a slash at its end.
-func (v *visit) slashed() string {
-	u := url.URL{Path: v.originalPath() + "/", RawQuery: v.r.URL.RawQuery}
-	return u.EscapedPath()
+// moveTo answers with the right address of a page, relative to the one that the client
+// asked for: a path of the client's own may begin with the name of another host.
+func (v *visit) moveTo(relative string) {
+	to := url.URL{Path: relative, RawQuery: v.r.URL.RawQuery}
+	v.w.Header().Set("Location", to.String())
+	v.w.WriteHeader(http.StatusPermanentRedirect)
 }
