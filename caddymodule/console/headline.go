@@ -94,6 +94,7 @@ type facts struct {
 	destinations []journal.Destination
 	blocks       []journal.Block
 	oldestDead   time.Time // when the oldest dead letter died
+	newestDead   time.Time // and the newest
 	bytes, limit int64     // of the queue
 }
 
@@ -137,11 +138,7 @@ func judge(f facts) []sentence {
 		all = slices.Insert(all, firstNote(all), deliverSentence(configured))
 	}
 	if dead > 0 {
-		s := say(levelNote, plural(dead, "dead letter"), ".")
-		if !f.oldestDead.IsZero() {
-			s = say(levelNote, plural(dead, "dead letter"), " since ", f.oldestDead, ".")
-		}
-		all = append(all, s)
+		all = append(all, deadSentence(dead, f.oldestDead, f.newestDead))
 	}
 	if len(all) == 0 {
 		all = append(all, say(levelGood, noQueueSentence(f.blocks)))
@@ -170,68 +167,24 @@ func deliverSentence(n int64) sentence {
 	return say(levelGood, fmt.Sprintf("All %d destinations deliver.", n))
 }
 
+// deadSentence says how many dead letters there are. That the first is old does not say
+// whether there are new ones.
+func deadSentence(n int64, oldest, newest time.Time) sentence {
+	parts := []any{plural(n, "dead letter")}
+	if !oldest.IsZero() {
+		parts = append(parts, " since ", oldest)
+	}
+	if newest.Sub(oldest) >= time.Minute {
+		parts = append(parts, ", the last ", newest)
+	}
+	return say(levelNote, append(parts, ".")...)
+}
+
 func noQueueSentence(blocks []journal.Block) string {
 	if len(blocks) == 0 {
 		return "There is nothing to look at: the configuration has no `webhooks` block."
 	}
 	return "No block has a destination: events go straight to the application."
-}
-
-// state is the state of a destination.
-type state struct {
-	level
-	Name   string // in a word
-	Symbol string // its sign
-}
-
-// destinationState returns the state of a destination, the worst that is true.
-func destinationState(d journal.Destination, now time.Time) state {
-	switch {
-	case !d.Configured && d.Backlog == 0:
-		return state{levelGood, "removed", "–"}
-	case !d.Configured:
-		return state{levelNote, "removed", "–"}
-	case d.Paused:
-		return state{levelNote, "paused", "‖"}
-	case d.Down:
-		return state{levelBad, "down", "✕"}
-	case d.Gateway == "":
-		return state{levelBad, "no gateway", "✕"}
-	case !d.FailedSince.IsZero() && d.Backlog > 0:
-		return state{levelNote, "failing", "▲"}
-	case d.Backlog > 0 && !d.OldestUndelivered.IsZero() && now.Sub(d.OldestUndelivered) > lateAfter:
-		return state{levelNote, "behind", "▲"}
-	}
-	return state{levelGood, "delivers", "✓"}
-}
-
-// sentence says what is wrong with a destination.
-func (s state) sentence(d journal.Destination, now time.Time) sentence {
-	parts := []any{d.Destination}
-	switch s.Name {
-	case "down", "failing":
-		parts = append(parts, " is "+s.Name)
-		if !d.FailedSince.IsZero() {
-			parts = append(parts, " since ", d.FailedSince)
-		}
-	case "no gateway":
-		parts = append(parts, " is delivered by no gateway")
-	case "removed":
-		parts = append(parts, " is no longer configured")
-	default:
-		parts = append(parts, " is "+s.Name)
-	}
-	if d.Backlog == 0 {
-		return say(s.level, append(parts, ": nothing waits.")...)
-	}
-	waits := fmt.Sprintf(": %s", plural(d.Backlog, "event")+" wait")
-	if d.Backlog == 1 {
-		waits += "s"
-	}
-	if !d.OldestUndelivered.IsZero() {
-		waits += ", the oldest " + span(now.Sub(d.OldestUndelivered))
-	}
-	return say(s.level, append(parts, waits+".")...)
 }
 
 // silentSince returns when a block got its last event, if it used to get more often

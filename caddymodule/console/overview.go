@@ -83,6 +83,9 @@ func (v *visit) overview(ctx context.Context) (page, error) {
 		if f.oldestDead.IsZero() || cause.Oldest.Before(f.oldestDead) {
 			f.oldestDead = cause.Oldest
 		}
+		if cause.Newest.After(f.newestDead) {
+			f.newestDead = cause.Newest
+		}
 	}
 	o.Headline = judge(f)
 	for _, d := range f.destinations {
