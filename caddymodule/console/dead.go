@@ -22,6 +22,7 @@ type deadPage struct {
 	Groups             []deadGroup
 	Total              int64
 	Letters            []queue.DeadLetter
+	Of                 int64  // how many there are of those that are listed
 	Back               string // the address of this page
 	NoQueue            bool
 }
@@ -52,6 +53,9 @@ func (v *visit) dead(ctx context.Context) (page, error) {
 		isOpen := d.Destination == cause.Destination && (d.Cause == "" || d.Cause == cause.Cause)
 		d.Groups = append(d.Groups, deadGroup{cause, "dead" + encoded(deadQuery(cause.Destination, cause.Cause)), isOpen})
 		d.Total += cause.DeadLetters
+		if isOpen || d.Destination == "" {
+			d.Of += cause.DeadLetters
+		}
 	}
 	letters, err := c.DeadLetters(ctx, d.Destination, deadRead)
 	if err != nil {

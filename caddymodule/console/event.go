@@ -41,8 +41,9 @@ type eventPage struct {
 type shownDelivery struct {
 	queue.DeliveryStatus
 	Shown      state
-	Due        string // until the next attempt
-	Hidden     int    // attempts that are not shown
+	Due        string   // until the next attempt
+	Hidden     int      // attempts that are not shown
+	Trouble    sentence // what is wrong with the destination, while the event waits for it
 	CanReplay  bool
 	CanDiscard bool
 }
@@ -71,10 +72,8 @@ func (v *visit) event(ctx context.Context) (page, error) {
 	e := eventPage{History: history}
 	p := page{name: "event", Title: clip(history.Type, 60) + " " + clip(history.Summary.EventID, 60), Data: &e}
 	for _, d := range history.Destinations {
-		shown := showDelivery(d, v.now())
-		e.Deliveries = append(e.Deliveries, shown)
-		switch d.State {
-		case queue.StateWaiting, queue.StateRetrying, queue.StateParked:
+		e.Deliveries = append(e.Deliveries, showDelivery(d, v.now()))
+		if e.Deliveries[len(e.Deliveries)-1].isOpen() {
 			p.Refresh = eventRefresh
 		}
 	}
@@ -100,6 +99,9 @@ func (v *visit) event(ctx context.Context) (page, error) {
 			return 0
 		})
 	}
+	if p.Refresh > 0 {
+		e.addTrouble(ctx, v.journal, v.now())
+	}
 	e.addNeighbours(ctx, v.journal)
 	return p, nil
 }
@@ -122,6 +124,28 @@ func showDelivery(d queue.DeliveryStatus, now time.Time) shownDelivery {
 		shown.Hidden, shown.Attempts = n, d.Attempts[n:]
 	}
 	return shown
+}
+
+// addTrouble says why an event waits at a destination. Without it, the page is still of
+// use.
+func (e *eventPage) addTrouble(ctx context.Context, j reader, now time.Time) {
+	all, err := j.Destinations(ctx)
+	if err != nil {
+		return
+	}
+	for i := range e.Deliveries {
+		shown := &e.Deliveries[i]
+		for _, d := range all {
+			if found := destinationState(d, now); d.DestinationStatus.Destination == shown.Destination && shown.isOpen() && found.level != levelGood {
+				shown.Trouble = found.sentence(d, now)
+			}
+		}
+	}
+}
+
+// isOpen reports whether the event is still to be delivered.
+func (d *shownDelivery) isOpen() bool {
+	return d.State == queue.StateWaiting || d.State == queue.StateRetrying || d.State == queue.StateParked
 }
 
 // addNeighbours adds events of the same partition key. Without them, the page is still

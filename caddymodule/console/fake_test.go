@@ -32,6 +32,7 @@ type fake struct {
 	destinations []journal.Destination
 	causes       []queue.Cause
 	letters      []queue.DeadLetter
+	since        time.Time // the gateway started
 	noQueue      bool
 	err          error // of all reads of the queue
 	hangs        bool  // reads of the queue wait for their context
@@ -80,6 +81,8 @@ func (f *fake) Blocks(context.Context) (journal.Blocks, error) {
 func (f *fake) Destinations(ctx context.Context) ([]journal.Destination, error) {
 	return f.destinations, f.read(ctx)
 }
+
+func (f *fake) Since() time.Time { return f.since }
 
 func (f *fake) Follow(queue.Search, string) (*journal.Feed, error) { return nil, journal.ErrNoQueue }
 

@@ -26,6 +26,7 @@ const (
 // use while the queue does not answer.
 type overview struct {
 	Headline     []sentence
+	Since        time.Time // since then rates and plots count; zero if that is more than an hour
 	HasQueue     bool
 	Destinations []shownDestination
 	NoQueue      *failure // why nothing is known of destinations
@@ -88,11 +89,14 @@ func (v *visit) overview(ctx context.Context) (page, error) {
 		}
 	}
 	o.Headline = judge(f)
+	if since := v.journal.Since(); f.now.Sub(since) < time.Hour {
+		o.Since = since
+	}
 	for _, d := range f.destinations {
-		o.Destinations = append(o.Destinations, showDestination(d, f.now))
+		o.Destinations = append(o.Destinations, showDestination(d, f.now, o.Since))
 	}
 	for _, b := range blocks.Blocks {
-		o.Blocks = append(o.Blocks, showBlock(b, f.now))
+		o.Blocks = append(o.Blocks, showBlock(b, f.now, o.Since))
 	}
 	o.Refusals = refusals.Refusals
 	for to, err := range map[**failure]error{&o.NoQueue: errQueue, &o.NoBlocks: errBlocks, &o.NoRefusals: errRefusals} {
@@ -103,8 +107,8 @@ func (v *visit) overview(ctx context.Context) (page, error) {
 	return page{name: "overview", Title: o.Headline[0].String(), Refresh: overviewRefresh, Data: o}, nil
 }
 
-func showDestination(d journal.Destination, now time.Time) shownDestination {
-	shown := shownDestination{Destination: d, State: destinationState(d, now), Plot: plot(d.Hour, "delivered", "failed attempts")}
+func showDestination(d journal.Destination, now, since time.Time) shownDestination {
+	shown := shownDestination{Destination: d, State: destinationState(d, now), Plot: plot(d.Hour, since, "delivered", "failed attempts")}
 	shown.Failed = d.LastError != "" && (shown.State.level != levelGood || now.Sub(d.LastFailed) < failureAge)
 	if !d.OldestUndelivered.IsZero() {
 		shown.Oldest = span(now.Sub(d.OldestUndelivered))
@@ -112,8 +116,8 @@ func showDestination(d journal.Destination, now time.Time) shownDestination {
 	return shown
 }
 
-func showBlock(b journal.Block, now time.Time) shownBlock {
-	shown := shownBlock{Block: b, RefusesAll: refusesAll(b), Reason: reasons[b.LastRefusedReason], Plot: plot(b.Hour, "accepted", "refused")}
+func showBlock(b journal.Block, now, since time.Time) shownBlock {
+	shown := shownBlock{Block: b, RefusesAll: refusesAll(b), Reason: reasons[b.LastRefusedReason], Plot: plot(b.Hour, since, "accepted", "refused")}
 	if since, ok := silentSince(b, now); ok {
 		shown.Silent = since
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"html/template"
 	"strings"
+	"time"
 
 	"github.com/dustin/go-humanize"
 
@@ -18,20 +19,27 @@ const (
 )
 
 // plot draws the minutes of an hour: what went well as bars above a line, and what did
-// not below it, so that nobody has to tell colours apart. good and bad name them.
-func plot(minutes []journal.Minute, good, bad string) template.HTML {
+// not below it, so that nobody has to tell colours apart. good and bad name them. The
+// line begins where a gateway that is younger than an hour began.
+func plot(minutes []journal.Minute, began time.Time, good, bad string) template.HTML {
 	var ok, failed, most int64
 	for _, m := range minutes {
 		ok, failed, most = ok+m.OK, failed+m.Bad, max(most, m.OK, m.Bad)
 	}
-	label := fmt.Sprintf("In the last hour %s %s, %s %s", humanize.Comma(ok), good, humanize.Comma(failed), bad)
+	when, from := "In the last hour", 0
+	for i, m := range minutes {
+		if i < 60 && !m.Begin.Add(time.Minute).After(began) {
+			when, from = "Since the gateway started", (i+1)*barWidth
+		}
+	}
+	label := fmt.Sprintf("%s %s %s, %s %s", when, humanize.Comma(ok), good, humanize.Comma(failed), bad)
 	if most > 0 {
 		label += fmt.Sprintf("; at most %s in a minute", humanize.Comma(most))
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, `<svg class="plot" role="img" viewBox="0 0 %d %d" width="%[1]d" height="%[2]d" aria-label="%[3]s"><title>%[3]s</title>`,
 		plotWidth, barsUp+1+barsDown, template.HTMLEscapeString(label))
-	fmt.Fprintf(&b, `<rect class="axis" x="0" y="%d" width="%d" height="1"/>`, barsUp, plotWidth)
+	fmt.Fprintf(&b, `<rect class="axis" x="%d" y="%d" width="%d" height="1"/>`, from, barsUp, plotWidth-from)
 	for i, m := range minutes {
 		if i >= 60 {
 			break

@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"time"
 
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/envelope"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/journal"
@@ -17,6 +18,7 @@ type reader interface {
 	Blocks(ctx context.Context) (journal.Blocks, error)
 	Destinations(ctx context.Context) ([]journal.Destination, error)
 	Follow(s queue.Search, after string) (*journal.Feed, error)
+	Since() time.Time
 	control() (controller, error)
 }
 

@@ -21,7 +21,8 @@ var deliveryStates = map[queue.State]state{
 
 // stateNames lists the states that a filter can select, in the order of a life.
 var stateNames = []queue.State{
-	queue.StateWaiting, queue.StateRetrying, queue.StateParked, queue.StateDelivered, queue.StateDead, queue.StateUnrouted,
+	queue.StateWaiting, queue.StateRetrying, queue.StateParked, queue.StateDelivered, queue.StateDead,
+	queue.StateDiscarded, queue.StateUnrouted,
 }
 
 func deliveryState(s queue.State) state {

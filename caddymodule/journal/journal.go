@@ -11,6 +11,7 @@ package journal
 
 import (
 	"errors"
+	"time"
 
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/queue"
 )
@@ -43,6 +44,9 @@ func (j *Journal) Queue() (*queue.Queue, error) {
 	}
 	return j.queue, nil
 }
+
+// Since returns since when what is not in the queue is remembered.
+func (j *Journal) Since() time.Time { return j.memory.began }
 
 // Page selects a part of a list.
 type Page struct {

@@ -11,7 +11,8 @@ import (
 // bounded.
 type Memory struct {
 	now   func() time.Time
-	epoch string // random: numbers mean nothing in another memory
+	began time.Time // nothing from before it is remembered
+	epoch string    // random: numbers mean nothing in another memory
 
 	refusals refusals
 	feed     feed
@@ -28,7 +29,7 @@ type Memory struct {
 // NewMemory returns an empty memory. now returns the current time.
 func NewMemory(now func() time.Time) *Memory {
 	m := &Memory{
-		now: now, epoch: rand.Text()[:10],
+		now: now, began: now(), epoch: rand.Text()[:10],
 		blocks:       make(map[blockKey]*BlockMemory),
 		destinations: make(map[string]*DestinationMemory),
 	}
