@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -70,6 +71,7 @@ func TestTailTo(t *testing.T) {
 		eventLine("msg_b", "accepted"), eventLine("msg_c", "upstream"), eventLine("msg_slow", "accepted"), eventLine("msg_d", "accepted"),
 		eventLine("msg_full", "queue_unavailable"), eventLine("msg_gone", "accepted"), eventLine("msg_full", "accepted"),
 	}}
+	var mu sync.Mutex // a request that has taken too long may still be under way
 	var got []string
 	receiver, err := standardwebhooks.NewWebhook(testKey)
 	if err != nil {
@@ -82,7 +84,9 @@ func TestTailTo(t *testing.T) {
 		if err := receiver.Verify(body, header); err != nil {
 			t.Error(err)
 		}
+		mu.Lock()
 		got = append(got, fmt.Sprintf("%s %s %s", r.Method, r.RequestURI, body))
+		mu.Unlock()
 		if header.Get("content-type") != "application/cloudevents+json; charset=utf-8" || header.Get("x-tenant") != "7" || header.Get("ce-id") != "" || header.Get("webhook-attempt") != "1" || header.Get("webhook-id") == "" {
 			t.Errorf("%v", header)
 		}
@@ -105,6 +109,8 @@ func TestTailTo(t *testing.T) {
 	for _, id := range []string{"msg_a", "msg_b", "msg_c", "msg_slow", "msg_d", "msg_full"} {
 		want = append(want, `POST /in?a=b { "id": "`+id+`" }`)
 	}
+	mu.Lock()
+	defer mu.Unlock()
 	if outcome.err != nil || fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("%v: got %q", outcome.err, got)
 	}
