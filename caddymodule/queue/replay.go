@@ -185,6 +185,7 @@ func (q *Queue) replaySearch(ctx context.Context, e *era, s Selection) (total in
 	for isDone := false; !isDone; {
 		var page Found
 		if err = q.inTurn(ctx, func() error {
+			f.deadline = q.now().Add(q.searchTime) // other searches get their turn
 			page, err = f.page(stepEvents)
 			isDone = page.Before == 0
 			return err
