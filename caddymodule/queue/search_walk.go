@@ -40,7 +40,7 @@ func (f *finder) lookFurther() (err error) {
 	default:
 		err = f.lookAtBlocks()
 	}
-	if len(f.candidates) < fewCandidates {
+	if len(f.candidates) <= fewCandidates {
 		f.step = min(4*f.step, maxIndexStep)
 	}
 	return err
@@ -96,8 +96,8 @@ func (f *finder) deferredBelow(from, below int64, limit int, states ...string) (
 			query, args = query+` AND state = $4 AND name = $5`, append(args, state, f.Destination)
 		case state != "":
 			query, args = query+` AND state = $4`, append(args, state)
-		default:
-			query, args = query+` AND name = $4`, append(args, f.Destination)
+		default: // in the order of seq, rather than all of the destination
+			query, args = query+` AND name || '' = $4`, append(args, f.Destination)
 		}
 		n, last := 0, int64(0)
 		err = f.q.store.query(f.ctx, query+` ORDER BY seq DESC LIMIT $3`, args, func(rows *sql.Rows) error {
