@@ -129,8 +129,11 @@ func outcomeOf(e journal.Event) (text string, worst emphasis) {
 // answer if that failed.
 func stateText(d queue.DeliveryStatus) (string, emphasis) {
 	text := string(d.State)
-	if d.Replay {
+	switch {
+	case d.Replay && d.State == queue.StateDelivered:
 		text += " by replay"
+	case d.Replay:
+		text += " after a replay"
 	}
 	switch d.State {
 	case queue.StateRetrying, queue.StateDead:

@@ -129,10 +129,12 @@ func TestOutcome(t *testing.T) {
 			queue.DeliveryStatus{Destination: "archive", State: queue.StateDead, LastStatus: 503},
 			queue.DeliveryStatus{Destination: "old", State: queue.StateRetrying},
 			queue.DeliveryStatus{Destination: "x", State: queue.StateParked}),
-		"crm delivered by replay": at(queue.DeliveryStatus{Destination: "crm", State: queue.StateDelivered, Replay: true}),
-		"answered 204 in 3.8 ms":  direct(journal.Direct{Outcome: "accepted", Status: 204, TookMS: 3.84}),
-		"answered 502 in 5.0 s":   direct(journal.Direct{Outcome: "upstream", Status: 502, TookMS: 5012}),
-		"no answer in 12 ms":      direct(journal.Direct{Outcome: "upstream", TookMS: 12}),
+		"crm delivered by replay":       at(queue.DeliveryStatus{Destination: "crm", State: queue.StateDelivered, Replay: true}),
+		"crm dead after a replay (500)": at(queue.DeliveryStatus{Destination: "crm", State: queue.StateDead, LastStatus: 500, Replay: true}),
+		"crm discarded after a replay":  at(queue.DeliveryStatus{Destination: "crm", State: queue.StateDiscarded, Replay: true}),
+		"answered 204 in 3.8 ms":        direct(journal.Direct{Outcome: "accepted", Status: 204, TookMS: 3.84}),
+		"answered 502 in 5.0 s":         direct(journal.Direct{Outcome: "upstream", Status: 502, TookMS: 5012}),
+		"no answer in 12 ms":            direct(journal.Direct{Outcome: "upstream", TookMS: 12}),
 	} {
 		got, style := outcomeOf(e)
 		wantStyle := plain
