@@ -175,7 +175,7 @@ func deadSentence(n int64, oldest, newest time.Time) sentence {
 		parts = append(parts, " since ", oldest)
 	}
 	if newest.Sub(oldest) >= time.Minute {
-		parts = append(parts, ", the last ", newest)
+		parts = append(parts, ", the last at ", newest)
 	}
 	return say(levelNote, append(parts, ".")...)
 }

@@ -45,7 +45,7 @@ func TestJudge(t *testing.T) {
 		"dead letters": {facts{destinations: with(func(d *journal.Destination) { d.DeadLetters = 2 }), oldestDead: minutes(1440), newestDead: minutes(1440)},
 			"good All 3 destinations deliver.|note 2 dead letters since 3 May 14:20."},
 		"dead letters then and now": {facts{destinations: with(func(d *journal.Destination) { d.DeadLetters = 2 }), oldestDead: minutes(1440), newestDead: minutes(3)},
-			"good All 3 destinations deliver.|note 2 dead letters since 3 May 14:20, the last 4 May 14:17."},
+			"good All 3 destinations deliver.|note 2 dead letters since 3 May 14:20, the last at 4 May 14:17."},
 		"down": {facts{destinations: with(func(d *journal.Destination) {
 			d.Down, d.Backlog, d.FailedSince, d.OldestUndelivered = true, 1204, minutes(18), minutes(18)
 		})}, "bad crm is down since 4 May 14:02: 1,204 events wait, the oldest 18 min."},

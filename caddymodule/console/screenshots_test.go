@@ -34,18 +34,25 @@ func TestScreenshots(t *testing.T) {
 	if *screenshots == "" {
 		t.Skip("give a directory with -screenshots")
 	}
+	if err := os.MkdirAll(*screenshots, 0o755); err != nil {
+		t.Fatal(err)
+	}
 	m := newMonth(t)
 	m.pass()
 	j := running{journal.New(m.queue, m.memory, m.blocks())}
 	s := newSite(t, nil)
 	s.handler.source = func() (reader, error) { return j, nil }
 	s.handler.now = m.now
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		repl := caddy.NewReplacer()
-		repl.Set("http.auth.user.id", "ana")
-		_ = s.handler.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), caddy.ReplacerCtxKey, repl)), nil)
-	}))
-	t.Cleanup(server.Close)
+	serve := func(user string) string {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			repl := caddy.NewReplacer()
+			repl.Set("http.auth.user.id", user)
+			_ = s.handler.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), caddy.ReplacerCtxKey, repl)), nil)
+		}))
+		t.Cleanup(server.Close)
+		return server.URL
+	}
+	site := serve("ana")
 
 	ctx, cancel := chromedp.NewExecAllocator(t.Context(), append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.NoSandbox, chromedp.ExecPath("/usr/bin/chromium"), chromedp.Flag("hide-scrollbars", true))...)
@@ -84,10 +91,56 @@ func TestScreenshots(t *testing.T) {
 		{"events", "/events"}, {"filtered", "/events?provider=wotnot&type=message.*&text=order"}, {"event", "/events/" + event},
 		{"dead", "/dead"}, {"group", "/dead?destination=helpdesk&cause=answered+500"}, {"refusals", "/refusals"}, {"failure", "/nothing"},
 	} {
-		shoot(page.name, true, chromedp.Navigate(server.URL+page.path))
-		shoot(page.name+"-top", false, chromedp.Navigate(server.URL+page.path))
+		shoot(page.name, true, chromedp.Navigate(site+page.path))
+		shoot(page.name+"-top", false, chromedp.Navigate(site+page.path))
 	}
-	shoot("confirm", true, chromedp.Navigate(server.URL+"/dead"), chromedp.Click(chromedp.CSS("td.actions button")), chromedp.WaitVisible(chromedp.CSS(".confirm")))
+	shoot("forbidden", true, chromedp.Navigate(serve("")))
+	shoot("confirm", true, chromedp.Navigate(site+"/dead"), chromedp.Click(chromedp.CSS("td.actions button")), chromedp.WaitVisible(chromedp.CSS(".confirm")))
+
+	running := &job{User: "ana", Action: "replay", What: "the dead letters of helpdesk with the cause “answered 500”", Back: "dead", Began: m.now(), Expected: 1180}
+	end := make(chan struct{})
+	begun := make(chan struct{})
+	err := s.handler.process.jobs.start(running, func(_ context.Context, progress func(int64)) (int64, error) {
+		progress(420)
+		close(begun)
+		<-end
+		return 1180, nil
+	}, func(*job) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-begun
+	shoot("job", true, chromedp.Navigate(site+"/jobs/"+running.ID))
+	shoot("dead-job", false, chromedp.Navigate(site+"/dead"))
+	close(end)
+	running.wait(ctx, time.Minute)
+	shoot("job-ended", true, chromedp.Navigate(site+"/dead?job="+running.ID))
+	s.handler.source = func() (reader, error) { return troubled(), nil }
+	s.handler.now = func() time.Time { return now }
+	shoot("troubled", true, chromedp.Navigate(site+"/"))
+	shoot("waiting", true, chromedp.Navigate(site+"/events/"+firstKey.String()))
+}
+
+// troubled is a young gateway with a destination in each state.
+func troubled() *fake {
+	f := busy()
+	f.since = now.Add(-19 * time.Minute)
+	young := hour(0, 0)
+	for i := range f.destinations {
+		copy(f.destinations[i].Hour, young[:41])
+	}
+	f.history.Destinations[1].State = queue.StateWaiting
+	for _, d := range []queue.DestinationStatus{
+		{Destination: "failing", FailedSince: now.Add(-2 * time.Minute), LastFailed: now, LastError: "dial tcp 10.0.3.7:8080: connect: connection refused", Backlog: 3, OldestUndelivered: now.Add(-2 * time.Minute)},
+		{Destination: "down-and-empty", Down: true, FailedSince: now.Add(-2 * time.Minute), LastFailed: now, LastError: "answered 500", DeadLetters: 12},
+		{Destination: "gone", LastFailed: now.Add(-5 * time.Minute), LastStatus: 410, LastError: "answered 410", DeadLetters: 2},
+		{Destination: "paused", Paused: true, Backlog: 12, OldestUndelivered: now.Add(-time.Hour)},
+		{Destination: "behind", Backlog: 12, OldestUndelivered: now.Add(-time.Hour)},
+	} {
+		d.Configured, d.Gateway = true, "gw"
+		f.destinations = append(f.destinations, journal.Destination{DestinationStatus: d, Hour: young})
+	}
+	return f
 }
 
 // eventToShow returns an event with several attempts.
