@@ -234,7 +234,7 @@ func parseCount(s string) int64 {
 // address that is not a page of the console.
 func backOf(back string) string {
 	u, err := url.Parse(back)
-	if err != nil || u.Scheme != "" || u.Host != "" || strings.HasPrefix(back, "/") || strings.Contains(back, "\\") {
+	if err != nil || len(back) > maxQuery || u.Scheme != "" || u.Host != "" || strings.HasPrefix(back, "/") || strings.Contains(back, "\\") {
 		return "./"
 	}
 	switch r := parseRoute("/" + u.Path); {

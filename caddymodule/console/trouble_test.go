@@ -3,6 +3,7 @@ package console
 import (
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -51,6 +52,23 @@ func TestEveryState(t *testing.T) {
 	s := newSite(t, busy())
 	for name := range deliveryStates {
 		s.want("/events?state="+string(name), 200, "<option selected>"+string(name)+"</option>")
+	}
+}
+
+// TestLongQuery shows that a page does not multiply a long query.
+func TestLongQuery(t *testing.T) {
+	s := newSite(t, busy())
+	for i := range 100 {
+		s.fake.causes = append(s.fake.causes, queue.Cause{Destination: "crm", Cause: strconv.Itoa(i), DeadLetters: 1})
+	}
+	long := strings.Repeat("a", 500_000)
+	for _, path := range []string{"/dead?cause=", "/events?cursor=b&trail=", "/events?type=", "/refusals?reason="} {
+		if body := s.want(path+long, 414, "too long"); len(body) > 10_000 {
+			t.Errorf("%s: %d bytes", path, len(body))
+		}
+	}
+	if w := s.post("/discard", "group", "1", "destination", "crm", "back", "dead?cause="+long); w.Code != 200 || w.Body.Len() > 10_000 {
+		t.Errorf("%d: %d bytes", w.Code, w.Body.Len())
 	}
 }
 

@@ -18,6 +18,10 @@ const (
 	// changeTimeout is how long a change waits for the queue.
 	changeTimeout = 15 * time.Second
 
+	// maxQuery is the length of the longest query, in bytes: all filters, as long as they
+	// may be. Pages repeat it in many links.
+	maxQuery = 64 << 10
+
 	// maxForm is the size of the longest form, in bytes: a selection of some 15,000
 	// dead letters.
 	maxForm = 1 << 20
@@ -69,6 +73,8 @@ func (v *visit) answer() (err error) {
 	}
 	show := pages[v.name]
 	switch {
+	case len(v.r.URL.RawQuery) > maxQuery:
+		return newFailure(http.StatusRequestURITooLong, "Too long", "The address of this page is too long. Begin at the overview.")
 	case v.name == "":
 		return notFound
 	case isChange[v.name]:
