@@ -130,6 +130,7 @@ func (h *handOn) request(ctx context.Context, id string) (*http.Request, error) 
 	}
 	h.signer.SetHeaders(r.Header, id, time.Now(), body)
 	r.Header.Set("Webhook-Attempt", "1")
+	r.Header.Del("Accept-Encoding") // people read the answer, not the provider
 	return r, nil
 }
 

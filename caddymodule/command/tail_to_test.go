@@ -49,7 +49,7 @@ func (f *feedOf) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case form == "":
 		history := journal.History{
 			Event:   journal.Event{Summary: queue.Summary{ID: id}},
-			Request: &journal.Request{Method: "POST", Header: http.Header{"Content-Type": {"text/x"}, "Ce-Id": {"1"}, "X-Tenant": {"7"}, "Webhook-Signature": {"v1,forged"}}},
+			Request: &journal.Request{Method: "POST", Header: http.Header{"Content-Type": {"text/x"}, "Ce-Id": {"1"}, "X-Tenant": {"7"}, "Accept-Encoding": {"br"}, "Webhook-Signature": {"v1,forged"}}},
 		}
 		if !f.original {
 			history.Envelope = json.RawMessage(`{}`)
@@ -87,7 +87,7 @@ func TestTailTo(t *testing.T) {
 		mu.Lock()
 		got = append(got, fmt.Sprintf("%s %s %s", r.Method, r.RequestURI, body))
 		mu.Unlock()
-		if header.Get("content-type") != "application/cloudevents+json; charset=utf-8" || header.Get("x-tenant") != "7" || header.Get("ce-id") != "" || header.Get("webhook-attempt") != "1" || header.Get("webhook-id") == "" {
+		if header.Get("content-type") != "application/cloudevents+json; charset=utf-8" || header.Get("x-tenant") != "7" || header.Get("ce-id") != "" || header.Get("accept-encoding") == "br" || header.Get("webhook-attempt") != "1" || header.Get("webhook-id") == "" {
 			t.Errorf("%v", header)
 		}
 		switch header.Get("webhook-id") {

@@ -59,6 +59,7 @@ func restore(ctx context.Context, s *queue.Request) (*http.Request, error) {
 	if header == nil {
 		header = make(http.Header)
 	}
+	delete(header, "Accept-Encoding")                  // people read the answer, not the provider
 	local, _ := net.ResolveTCPAddr("tcp", s.LocalAddr) // an address in digits
 	if local == nil {
 		local = new(net.TCPAddr) // {http.request.local} calls it without looking
