@@ -75,6 +75,7 @@ func runTail(c adminClient, _ []string) error {
 	}
 	ctx, stop := signal.NotifyContext(c.ctx, os.Interrupt)
 	defer stop()
+	defer context.AfterFunc(ctx, stop)() // a second Ctrl-C ends it even if the gateway does not answer
 	f := feed{c: c, query: queryOf(filters), purpose: purpose}
 	return f.follow(ctx, func(m message) error {
 		if m.name == lostMessage {
