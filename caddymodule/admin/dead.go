@@ -1,12 +1,11 @@
 package admin
 
 import (
-	"encoding/json"
 	"errors"
 	"net/http"
-	"unicode/utf8"
 
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/envelope"
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/journal"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/queue"
 )
 
@@ -38,7 +37,7 @@ func showDead(r *http.Request, q *queue.Queue) (any, error) {
 	var shown []DeadLetter
 	for _, letter := range letters {
 		if destination := query.Get("destination"); destination == "" || destination == letter.Destination {
-			shown = append(shown, DeadLetter{letter, jsonBody(letter.Body)})
+			shown = append(shown, DeadLetter{letter, journal.AsJSON(letter.Body)})
 		}
 	}
 	if shown == nil {
@@ -95,13 +94,4 @@ func replaySelected(r *http.Request, q *queue.Queue) (any, error) {
 		return Replayed{WouldReplay: &n}, err
 	}
 	return Replayed{Replayed: n}, err
-}
-
-// jsonBody returns a body as a JSON value.
-func jsonBody(body []byte) json.RawMessage {
-	if len(body) == 0 || json.Valid(body) && utf8.Valid(body) {
-		return body
-	}
-	quoted, _ := json.Marshal(string(body)) // never fails for a string
-	return quoted
 }

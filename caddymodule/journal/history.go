@@ -100,12 +100,12 @@ func (h *History) setBody(e *queue.Event) {
 		h.Envelope = e.Body
 	}
 	h.OriginalBytes = e.OriginalBytes()
-	h.Original = asJSON(h.OriginalBytes)
+	h.Original = AsJSON(h.OriginalBytes)
 }
 
-// asJSON returns a body as a JSON value.
-func asJSON(body []byte) json.RawMessage {
-	if json.Valid(body) && utf8.Valid(body) {
+// AsJSON returns a body as a JSON value: as it is if it is JSON, else a string with it.
+func AsJSON(body []byte) json.RawMessage {
+	if len(body) == 0 || json.Valid(body) && utf8.Valid(body) {
 		return body
 	}
 	quoted, _ := json.Marshal(string(body)) // never fails for a string
