@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // stepRows is the number of rows that one step of a long change takes, and stepEvents
@@ -30,13 +32,23 @@ func (q *Queue) inSteps(ctx context.Context, step func(t *tx) (int64, error)) (t
 	}
 }
 
-// doWith is like do but gives up when ctx ends.
+// doWith is like do but gives up when ctx ends. It runs the function again if the server
+// has ended its transaction because of a deadlock: two people may change the same
+// deliveries at two gateways.
 func (q *Queue) doWith(ctx context.Context, run func(t *tx) error) error {
 	if !q.isOpen() {
 		return errNotOpen
 	}
-	return unavailable(ctx, q.writer.do(ctx, &change{run: run}))
+	for {
+		err := q.writer.do(ctx, &change{run: run})
+		if refused := (*pgconn.PgError)(nil); !errors.As(err, &refused) || refused.Code != deadlock {
+			return unavailable(ctx, err)
+		}
+	}
 }
+
+// deadlock is the SQLSTATE of a transaction that the server has ended because of one.
+const deadlock = "40P01"
 
 // query is store.query with the errors of the package.
 func (q *Queue) query(ctx context.Context, query string, args []any, scan func(rows *sql.Rows) error) error {
