@@ -146,7 +146,13 @@ function follow(list) {
 		setTimeout(() => { isLoading = false; if (isWaiting) show(); }, 1000);
 	}
 	const feed = new EventSource(list.dataset.feed);
-	feed.addEventListener("news", () => { if (isInUse()) word.textContent = "Live; new events are shown when you leave the list"; show(); });
+	let settled; // what became of an event is in the list a moment after its attempt has ended
+	feed.addEventListener("news", () => {
+		if (isInUse()) word.textContent = "Live; new events are shown when you leave the list";
+		show();
+		clearTimeout(settled);
+		settled = setTimeout(show, 1500);
+	});
 	feed.addEventListener("open", () => { word.textContent = "Live"; show(); });
 	feed.addEventListener("error", () => {
 		word.textContent = feed.readyState === EventSource.CLOSED ? "Not live: reload the page" : "Connecting again";
