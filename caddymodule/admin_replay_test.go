@@ -44,7 +44,7 @@ func TestAdminReplay(t *testing.T) {
 			{"POST", "replay", `{"filter":{"provider":"notifly"},"dead":true}`, 400, `{"error":"select events by exactly one of ids, dead, since, filter"}`},
 			{"POST", "replay", `{"filter":{"state":"lost"}}`, 400, `{"error":"filter: state takes …`},
 			{"POST", "replay", `{"filter":{"provider":"notifly"},"limit":1}`, 400, `{"error":"the body is not a selection, such as {\"dead\":true,\"destination\":\"crm\"}: unknown member \"limit\"…`},
-			{"POST", "replay", `{"filter":{"destination":"cmr"},"dry_run":true}`, 404, `{"error":"no destination \"cmr\"; there are archive and crm"}`},
+			{"POST", "replay", `{"filter":{"destination":"cmr","since":"1h"},"dry_run":true}`, 404, `{"error":"no destination \"cmr\"; there are archive and crm"}`},
 			{"POST", "replay", `{"filter":{"provider":"notifly"},"destination":"crm"}`, 400, `{"error":"member \"destination\" is not for a filter; put it into the filter"}`},
 			{"POST", "replay", `{"filter":{"provider":"notifly"},"cause":"answered 502"}`, 400, `{"error":"member \"cause\" is for dead letters; use it with \"dead\""}`},
 			{"DELETE", "dead", `{"filter":{"state":"dead"}}`, 400, `{"error":"select events by exactly one of ids, dead"}`},

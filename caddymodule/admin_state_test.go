@@ -24,6 +24,7 @@ func TestAdminState(t *testing.T) {
 		waitDelivered(t, "archive")
 
 		wantBlocks(t)
+		wantQueue(t)
 		wantRefusals(t)
 		wantCauses(t)
 		wantDestinations(t)
@@ -47,6 +48,15 @@ func wantBlocks(t *testing.T) {
 		t.Errorf("%+v", b)
 	}
 	wantAdmin(t, "GET", "/webhooks/blocks?provider=notifly", "", 400, `{"error":"unknown parameter \"provider\"; use none"}`)
+}
+
+func wantQueue(t *testing.T) {
+	t.Helper()
+	q := readAdmin[map[string]any](t, "/webhooks/queue")
+	if bytes, ok := q["bytes"].(float64); !ok || bytes < 1000 || q["ready"] != true || q["limit_bytes"] != float64(1<<30) {
+		t.Errorf("%+v", q)
+	}
+	wantAdmin(t, "GET", "/webhooks/queue?x=1", "", 400, `{"error":"unknown parameter \"x\"; use none"}`)
 }
 
 func wantRefusals(t *testing.T) {

@@ -21,7 +21,7 @@ func TestReady(t *testing.T) {
 	wantAdmin(t, "GET", "/webhooks/dead", "", 200, `[]`)
 	waitBacklog(t, "app", 0)
 	wantAdmin(t, "GET", "/webhooks/destinations", "", 200, `[{"destination":"app","configured":true,"here":true,"paused":false,"down":false,"backlog":0,"dead_letters":0,"gateway":"…`)
-	wantAdmin(t, "GET", "/webhooks/nothing", "", 404, `{"error":"no such endpoint: /webhooks/nothing (try ready, blocks, destinations, events, tail, refusals, dead, causes, replay, pause/{name}, resume/{name} or forget/{name} under /webhooks/)"}`)
+	wantAdmin(t, "GET", "/webhooks/nothing", "", 404, `{"error":"no such endpoint: /webhooks/nothing (try ready, queue, blocks, destinations, events, tail, refusals, dead, causes, replay, pause/{name}, resume/{name} or forget/{name} under /webhooks/)"}`)
 	loadNothing(t)
 	wantAdmin(t, "GET", "/webhooks/ready", "", 200, `{"ready":true}`)
 }

@@ -40,8 +40,15 @@ func TestLastAccepted(t *testing.T) {
 	webhooks /wotnot wotnot {
 		token {env.SECRET}
 	}
+	webhooks /open wotnot {
+		unverified
+		source /open
+	}
 	respond 204
 	`, ownQueue(t))
+	if !blockOf(t, "/open").Unverified || blockOf(t, "/webhooks/wotnot").Unverified {
+		t.Error("a block is shown as unverified if it is, and otherwise not")
+	}
 	if b := blockOf(t, "/webhooks/notifly"); !b.LastAccepted.IsZero() || !lastAccepted(t, "notifly").IsZero() {
 		t.Errorf("before the first event: %+v", b)
 	}

@@ -20,6 +20,18 @@ type readiness struct {
 	Ready bool `json:"ready"`
 }
 
+// Queue is the answer of GET /webhooks/queue.
+type Queue struct {
+	// Ready is true if the queue takes events.
+	Ready bool `json:"ready"`
+
+	// Bytes is the number of bytes that the stored events take.
+	Bytes int64 `json:"bytes"`
+
+	// LimitBytes is the number of bytes from which on new events are refused.
+	LimitBytes int64 `json:"limit_bytes"`
+}
+
 // Discarded is the answer of a request that discards.
 type Discarded struct {
 	// Discarded is the number of deliveries that were discarded; 0 in a dry run.

@@ -38,6 +38,7 @@ func (API) Routes() []caddy.AdminRoute {
 		{Pattern: "/webhooks/", Handler: caddy.AdminHandlerFunc(noSuchPage)},
 		{Pattern: "/webhooks/ready", Handler: page{http.MethodGet: ready}},
 		{Pattern: "/webhooks/blocks", Handler: page{http.MethodGet: onJournal(listBlocks)}},
+		{Pattern: "/webhooks/queue", Handler: page{http.MethodGet: onQueue(showQueue)}},
 		{Pattern: "/webhooks/destinations", Handler: page{http.MethodGet: onJournal(listDestinations)}},
 		{Pattern: "/webhooks/events", Handler: page{http.MethodGet: onJournal(listEvents)}},
 		{Pattern: "/webhooks/events/{id}", Handler: page{http.MethodGet: onJournal(showEvent)}},

@@ -58,6 +58,9 @@ func decodeFilter(object []byte) (map[string]string, error) {
 	if len(filter) == 0 {
 		return nil, fmt.Errorf("it is empty; select events by at least one of %s", strings.Join(journal.FilterNames, ", "))
 	}
+	if _, ok := filter["destination"]; ok && len(filter) == 1 {
+		return nil, errors.New("a destination alone selects all of its events; add a member, such as since or state")
+	}
 	return filter, nil
 }
 

@@ -44,6 +44,18 @@ func ready(r *http.Request) (any, error) {
 	return readiness{true}, nil
 }
 
+// showQueue reports whether the queue takes events, and how full it is.
+func showQueue(r *http.Request, q *queue.Queue) (any, error) {
+	if _, err := readQuery(r); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), readyTimeout)
+	defer cancel()
+	shown := Queue{Ready: q.Ready(ctx) == nil}
+	shown.Bytes, shown.LimitBytes = q.Size()
+	return shown, nil
+}
+
 func listDestinations(r *http.Request, j *journal.Journal) (any, error) {
 	if _, err := readQuery(r); err != nil {
 		return nil, err

@@ -14,7 +14,7 @@ import (
 )
 
 func noSuchPage(_ http.ResponseWriter, r *http.Request) error {
-	return apiError(http.StatusNotFound, "no such endpoint: %.100s (try ready, blocks, destinations, events, tail, refusals, dead, causes, replay, pause/{name}, resume/{name} or forget/{name} under /webhooks/)", r.URL.Path)
+	return apiError(http.StatusNotFound, "no such endpoint: %.100s (try ready, queue, blocks, destinations, events, tail, refusals, dead, causes, replay, pause/{name}, resume/{name} or forget/{name} under /webhooks/)", r.URL.Path)
 }
 
 // apiError returns an error whose text is for the client.

@@ -56,12 +56,15 @@ func printBlocks(c adminClient, all []journal.Block, now time.Time) error {
 		if b.LastRefused.After(b.LastAccepted) {
 			reason.style = yellow
 		}
-		secret := "-"
-		if b.LastSecret > 0 {
-			secret = fmt.Sprint(b.LastSecret)
+		secret := styled{"-", plain}
+		switch {
+		case b.Unverified:
+			secret = styled{"unverified", yellow}
+		case b.LastSecret > 0:
+			secret.text = fmt.Sprint(b.LastSecret)
 		}
 		blocks.add(styled{text: b.Provider}, styled{text: b.Source}, styled{text: ago(b.LastAccepted, now)}, styled{text: rateText(b.AcceptedPerMinute)},
-			styled{text: ago(b.LastRefused, now)}, reason, styled{text: secret}, styled{text: cmp.Or(strings.Join(b.Destinations, ", "), "next handler")})
+			styled{text: ago(b.LastRefused, now)}, reason, secret, styled{text: cmp.Or(strings.Join(b.Destinations, ", "), "next handler")})
 	}
 	if err := blocks.flush(); err != nil {
 		return err

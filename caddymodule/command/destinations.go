@@ -2,6 +2,8 @@ package command
 
 import (
 	"cmp"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -9,6 +11,7 @@ import (
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/admin"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/journal"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/queue"
 )
@@ -22,7 +25,7 @@ Lists the destinations: the number of undelivered events, the age of the oldest,
 the number of dead letters, and the gateway that delivers. * marks the gateway that
 answers. Deliveries and failures per second, and how long the median attempt (P50)
 and the slowest hundredth (P99) take, are of this gateway in the last minute. The
-last error of each destination follows.
+last error of each destination follows, and how full the queue is.
 
   caddy webhooks destinations
 
@@ -39,8 +42,33 @@ last error of each destination follows.
 
 func runDestinations(c adminClient, _ []string) error {
 	return ask(c, http.MethodGet, "/webhooks/destinations", nil, func(all []journal.Destination) error {
-		return printDestinations(c, all, time.Now())
+		if err := printDestinations(c, all, time.Now()); err != nil {
+			return err
+		}
+		text, err := c.queueText()
+		if err != nil {
+			return err
+		}
+		return c.printf("\n%s", text)
 	})
+}
+
+// queueText says whether the queue takes events, and how full it is.
+func (c adminClient) queueText() (string, error) {
+	answer, err := c.request(http.MethodGet, "/webhooks/queue", nil)
+	if err != nil {
+		return "", err
+	}
+	var q admin.Queue
+	if err := json.Unmarshal(answer, &q); err != nil || q.LimitBytes <= 0 {
+		return "", errors.New("the gateway does not report the size of its queue")
+	}
+	takes := "takes events"
+	if !q.Ready {
+		takes = "takes no events now; see Caddy's log"
+	}
+	return fmt.Sprintf("The queue %s. It holds %s of %s (%d%%).", takes, humanize.IBytes(uint64(q.Bytes)),
+		humanize.IBytes(uint64(q.LimitBytes)), 100*q.Bytes/q.LimitBytes), nil
 }
 
 // printDestinations prints a line for each destination, and their last errors.
@@ -102,7 +130,7 @@ func percentileText(ms float64) string {
 
 // lastErrorText describes the last error of a destination.
 func lastErrorText(d queue.DestinationStatus, now time.Time) string {
-	if d.FailedSince.IsZero() {
+	if d.FailedSince.IsZero() || now.Sub(d.FailedSince) < time.Second {
 		return fmt.Sprintf("%s last failed %s: %s", d.Destination, ago(d.LastFailed, now), d.LastError)
 	}
 	return fmt.Sprintf("%s has failed for %s, the last time %s: %s", d.Destination, age(now.Sub(d.FailedSince)), ago(d.LastFailed, now), d.LastError)

@@ -57,6 +57,7 @@ func answerAsGateway(w http.ResponseWriter, r *http.Request) {
 	newer.ID, newer.Type, newer.Duplicates = "msg_rqcaknx2gkbndm77ruvd4pgcpm4fjml5", "group.created", 0
 	newer.Subject, newer.Destinations = "", []queue.DeliveryStatus{{Destination: "crm", State: queue.StateWaiting}}
 	answers := map[string]any{
+		"GET /webhooks/queue": admin.Queue{Ready: true, Bytes: 12 << 20, LimitBytes: 1 << 30},
 		"GET /webhooks/destinations": []journal.Destination{
 			{
 				DestinationStatus: queue.DestinationStatus{

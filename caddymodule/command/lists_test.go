@@ -60,7 +60,7 @@ func TestPrintBlocksFits(t *testing.T) {
 	all := []journal.Block{
 		{Provider: "notifly", Source: "/webhooks/notifly", Destinations: []string{"archive", "crm"}, LastAccepted: now, AcceptedPerMinute: 120, LastRefused: now, LastRefusedReason: "bad_credential", LastSecret: 2},
 		{Provider: hostile, Source: hostile, Destinations: []string{hostile}, LastAccepted: now, LastRefusedReason: hostile},
-		{Provider: "wotnot", Source: "/webhooks/wotnot", Note: "Events"},
+		{Provider: "wotnot", Source: "/webhooks/wotnot", Note: "Events", Unverified: true},
 	}
 	for _, width := range []int{80, 120} {
 		var out strings.Builder
@@ -69,6 +69,9 @@ func TestPrintBlocksFits(t *testing.T) {
 		}
 		table, _, _ := strings.Cut(out.String(), "\n\n") // the note follows, whole
 		wantFit(t, table, width)
+		if strings.Contains(table, "unverified") != (width == 120) {
+			t.Errorf("%d:\n%s", width, table)
+		}
 		if want := "\n\n/webhooks/wotnot has accepted no event since the gateway started. Enter at the provider: Events\n"; !strings.HasSuffix(out.String(), want) {
 			t.Errorf("no %q in\n%s", want, &out)
 		}

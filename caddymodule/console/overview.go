@@ -3,9 +3,12 @@ package console
 import (
 	"context"
 	"errors"
+	"fmt"
 	"html/template"
 	"sync"
 	"time"
+
+	"github.com/dustin/go-humanize"
 
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/journal"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/queue"
@@ -28,6 +31,7 @@ type overview struct {
 	Headline     []sentence
 	Since        time.Time // since then rates and plots count; zero if that is more than an hour
 	HasQueue     bool
+	Queue        string // how full the queue is
 	Destinations []shownDestination
 	NoQueue      *failure // why nothing is known of destinations
 	Blocks       []shownBlock
@@ -69,6 +73,7 @@ func (v *visit) overview(ctx context.Context) (page, error) {
 	var wg sync.WaitGroup
 	if o.HasQueue {
 		f.bytes, f.limit = c.Size()
+		o.Queue = fmt.Sprintf("The queue holds %s of %s.", humanize.IBytes(uint64(f.bytes)), humanize.IBytes(uint64(f.limit)))
 		wg.Go(func() { f.destinations, errQueue = v.journal.Destinations(ctx) })
 		wg.Go(func() { f.ready = c.Ready(ctx) })
 		wg.Go(func() { causes, _ = c.Causes(ctx, "") }) // without them, one sentence has no time

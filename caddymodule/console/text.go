@@ -19,6 +19,7 @@ import (
 // functions are what templates call.
 var functions = template.FuncMap{
 	"asset": func(name string) string { return assetNames[name] },
+	"trim":  strings.TrimSpace,
 	"text":  func(s string) template.HTML { return isolated(s, maxText) },
 	"long":  func(s string) template.HTML { return isolated(s, maxLong) },
 	"clip":  func(s string) string { return clip(s, maxText) },

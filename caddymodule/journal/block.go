@@ -14,6 +14,7 @@ type BlockConfig struct {
 	Source       string   // which names the block
 	Note         string   // what to enter at the provider
 	Destinations []string // empty for direct delivery
+	Unverified   bool     // nothing proves its events
 }
 
 // Block is a `webhooks` block, and what it did last at this gateway. Times are zero if
@@ -22,6 +23,10 @@ type Block struct {
 	Provider     string   `json:"provider"`
 	Source       string   `json:"source"`
 	Destinations []string `json:"destinations"` // empty for direct delivery
+
+	// Unverified is true if the block accepts unauthenticated requests. The events of
+	// other blocks are proved.
+	Unverified bool `json:"unverified,omitempty"`
 
 	LastAccepted      time.Time `json:"last_accepted,omitzero"`
 	LastRefused       time.Time `json:"last_refused,omitzero"`
@@ -50,7 +55,7 @@ type Blocks struct {
 func (j *Journal) Blocks(context.Context) (Blocks, error) {
 	all := make([]Block, len(j.blocks))
 	for i, config := range j.blocks {
-		all[i] = Block{Provider: config.Provider, Source: config.Source, Destinations: config.Destinations, Note: config.Note}
+		all[i] = Block{Provider: config.Provider, Source: config.Source, Destinations: config.Destinations, Note: config.Note, Unverified: config.Unverified}
 		if all[i].Destinations == nil {
 			all[i].Destinations = []string{}
 		}

@@ -66,7 +66,7 @@ func (j *Journal) Event(ctx context.Context, key envelope.Key) (*History, error)
 }
 
 func unknownEvent(key envelope.Key) error {
-	return fmt.Errorf("%w: there is no event %s; it may have been older than `retention`, or of direct delivery, which is remembered for a while only", queue.ErrUnknown, key)
+	return fmt.Errorf("%w: there is no event %s; it may have been older than `retention`, or it was delivered directly and is not in memory any more", queue.ErrUnknown, key)
 }
 
 func storedHistory(found *queue.History) *History {

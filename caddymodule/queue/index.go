@@ -41,7 +41,7 @@ type indexer struct {
 	rows  [][]byte // these
 }
 
-// add has blocks indexed soon.
+// add schedules blocks to be indexed.
 func (x *indexer) add(blocks ...int64) {
 	x.mu.Lock()
 	x.blocks = append(x.blocks, blocks[:min(len(blocks), max(0, maxFilled-len(x.blocks)))]...)
@@ -63,7 +63,7 @@ func (x *indexer) take() []int64 {
 	return slices.Compact(taken)
 }
 
-// noteFilled has the blocks indexed that a commit has filled. A block that several
+// noteFilled schedules the blocks that a commit has filled. A block that several
 // gateways have filled is indexed by the one that stored its last event.
 func (q *Queue) noteFilled(events []*Event) {
 	first, last := events[0].Seq, events[len(events)-1].Seq

@@ -46,7 +46,7 @@ func (a *App) addBlock(h *Handler) {
 	if !a.claims.isFirst(h) {
 		return
 	}
-	block := journal.BlockConfig{Provider: h.Provider, Source: h.Source, Note: h.provider.Spec().Note}
+	block := journal.BlockConfig{Provider: h.Provider, Source: h.Source, Note: h.provider.Spec().Note, Unverified: h.Unverified}
 	for _, d := range h.Destinations {
 		block.Destinations = append(block.Destinations, d.Name)
 	}
