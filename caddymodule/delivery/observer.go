@@ -19,8 +19,8 @@ func newFailureLog(logger *zap.Logger) *sampled.Log[failingDestination] {
 	return sampled.New[failingDestination](logger, "delivery failed", "more deliveries failed")
 }
 
-// Attempted counts an attempt, adds it to the journal, and logs one that failed. It implements
-// queue.Observer, as the methods below do.
+// Attempted counts an attempt, adds it to the journal, and logs one that failed. It
+// implements queue.Observer, as the methods below do.
 func (s *Service) Attempted(a queue.Attempt) {
 	s.metrics.deliveries.WithLabelValues(a.Destination, string(a.Outcome)).Inc()
 	if a.Took > 0 {

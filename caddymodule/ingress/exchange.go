@@ -40,7 +40,7 @@ type exchange struct {
 	isClean  bool // credentials are removed
 	outcome  Outcome
 	trace    requestTrace
-	size     int64 // of the body, as far as it was read
+	size     int64 // bytes of the body that were read
 	accepted int   // new events
 
 	isUnrouted bool // no destination takes any of the new events

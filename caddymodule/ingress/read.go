@@ -74,8 +74,8 @@ func (x *exchange) target() string {
 // request declares them. Beyond that, memory follows the bytes that arrive.
 const trustedLength = 64 << 10
 
-// readAll reads r to its end, or as far as it can. length is the declared length, or -1; limit is the
-// number of bytes that r yields at most.
+// readAll reads r to its end, or until it fails. length is the declared length, or -1;
+// limit is the maximum number of bytes in r.
 func readAll(r io.Reader, length, limit int64) ([]byte, error) {
 	// One byte more than declared, so that the end is seen without growing.
 	body := make([]byte, 0, min(max(length, bytes.MinRead), trustedLength)+1)

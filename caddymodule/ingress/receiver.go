@@ -69,7 +69,7 @@ type Receiver struct {
 	// Handling observes the gateway's own work on each request, in seconds.
 	Handling prometheus.Observer
 
-	// Journal is told what became of each request.
+	// Journal records the result of each request.
 	Journal *journal.BlockMemory
 
 	// Refusals logs refused requests.

@@ -69,8 +69,8 @@ type feed struct {
 // current returns the followers.
 func (f *feed) current() *[]*Feed { return f.followers.Load() }
 
-// PublishesEvents reports whether somebody follows the feed. Until then, PublishEvent
-// may be left out.
+// PublishesEvents reports whether the feed has followers. Without any, PublishEvent need
+// not be called.
 func (b *BlockMemory) PublishesEvents() bool { return b.memory.feed.isActive.Load() }
 
 // PublishEvent adds an event that came in to the feed. body is the envelope or, in the

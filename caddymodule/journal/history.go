@@ -26,9 +26,9 @@ type History struct {
 	OriginalBytes []byte `json:"-"`
 }
 
-// isPrivate reports whether a header is not shown, although no block checks it: one with
-// which somebody proves who they are to a handler before the block, or to the application.
-// Caddy's logs hide the same ones.
+// isPrivate reports whether a header is never shown, whether or not a block checks it: it
+// may hold a credential for another handler or for the application. Caddy's logs hide the
+// same headers.
 func isPrivate(name string) bool {
 	switch name {
 	case "Authorization", "Cookie", "Proxy-Authorization", "Set-Cookie":
@@ -90,7 +90,7 @@ func (e *rememberedOf) history() *History {
 	return h
 }
 
-// setBody sets both forms of an event, as far as there are bytes.
+// setBody sets both forms of an event, if its bytes are remembered.
 func (h *History) setBody(e *queue.Event) {
 	if len(e.Body) == 0 {
 		return

@@ -1,12 +1,12 @@
-// Package journal is what happened at a gateway, for the admin API, the commands and the
-// console: which events came in, what became of them, what was refused, and how blocks
-// and destinations are doing.
+// Package journal reports what happened at a gateway, for the admin API, the commands and
+// the console: the events, their deliveries, the refusals, and the state of blocks and
+// destinations.
 //
-// What the queue stores is read from there. The rest is in a Memory, which is bounded:
+// Stored events are read from the queue. A Memory, which is bounded, holds the rest:
 // refusals, the events of direct delivery, and the rates of the last hour. Lists merge
-// the two in order of time.
+// both in order of time.
 //
-// Nothing here holds a credential, or what a provider's file redacts.
+// Nothing here holds a credential, or a value that a provider's file redacts.
 package journal
 
 import (
@@ -19,7 +19,7 @@ import (
 // ErrNoQueue is the error of what needs a queue if the configuration has none.
 var ErrNoQueue = errors.New("there is no queue: no block of the configuration has a `destination`")
 
-// Journal is what a running configuration knows. It is made for one use, or for many.
+// Journal is the journal of a running configuration. It is cheap to make.
 type Journal struct {
 	queue  *queue.Queue // nil if there is none
 	stored stored       // the queue, nil if there is none

@@ -35,7 +35,7 @@ type Refusal struct {
 	ClientIP string    `json:"client_ip"`
 	Method   string    `json:"method"`
 	Path     string    `json:"path"`
-	Size     int64     `json:"size"` // of the body, as far as it was read
+	Size     int64     `json:"size"` // bytes of the body that were read
 
 	// Headers are the names of the headers that were there, sorted. If the request was
 	// proved, those of the proof are left out.

@@ -20,8 +20,8 @@ type Request struct {
 	TLS        bool        `json:"tls,omitempty"`   // it came over TLS
 	Header     http.Header `json:"header"`          // without credentials
 
-	// The trace that the request is in, as W3C Trace Context; empty for none. The header
-	// may name one, too, which whoever sent it has chosen.
+	// The trace that the request is in, as W3C Trace Context; empty for none. A trace in
+	// Header may be the sender's own claim.
 	TraceParent string `json:"traceparent,omitempty"`
 	TraceState  string `json:"tracestate,omitempty"`
 

@@ -193,7 +193,7 @@ func (f *finder) indexed(from int64, deferred []int64) (runs []logRun, err error
 }
 
 // readIndex calls each for some blocks of the index. It skips those that are damaged,
-// and has them written anew.
+// and schedules them to be indexed again.
 func (f *finder) readIndex(where string, args []any, each func(b *indexBlock) error) error {
 	return f.q.store.query(f.ctx, `SELECT block, entries FROM webhooks_index WHERE `+where, args, func(rows *sql.Rows) error {
 		var block int64
