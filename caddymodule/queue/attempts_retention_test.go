@@ -111,9 +111,9 @@ func TestManyAttemptsAreSwept(t *testing.T) {
 			t.Helper()
 			if err := g.q.do(func(tx *tx) error {
 				var all []*attemptsRow
-				for range 1700 {
+				for i := range 1700 {
 					r := &attemptsRow{ended: tx.micros(ended)}
-					r.add(endedAttempt{number: 1, status: 200, began: someTime, outcome: OutcomeDelivered})
+					r.add(endedAttempt{number: i + 1, status: 200, began: someTime, outcome: OutcomeDelivered})
 					all = append(all, r)
 				}
 				return tx.insertAttempts("a", all)

@@ -153,8 +153,14 @@ func TestRetentionBySize(t *testing.T) {
 		if n := len(g.bodies(t)); n != 89 {
 			t.Fatalf("%d are kept", n)
 		}
+		written := func() {
+			t.Helper()
+			eventually(t, "that it is written how far it is", func() bool {
+				return g.number(t, `SELECT position FROM webhooks_destinations`) == g.q.head()
+			})
+		}
 		add(9)
-		time.Sleep(2 * commitInterval) // until it is written how far it is
+		written()
 		sweep()
 		kept := g.bodies(t)
 		if len(kept) < 85 || len(kept) > 90 || !slices.Contains(kept, events[97].ID) || kept[0] != events[98-len(kept)].ID {
@@ -167,7 +173,7 @@ func TestRetentionBySize(t *testing.T) {
 		// That is so for as long as it goes on.
 		for range 5 {
 			add(10)
-			time.Sleep(2 * commitInterval)
+			written()
 			sweep()
 		}
 		if kept := g.bodies(t); len(kept) < 50 || kept[len(kept)-1] != events[len(events)-1].ID {
