@@ -67,7 +67,7 @@ func TestTailFailedReload(t *testing.T) {
 	}
 }
 
-// TestTailStop shows that a process ends at once, although somebody follows its feed.
+// TestTailStop shows that a process ends at once, although its feed has a follower.
 func TestTailStop(t *testing.T) {
 	t.Parallel()
 	for name, stop := range map[string]func(t *testing.T, c *child){

@@ -81,8 +81,7 @@ func (f *follower) read(r *http.Request, begun chan<- error) {
 	readMessages(response.Body, f.messages)
 }
 
-// readMessages parses a stream as the WHATWG says, as far as it has lines that end in
-// LF.
+// readMessages parses server-sent events whose lines end in LF.
 func readMessages(r io.Reader, to chan<- message) {
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, 1<<20)

@@ -199,7 +199,7 @@ func TestLiveFeed(t *testing.T) {
 	}
 }
 
-// shown returns a line as far as tests look at it.
+// shown returns the part of a line that tests compare.
 func shown(line journal.Line) string {
 	switch {
 	case line.Event != nil:

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestJournalHidesHeaders shows that headers with which somebody proves who they are, to
-// a handler before the block or to the application, are handed over, and not shown.
+// TestJournalHidesHeaders shows that credentials for a handler before the block, or for
+// the application, are handed over and not shown.
 func TestJournalHidesHeaders(t *testing.T) {
 	secret, password, session := secretIn(t, "SECRET"), newSecret(), newSecret()
 	app := startApplication(t, nil)

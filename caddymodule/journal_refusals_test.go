@@ -65,7 +65,7 @@ func TestRefusalsExplained(t *testing.T) {
 		name, method, path string
 		body               []byte
 		headers            []string
-		want               journal.Refusal // as far as the test looks at it
+		want               journal.Refusal // the part that the test compares
 	}{
 		{"no signature", "POST", "/notifly", body, nil,
 			journal.Refusal{Reason: "missing_credential", Status: 401, Cause: "no credential presented: header X-Notifly-Signature is not there, or empty"}},

@@ -9,8 +9,8 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/envelope"
 )
 
-// TestReceipt shows what a sender is told who prefers a receipt, and that nobody else is,
-// nor the application of that preference.
+// TestReceipt shows that a sender gets a receipt if it prefers one, that others do not,
+// and that the application does not see the preference.
 func TestReceipt(t *testing.T) {
 	secret := secretIn(t, "SECRET")
 	app := startApplication(t, func(w http.ResponseWriter, r *http.Request, _ int) {

@@ -19,7 +19,7 @@ const (
 )
 
 // plot draws the minutes of an hour: what went well as bars above a line, and what did
-// not below it, so that nobody has to tell colours apart. good and bad name them. The
+// not below it, so that the colours need not be told apart. good and bad name them. The
 // line begins where a gateway that is younger than an hour began.
 func plot(minutes []journal.Minute, began time.Time, good, bad string) template.HTML {
 	var ok, failed, most int64

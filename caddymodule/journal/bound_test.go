@@ -43,7 +43,7 @@ func TestRefusalsAreBounded(t *testing.T) {
 }
 
 // TestFeedIsBounded publishes events that are a small part of a large body each, as
-// duplicates in a batch are, to somebody who looks for a text.
+// duplicates in a batch are, to a follower with a text filter.
 func TestFeedIsBounded(t *testing.T) {
 	m, _ := newTestMemory()
 	b := m.OpenBlock("notifly", "/a")

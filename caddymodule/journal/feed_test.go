@@ -184,8 +184,8 @@ func TestFeedResumes(t *testing.T) {
 	}
 }
 
-// TestFeedSlowReader shows that a reader who does not read loses the oldest lines, and
-// is told how many.
+// TestFeedSlowReader shows that a follower that does not read loses the oldest lines, and
+// gets their number.
 func TestFeedSlowReader(t *testing.T) {
 	for _, c := range []struct {
 		name  string

@@ -44,7 +44,7 @@
 // without another attempt, because a crash used up the last one, has none for that.
 //
 // A discarded dead letter leaves no row in webhooks_deliveries, as a delivered event
-// does. What tells them apart is that its last recorded attempt made it a dead letter.
+// does. They differ in the last recorded attempt, which made it a dead letter.
 // A dead letter whose last attempt is not recorded, or not any more, looks delivered
 // once it is discarded.
 //

@@ -181,9 +181,6 @@ func (r *indexReader) int64() int64 {
 // seq returns the number of the event at i.
 func (b *indexBlock) seq(i int) int64 { return b.block*blockEvents + 1 + int64(b.offsets[i]) }
 
-// kind returns what the event at i has in common with others.
-func (b *indexBlock) kind(i int) *kind { return &b.kinds[b.kindOf[i]] }
-
 // hash returns a hash of the event at i.
 func (b *indexBlock) hash(column, i int) uint32 {
 	return binary.BigEndian.Uint32(b.hashes[column][4*i:])
