@@ -36,8 +36,9 @@ var mayImport = map[string]string{
 	"journal": "envelope queue",
 
 	// The core.
-	"provider":     "verify envelope subscription internal/blocks",
-	"verify":       "",
+	"provider":     "verify template envelope subscription internal/blocks",
+	"verify":       "template",
+	"template":     "",
 	"envelope":     "",
 	"dedup":        "",
 	"queue":        "envelope",
@@ -64,7 +65,7 @@ func TestImports(t *testing.T) {
 			}
 		}
 	}
-	for _, name := range []string{"provider", "verify", "envelope", "dedup", "queue", "subscription"} {
+	for _, name := range []string{"provider", "verify", "template", "envelope", "dedup", "queue", "subscription"} {
 		if slices.Contains(imports[name], "caddyhttp") {
 			t.Errorf("%s imports caddyhttp", name)
 		}
