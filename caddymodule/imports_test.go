@@ -36,17 +36,18 @@ var mayImport = map[string]string{
 	"journal": "envelope queue",
 
 	// The core.
-	"provider":     "verify template envelope subscription internal/blocks",
+	"provider":     "verify template envelope subscription internal/blocks internal/jsonpath",
 	"verify":       "template",
 	"template":     "",
-	"envelope":     "",
+	"envelope":     "internal/jsonpath",
 	"dedup":        "",
 	"queue":        "envelope",
 	"subscription": "",
 
-	"internal/blocks":  "",
-	"internal/sampled": "",
-	"internal/traced":  "",
+	"internal/blocks":   "",
+	"internal/jsonpath": "",
+	"internal/sampled":  "",
+	"internal/traced":   "",
 }
 
 // TestImports holds the order of the packages: an import that is not listed, and a

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/envelope"
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/internal/jsonpath"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/subscription"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/verify"
 )
@@ -79,7 +80,7 @@ func (p *Provider) checkHandshakes() error {
 			return errors.New("handshake: a content type works only with reply")
 		}
 		for _, path := range h.Paths() {
-			if err := checkPath(path); err != nil {
+			if err := jsonpath.Check(path); err != nil {
 				return fmt.Errorf("handshake: path %q: %w", path, err)
 			}
 		}

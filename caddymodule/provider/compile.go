@@ -9,6 +9,7 @@ import (
 
 	"github.com/tidwall/gjson"
 
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/internal/jsonpath"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/verify"
 )
 
@@ -63,7 +64,7 @@ func (p *Provider) compileEvents() error {
 	if p.spec.Events == "" || p.spec.Events == itemPath {
 		return nil
 	}
-	if err := checkPath(p.spec.Events); err != nil {
+	if err := jsonpath.Check(p.spec.Events); err != nil {
 		return fmt.Errorf("events: path %q: %w", p.spec.Events, err)
 	}
 	return nil

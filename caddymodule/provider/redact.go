@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/tidwall/gjson"
+
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/internal/jsonpath"
 )
 
 // eachElement is the component of a path that selects every element of an array.
@@ -22,7 +24,7 @@ type redactionStep struct {
 
 // add adds a path of plain names and `#`.
 func (r redaction) add(path string) error {
-	if err := checkPath(path); err != nil {
+	if err := jsonpath.Check(path); err != nil {
 		return fmt.Errorf("redact %q: %w", path, err)
 	}
 	for rest := path; ; {

@@ -3,6 +3,8 @@ package provider
 import (
 	"fmt"
 	"strings"
+
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/envelope"
 )
 
 // wordMap maps a provider's words to canonical ones.
@@ -45,32 +47,9 @@ func (m *wordMap) lookup(word string) (string, bool) {
 		return to, true
 	}
 	for _, pair := range m.patterns {
-		if matchWord(pair.From, word) {
+		if envelope.MatchWord(pair.From, word) {
 			return pair.To, true
 		}
 	}
 	return "", false
-}
-
-// matchWord reports whether word matches pattern, in which `*` is any characters.
-func matchWord(pattern, word string) bool {
-	head, tail, star := strings.Cut(pattern, "*")
-	if !star {
-		return pattern == word
-	}
-	word, ok := strings.CutPrefix(word, head)
-	if !ok {
-		return false
-	}
-	for {
-		head, rest, star := strings.Cut(tail, "*")
-		if !star {
-			return strings.HasSuffix(word, tail)
-		}
-		i := strings.Index(word, head)
-		if i < 0 {
-			return false
-		}
-		word, tail = word[i+len(head):], rest
-	}
 }
