@@ -189,7 +189,7 @@ func mustPayload(provider string) []byte {
 	if err != nil || len(of) == 0 {
 		panic(fmt.Sprint(provider, err))
 	}
-	return of[0].Payload
+	return of[0].Body
 }
 
 // request returns a request with credentials in all places where the provider may have

@@ -154,7 +154,7 @@ func TestBuiltFixtures(t *testing.T) {
 	}
 	var payloads []string
 	for _, f := range all {
-		payloads = append(payloads, f.Provider+"/"+f.Event+".json")
+		payloads = append(payloads, f.Path())
 	}
 	list, err := os.ReadFile(filepath.Join(repository, "fixtures", "built.txt"))
 	if err != nil {

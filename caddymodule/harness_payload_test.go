@@ -16,7 +16,7 @@ func payload(t testing.TB, provider, event string) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return f.Payload
+	return f.Body
 }
 
 // notifly returns a Notifly payload with an id, and its header.

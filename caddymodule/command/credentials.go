@@ -1,7 +1,8 @@
 package command
 
 import (
-	"fmt"
+	"errors"
+	"maps"
 	"net/http"
 	"strings"
 
@@ -24,25 +25,30 @@ func addCredentialFlags(cmd *cobra.Command, usage credentialUsage) {
 }
 
 // readCredentials reads them from the flags. Placeholders are not resolved.
-func readCredentials(fl caddycmd.Flags) (sample.Credentials, error) {
-	c := sample.Credentials{
+func readCredentials(fl caddycmd.Flags) sample.Credentials {
+	return sample.Credentials{
 		Secret:    fl.String("secret"),
 		Token:     fl.String("token"),
 		BasicAuth: fl.String("basic-auth"),
-		Header:    make(http.Header),
 	}
+}
+
+// setHeaders sets the headers of the flag -H in the header of a request.
+func setHeaders(fl caddycmd.Flags, header http.Header) error {
 	lines, err := fl.GetStringArray("header")
 	if err != nil {
-		return c, err
+		return err
 	}
+	set := make(http.Header)
 	for _, line := range lines {
 		name, value, ok := strings.Cut(line, ":")
 		if !ok {
-			return c, fmt.Errorf("-H needs a colon, as in 'Name: value'")
+			return errors.New("-H needs a colon, as in 'Name: value'")
 		}
-		c.Header.Add(strings.TrimSpace(name), strings.TrimSpace(value))
+		set.Add(strings.TrimSpace(name), strings.TrimSpace(value))
 	}
-	return c, nil
+	maps.Copy(header, set)
+	return nil
 }
 
 // resolveCredentials resolves the placeholders in credentials.

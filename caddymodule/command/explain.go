@@ -64,11 +64,8 @@ func runExplain(w, notes io.Writer, fl caddycmd.Flags, name string) error {
 	if err != nil {
 		return err
 	}
-	creds, err := readCredentials(fl)
-	if err != nil {
-		return err
-	}
-	body, err := readPayload(fl.String("body"), name, "")
+	creds := readCredentials(fl)
+	body, err := readFile(fl.String("body"))
 	if err != nil {
 		return err
 	}
@@ -88,7 +85,9 @@ func runExplain(w, notes io.Writer, fl caddycmd.Flags, name string) error {
 	r := httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(body))
 	r.URL.RawQuery = fl.String("query")
 	r.RequestURI = r.URL.RequestURI()
-	r.Header = creds.Header
+	if err = setHeaders(fl, r.Header); err != nil {
+		return err
+	}
 	err = explain(h, w, r)
 	if err == nil && h.Unverified {
 		fmt.Fprintln(notes, "Credentials are not checked; to check them, pass --secret, --token or --basic-auth.")

@@ -7,20 +7,26 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/fixtures"
 )
 
-// readPayload returns the payload for a command: that of a file, - for standard
-// input, or a sample event, by default the provider's first.
-func readPayload(file, providerName, event string) ([]byte, error) {
-	if file == "-" {
-		return io.ReadAll(os.Stdin)
-	}
+// readRequest returns the request for a command: with the body in a file, - for
+// standard input, or a sample event, by default the provider's first.
+func readRequest(file, providerName, event string) (fixtures.Request, error) {
 	if file != "" {
-		return os.ReadFile(file)
+		body, err := readFile(file)
+		return fixtures.Body(body), err
 	}
 	if event == "" {
 		if of, err := fixtures.Of(providerName); err == nil && len(of) > 0 {
-			return of[0].Payload, nil
+			return of[0].Request, nil
 		}
 	}
 	f, err := fixtures.Get(providerName, event)
-	return f.Payload, err
+	return f.Request, err
+}
+
+// readFile reads a file, - for standard input.
+func readFile(name string) ([]byte, error) {
+	if name == "-" {
+		return io.ReadAll(os.Stdin)
+	}
+	return os.ReadFile(name)
 }

@@ -2,13 +2,13 @@ package command
 
 import (
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/command/internal/sample"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/ingress"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/provider"
+	"github.com/caddy-webhooks/caddy-webhooks/fixtures"
 )
 
 // isReceipt reports whether a block has answered, with 2xx, and with a receipt.
@@ -36,15 +36,15 @@ func receiptText(answer sample.Answer, types []string) string {
 	return text
 }
 
-// typesIn returns the type of each event in a payload, as in its envelope.
-func typesIn(p *provider.Provider, body []byte, header http.Header) []string {
-	events, err := p.Split(string(body))
+// typesIn returns the type of each event in a request, as in its envelope.
+func typesIn(p *provider.Provider, r fixtures.Request) []string {
+	events, err := p.Split(string(r.Body))
 	if err != nil {
 		return nil // a handshake
 	}
 	var types []string
 	for _, event := range events {
-		types = append(types, p.Read(event, header).Type)
+		types = append(types, p.Read(event, r.Header).Type)
 	}
 	return types
 }

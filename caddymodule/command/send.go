@@ -70,20 +70,21 @@ func runSend(w io.Writer, fl caddycmd.Flags, args []string) error {
 	if err = sample.CheckURL(fl.String("to")); err != nil {
 		return err
 	}
-	creds, err := readCredentials(fl)
-	if err != nil {
-		return err
-	}
+	creds := readCredentials(fl)
 	if err = errors.Join(resolveCredentials(&creds), creds.Missing(p)); err != nil {
 		return err
 	}
-	body, err := readPayload(fl.String("body"), p.Name(), event)
+	r, err := readRequest(fl.String("body"), p.Name(), event)
 	if err != nil {
 		return err
 	}
-	creds.Header.Add("Prefer", ingress.ReceiptPreference)
+	r.Header = r.Header.Clone()
+	if err = setHeaders(fl, r.Header); err != nil {
+		return err
+	}
+	r.Header.Add("Prefer", ingress.ReceiptPreference)
 	if fl.Bool("new-id") {
-		if body, err = sample.Fresh(p, body, creds.Header); err != nil {
+		if r, err = sample.Fresh(p, r); err != nil {
 			return err
 		}
 	}
@@ -91,13 +92,13 @@ func runSend(w io.Writer, fl caddycmd.Flags, args []string) error {
 	if err != nil {
 		return err
 	}
-	answer, err := sample.Send(sample.NewClient(sample.Timeout, roots), fl.String("to"), p, creds, body, time.Now())
+	answer, err := sample.Send(sample.NewClient(sample.Timeout, roots), fl.String("to"), p, creds, r, time.Now())
 	if err != nil {
 		return sendError(err)
 	}
 	fmt.Fprintln(w, printable(answer.Status))
 	if isReceipt(answer) {
-		fmt.Fprintln(w, printableLines(receiptText(answer, typesIn(p, body, creds.Header))))
+		fmt.Fprintln(w, printableLines(receiptText(answer, typesIn(p, r))))
 	}
 	if shown := creds.HideToken(answer.Body); len(shown) > 0 {
 		fmt.Fprintln(w, printableLines(string(shown)))

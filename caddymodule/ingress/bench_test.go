@@ -40,7 +40,7 @@ func BenchmarkEvent(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			body := fixture.Payload
+			body := fixture.Body
 			verifier, request := benchmarkProof(b, p, secret, body)
 			memory := dedup.New(dedup.Settings{Window: time.Hour, Entries: 100_000}, new(dedup.Waiters), time.Now)
 			source := "/webhooks/" + bench.provider

@@ -115,7 +115,7 @@ func TestDepth(t *testing.T) {
 			}
 			deepest := 0
 			for _, sample := range samples {
-				eachDeepened(t, sample.Payload, func(payload []byte) {
+				eachDeepened(t, sample.Body, func(payload []byte) {
 					if got := depthOf(t, payload); got != deepestPayload {
 						t.Fatalf("the payload is %d deep", got)
 					}

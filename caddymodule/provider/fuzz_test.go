@@ -67,7 +67,7 @@ func FuzzRead(f *testing.F) {
 		f.Fatal(err)
 	}
 	for _, fixture := range all {
-		f.Add(string(fixture.Payload))
+		f.Add(string(fixture.Body))
 	}
 	f.Fuzz(func(t *testing.T, body string) {
 		if envelope.Check([]byte(body)) != nil {

@@ -176,7 +176,7 @@ func TestWotNotKeys(t *testing.T) {
 	keys := make(map[string]string)
 	var items []string
 	for _, f := range all {
-		events, splitErr := p.Split(string(f.Payload))
+		events, splitErr := p.Split(string(f.Body))
 		if splitErr != nil || len(events) != 1 {
 			t.Fatalf("%s: %d events, %v", f.Event, len(events), splitErr)
 		}

@@ -221,13 +221,13 @@ func TestConcurrentReads(t *testing.T) {
 	p := get(t, "notifly")
 	want := make([]provider.Event, len(all))
 	for i, f := range all {
-		want[i] = read(t, p, string(f.Payload), nil)
+		want[i] = read(t, p, string(f.Body), nil)
 	}
 	var readers sync.WaitGroup
 	for range 8 {
 		readers.Go(func() {
 			for i, f := range all {
-				if got := p.Read(string(f.Payload), nil); !reflect.DeepEqual(got, p.Read(string(f.Payload), nil)) || string(got.Fields) != string(want[i].Fields) {
+				if got := p.Read(string(f.Body), nil); !reflect.DeepEqual(got, p.Read(string(f.Body), nil)) || string(got.Fields) != string(want[i].Fields) {
 					t.Errorf("%s: %s, want %s", f.Event, got.Fields, want[i].Fields)
 				}
 			}

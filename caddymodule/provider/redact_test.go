@@ -213,7 +213,7 @@ func TestOneRouteCredentials(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := get(t, "oneroute")
-	body := string(f.Payload)
+	body := string(f.Body)
 	for _, secret := range []string{`"credentials"`, `"webhookUrl"`} {
 		if !strings.Contains(body, secret) {
 			t.Fatalf("the sample has no %s", secret)

@@ -167,7 +167,7 @@ func TestJSONReads(t *testing.T) {
 				t.Fatal("no fixtures", err)
 			}
 			for _, f := range all {
-				body := string(f.Payload)
+				body := string(f.Body)
 				events, err := p.Split(body)
 				if err != nil {
 					t.Fatalf("%s: %v", f.Event, err)

@@ -80,7 +80,7 @@ func sampleEvents(p *provider.Provider) ([]sampleEvent, error) {
 		if typesErr != nil {
 			return nil, typesErr
 		}
-		events = append(events, sampleEvent{f.Event, f.Payload, types})
+		events = append(events, sampleEvent{f.Event, f.Body, types})
 	}
 	if p.Spec().Events == "" || len(events) < 2 {
 		return events, nil

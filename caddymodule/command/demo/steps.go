@@ -9,6 +9,7 @@ import (
 
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/command/internal/sample"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/provider"
+	"github.com/caddy-webhooks/caddy-webhooks/fixtures"
 )
 
 // step is something that happens, and its outcome in words if all is well.
@@ -82,7 +83,7 @@ func (d *demo) send(r request) (sample.Answer, error) {
 	if r.forge {
 		secret = "not-" + secret
 	}
-	return sample.Send(client, to, p, sample.Credentials{Secret: secret, Token: secret}, r.body, time.Now().Add(r.at))
+	return sample.Send(client, to, p, sample.Credentials{Secret: secret, Token: secret}, fixtures.Body(r.body), time.Now().Add(r.at))
 }
 
 // directSteps returns the steps of events that are forwarded directly: the

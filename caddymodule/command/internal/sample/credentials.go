@@ -23,9 +23,6 @@ type Credentials struct {
 
 	// BasicAuth is a user name and a password, with a colon between them.
 	BasicAuth string
-
-	// Header holds more headers to send.
-	Header http.Header
 }
 
 // SplitBasicAuth splits BasicAuth.
@@ -64,9 +61,6 @@ func (c Credentials) HideToken(answer []byte) []byte {
 // prove adds the credentials to a request as the provider does. body is the body
 // of the request, and at the time of its signature.
 func (c Credentials) prove(r *http.Request, p *provider.Provider, body []byte, at time.Time) error {
-	for name, values := range c.Header {
-		r.Header[name] = values
-	}
 	if c.BasicAuth != "" {
 		username, password, err := c.SplitBasicAuth()
 		if err != nil {

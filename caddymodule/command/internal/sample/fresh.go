@@ -4,25 +4,33 @@ import (
 	"crypto/rand"
 	"fmt"
 	"math/big"
-	"net/http"
 	"strings"
 
 	"github.com/tidwall/gjson"
 
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/provider"
+	"github.com/caddy-webhooks/caddy-webhooks/fixtures"
 )
 
 // freshMember is added to events that are identified by their bytes.
 const freshMember = "caddy_webhooks_new_id"
 
-// Fresh returns a payload with new ids in its events, or with one more member in each
+// Fresh returns a request with new ids in its events, or with one more member in each
 // event that is identified by its bytes. An id that is in a header is set there.
-func Fresh(p *provider.Provider, body []byte, header http.Header) ([]byte, error) {
-	spec := p.Spec()
-	if spec.ID.Header != "" && !p.KeyIsHash() {
-		header.Set(spec.ID.Header, rand.Text())
-		return body, nil
+func Fresh(p *provider.Provider, r fixtures.Request) (fixtures.Request, error) {
+	if name := p.Spec().ID.Header; name != "" && !p.KeyIsHash() {
+		r.Header = r.Header.Clone()
+		r.Header.Set(name, rand.Text())
+		return r, nil
 	}
+	body, err := freshBody(p, r.Body)
+	r.Body = body
+	return r, err
+}
+
+// freshBody returns a body with new ids in its events.
+func freshBody(p *provider.Provider, body []byte) ([]byte, error) {
+	spec := p.Spec()
 	events, err := p.Split(string(body))
 	if err != nil {
 		return nil, fmt.Errorf("--new-id: the payload has %w", err)

@@ -2,7 +2,6 @@ package sample_test
 
 import (
 	"encoding/json"
-	"net/http"
 	"regexp"
 	"strings"
 	"testing"
@@ -25,16 +24,16 @@ func compiled(t *testing.T, spec provider.Spec) *provider.Provider {
 	return p
 }
 
-// read returns the events of a payload.
-func read(t *testing.T, p *provider.Provider, body []byte, header http.Header) []provider.Event {
+// read returns the events of a request.
+func read(t *testing.T, p *provider.Provider, r fixtures.Request) []provider.Event {
 	t.Helper()
-	raw, err := p.Split(string(body))
-	if err != nil || !json.Valid(body) {
-		t.Fatalf("%v: %s", err, body)
+	raw, err := p.Split(string(r.Body))
+	if err != nil || !json.Valid(r.Body) {
+		t.Fatalf("%v: %s", err, r.Body)
 	}
 	events := make([]provider.Event, len(raw))
 	for i := range raw {
-		events[i] = p.Read(raw[i], header)
+		events[i] = p.Read(raw[i], r.Header)
 	}
 	return events
 }
@@ -42,9 +41,10 @@ func read(t *testing.T, p *provider.Provider, body []byte, header http.Header) [
 // wantFresh checks that all events of a payload become other ones of the same type.
 func wantFresh(t *testing.T, p *provider.Provider, body string) []byte {
 	t.Helper()
-	header := http.Header{"X-Id": {"1"}}
-	before := read(t, p, []byte(body), header)
-	fresh, err := sample.Fresh(p, []byte(body), header)
+	r := fixtures.Body([]byte(body))
+	r.Header.Set("X-Id", "1")
+	before := read(t, p, r)
+	fresh, err := sample.Fresh(p, r)
 	if err != nil {
 		t.Fatalf("%.100s: %v", body, err)
 	}
@@ -52,7 +52,7 @@ func wantFresh(t *testing.T, p *provider.Provider, body string) []byte {
 	for _, e := range before {
 		seen[e.DedupKey] = true
 	}
-	after := read(t, p, fresh, header)
+	after := read(t, p, fresh)
 	if len(after) != len(before) {
 		t.Fatalf("%d events became %d", len(before), len(after))
 	}
@@ -62,7 +62,7 @@ func wantFresh(t *testing.T, p *provider.Provider, body string) []byte {
 		}
 		seen[e.DedupKey] = true
 	}
-	return fresh
+	return fresh.Body
 }
 
 func TestFreshFixtures(t *testing.T) {
@@ -75,7 +75,7 @@ func TestFreshFixtures(t *testing.T) {
 		if !ok {
 			t.Fatal(f.Provider)
 		}
-		wantFresh(t, p, string(f.Payload))
+		wantFresh(t, p, string(f.Body))
 	}
 }
 
@@ -120,8 +120,8 @@ func TestFreshErrors(t *testing.T) {
 		`[]`:                              several,
 		`{"ids":[{"id":"1"},{"id":"2"}]}`: several,
 	} {
-		if fresh, err := sample.Fresh(compiled(t, spec), []byte(body), make(http.Header)); err == nil || !strings.HasPrefix(err.Error(), "--new-id: ") {
-			t.Errorf("%s became %s, %v", body, fresh, err)
+		if fresh, err := sample.Fresh(compiled(t, spec), fixtures.Body([]byte(body))); err == nil || !strings.HasPrefix(err.Error(), "--new-id: ") {
+			t.Errorf("%s became %s, %v", body, fresh.Body, err)
 		}
 	}
 }

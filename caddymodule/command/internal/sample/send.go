@@ -1,7 +1,6 @@
 package sample
 
 import (
-	"bytes"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -11,6 +10,7 @@ import (
 	"time"
 
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/provider"
+	"github.com/caddy-webhooks/caddy-webhooks/fixtures"
 )
 
 // Timeout is how long a delivery may take.
@@ -43,14 +43,14 @@ func CheckURL(to string) error {
 	return nil
 }
 
-// Send posts a delivery of a provider to a URL. at is the time of its signature.
-func Send(client *http.Client, to string, p *provider.Provider, c Credentials, body []byte, at time.Time) (Answer, error) {
-	r, err := http.NewRequest(http.MethodPost, to, bytes.NewReader(body))
+// Send sends a recorded request of a provider to a URL, with the URL's path. at is the
+// time of its signature.
+func Send(client *http.Client, to string, p *provider.Provider, c Credentials, recorded fixtures.Request, at time.Time) (Answer, error) {
+	r, err := recorded.To(to)
 	if err != nil {
 		return Answer{}, withoutURL(err)
 	}
-	r.Header.Set("Content-Type", "application/json")
-	if err := c.prove(r, p, body, at); err != nil {
+	if err := c.prove(r, p, recorded.Body, at); err != nil {
 		return Answer{}, err
 	}
 	return Do(client, r)
