@@ -13,7 +13,7 @@ func demoCommand() *cobra.Command {
 		Short: "Runs a gateway, a receiver and sample deliveries on this machine",
 		Long: `
 Runs a gateway and a receiver on loopback, sends the gateway a signed delivery of
-each provider, a duplicate, a forgery and a stale one, and prints what becomes of
+several providers, a duplicate, a forgery and a stale one, and prints what becomes of
 each. Then the receiver goes down, three events arrive, the gateway restarts, and
 the receiver comes back. The exit status is 0 if all steps pass.
 

@@ -45,7 +45,6 @@ type demo struct {
 
 	gateway  *gateway
 	receiver *receiver
-	samples  []providerSample
 }
 
 func start(w io.Writer, verbose bool) (_ *demo, err error) {
@@ -55,14 +54,11 @@ func start(w io.Writer, verbose bool) (_ *demo, err error) {
 			d.stop()
 		}
 	}()
-	if d.samples, err = providerSamples(); err != nil {
-		return nil, err
-	}
 	signingKey := newSigningKey()
 	if d.receiver, err = startReceiver(signingKey); err != nil {
 		return nil, err
 	}
-	if d.gateway, err = startGateway(d.receiver.address, signingKey, d.samples); err != nil {
+	if d.gateway, err = startGateway(d.receiver.address, signingKey); err != nil {
 		return nil, fmt.Errorf("starting the gateway: %w", err)
 	}
 	fmt.Fprintf(w, "The gateway listens on %s and forwards to a receiver on %s.\n", d.gateway.url, d.receiver.address)
@@ -119,9 +115,9 @@ func (d *demo) showDeliveries() {
 
 // keep waits until the process is interrupted.
 func (d *demo) keep() {
-	first := d.samples[0]
-	fmt.Fprintf(d.w, "\nStill running; interrupt to stop. Send more from another terminal:\n  caddy webhooks send %s --to %s/%s %s %s\n",
-		first.name, d.gateway.url, first.name, first.flag, d.gateway.secret)
+	first := d.gateway.samples[0]
+	fmt.Fprintf(d.w, "\nStill running; interrupt to stop. Send more from another terminal:\n  caddy webhooks send %s --to %s/%s %s\n",
+		first.name, d.gateway.url, first.name, first.flags(d.gateway.secret))
 	interrupted, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	<-interrupted.Done()

@@ -17,8 +17,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/webhooks"
 )
 
-// caddyfile is the template of the gateway's configuration. It takes a
-// []providerSample.
+// caddyfile is the template of the gateway's configuration. It names the providers.
 //
 //go:embed demo.caddyfile
 var caddyfile string
@@ -39,17 +38,18 @@ type gateway struct {
 	config  []byte // in JSON
 	storage string // directory
 
-	own map[string]*provider.Provider // those of the configuration
+	samples []providerSample              // of the built-in providers in the configuration
+	own     map[string]*provider.Provider // that the configuration defines
 }
 
 // startGateway starts the gateway on a free port, in front of a receiver.
-func startGateway(receiver, signingKey string, samples []providerSample) (*gateway, error) {
+func startGateway(receiver, signingKey string) (*gateway, error) {
 	storage, err := os.MkdirTemp("", "caddy-webhooks-demo-")
 	if err != nil {
 		return nil, err
 	}
 	g := &gateway{secret: rand.Text(), storage: storage}
-	if err := g.configure(receiver, signingKey, samples); err != nil {
+	if err := g.configure(receiver, signingKey); err != nil {
 		g.stop()
 		return nil, err
 	}
@@ -61,7 +61,7 @@ func startGateway(receiver, signingKey string, samples []providerSample) (*gatew
 }
 
 // configure sets the configuration, and the variables that it uses.
-func (g *gateway) configure(receiver, signingKey string, samples []providerSample) error {
+func (g *gateway) configure(receiver, signingKey string) error {
 	address, err := freeAddress()
 	if err != nil {
 		return err
@@ -78,7 +78,7 @@ func (g *gateway) configure(receiver, signingKey string, samples []providerSampl
 			return err
 		}
 	}
-	text, err := writeCaddyfile(samples)
+	text, err := g.writeCaddyfile()
 	if err != nil {
 		return err
 	}
@@ -98,15 +98,28 @@ func (g *gateway) configure(receiver, signingKey string, samples []providerSampl
 	return err
 }
 
-// writeCaddyfile returns the Caddyfile of the gateway.
-func writeCaddyfile(samples []providerSample) (string, error) {
-	t, err := template.New("demo.caddyfile").Parse(caddyfile)
+// writeCaddyfile returns the Caddyfile of the gateway, and sets the samples of the
+// providers in it.
+func (g *gateway) writeCaddyfile() (string, error) {
+	t, err := template.New("demo.caddyfile").Funcs(template.FuncMap{"providers": g.addSamples}).Parse(caddyfile)
 	if err != nil {
 		return "", err
 	}
 	var text strings.Builder
-	err = t.Execute(&text, samples)
+	err = t.Execute(&text, nil)
 	return text.String(), err
+}
+
+// addSamples adds the samples of built-in providers, and returns all.
+func (g *gateway) addSamples(names ...string) ([]providerSample, error) {
+	for _, name := range names {
+		s, err := newProviderSample(name)
+		if err != nil {
+			return nil, err
+		}
+		g.samples = append(g.samples, s)
+	}
+	return g.samples, nil
 }
 
 // restart stops Caddy, and starts it with the same configuration.

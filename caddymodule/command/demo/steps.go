@@ -27,7 +27,7 @@ type step struct {
 type request struct {
 	provider string
 	path     string // of the URL
-	body     []byte
+	recorded fixtures.Request
 	query    url.Values    // of a GET; nil for a delivery
 	at       time.Duration // of the signature, relative to now
 	forge    bool          // with another secret
@@ -83,23 +83,23 @@ func (d *demo) send(r request) (sample.Answer, error) {
 	if r.forge {
 		secret = "not-" + secret
 	}
-	return sample.Send(client, to, p, sample.Credentials{Secret: secret, Token: secret}, fixtures.Body(r.body), time.Now().Add(r.at))
+	return sample.Send(client, to, p, sample.Credentials{Secret: secret, Token: secret}, r.recorded, time.Now().Add(r.at))
 }
 
 // directSteps returns the steps of events that are forwarded directly: the
 // samples of each provider, then a duplicate, a forgery and a stale one.
 func (d *demo) directSteps() []step {
 	var samples, attacks []step
-	for _, s := range d.samples {
+	for _, s := range d.gateway.samples {
 		samples = append(samples, d.handshakes(s)...)
 		samples = append(samples, d.step(s.events[0].name, d.outcome(s), d.first(s)))
 	}
 	samples = append(samples, d.step("reply.sent", "200, forwarded: a provider defined in the Caddyfile", acme("1", "reply.sent")))
 
-	if s, ok := d.find(func(s providerSample) bool { return s.flag == "--secret" && len(s.events) > 1 }); ok {
+	if s, ok := d.find(func(s providerSample) bool { return s.signs() && len(s.events) > 1 }); ok {
 		repeat, forgery := d.first(s), d.first(s)
 		repeat.types = nil
-		forgery.body, forgery.forge, forgery.status, forgery.types = s.events[1].payload, true, http.StatusUnauthorized, nil
+		forgery.recorded, forgery.forge, forgery.status, forgery.types = s.events[1].request, true, http.StatusUnauthorized, nil
 		attacks = append(attacks,
 			d.step("duplicate", "200, not forwarded again", repeat),
 			d.step("forgery", "401, not forwarded", forgery))
@@ -116,7 +116,7 @@ func (d *demo) directSteps() []step {
 
 // find returns the first provider that meets a condition.
 func (d *demo) find(is func(providerSample) bool) (providerSample, bool) {
-	for _, s := range d.samples {
+	for _, s := range d.gateway.samples {
 		if is(s) {
 			return s, true
 		}
@@ -137,7 +137,7 @@ func (d *demo) handshakes(s providerSample) []step {
 			}))
 		case h.Empty:
 			steps = append(steps, d.step("no event in it", d.answered(s)+", not forwarded", request{
-				provider: s.name, body: []byte("{}"), status: http.StatusOK, answer: d.answer(s),
+				provider: s.name, recorded: fixtures.Body([]byte("{}")), status: http.StatusOK, answer: d.answer(s),
 			}))
 		}
 	}
@@ -147,7 +147,7 @@ func (d *demo) handshakes(s providerSample) []step {
 // first returns the delivery of a provider's first sample.
 func (d *demo) first(s providerSample) request {
 	event := s.events[0]
-	r := request{provider: s.name, body: event.payload, status: http.StatusOK, answer: d.answer(s), types: event.types}
+	r := request{provider: s.name, recorded: event.request, status: http.StatusOK, answer: d.answer(s), types: event.types}
 	if s.provider.Spec().Reply == provider.ReplyAnswer {
 		r.answer = answer
 	}
@@ -188,5 +188,5 @@ var acmeTypes = map[string]string{"ticket.opened": "conversation.created", "repl
 // acme returns a delivery of acme.
 func acme(id, eventType string) request {
 	body := fmt.Sprintf(`{"delivery_id":%q,"event":%q,"occurred_at":"2026-11-20T12:00:00Z","ticket":{"id":7},"reply":{"text":"On its way."}}`, id, eventType)
-	return request{provider: "acme", body: []byte(body), status: http.StatusOK, types: []string{acmeTypes[eventType]}}
+	return request{provider: "acme", recorded: fixtures.Body([]byte(body)), status: http.StatusOK, types: []string{acmeTypes[eventType]}}
 }
