@@ -21,6 +21,9 @@ func ParseTypePattern(pattern string) (TypePattern, error) {
 	return segments, nil
 }
 
+// String returns the pattern as it was parsed.
+func (p TypePattern) String() string { return strings.Join(p, ".") }
+
 // Match reports whether the pattern matches eventType.
 func (p TypePattern) Match(eventType string) bool {
 	for i, segment := range p {

@@ -109,7 +109,7 @@ func (x *exchange) countStored(read []provider.Event, stored []*queue.Event, isN
 		case !isNew[i]:
 			x.reportStored(&read[i], stored[i], outcomeDuplicate)
 			continue
-		case !x.rc.Queue.IsRouted(read[i].Type):
+		case !x.rc.Queue.IsRouted(stored[i]):
 			outcome = outcomeUnrouted
 		default:
 			x.isUnrouted = false

@@ -98,8 +98,8 @@ type Queue struct {
 	// WholeBatch makes a batch one event: every destination gets the original.
 	WholeBatch bool
 
-	// IsRouted reports whether a destination takes events of a type.
-	IsRouted func(eventType string) bool
+	// IsRouted reports whether a destination takes an event.
+	IsRouted func(e *queue.Event) bool
 }
 
 // ServeHTTP serves one request of the provider. It implements

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"maps"
+	"slices"
 	"time"
 )
 
@@ -41,7 +42,7 @@ func (q *Queue) countAhead(ctx context.Context, r *destinationRow, position int6
 		q.counters[r.name] = c
 	}
 	head := q.head()
-	added, err := q.store.count(ctx, r, c.to, head)
+	added, err := q.count(ctx, r, c.to, head)
 	if err != nil {
 		return 0, 0, err
 	}
@@ -52,7 +53,7 @@ func (q *Queue) countAhead(ctx context.Context, r *destinationRow, position int6
 	now := position / partSize
 	maps.DeleteFunc(c.parts, func(part, n int64) bool { return part < now || n == 0 })
 
-	left, err := q.store.count(ctx, r, position, min(c.to, (now+1)*partSize-1))
+	left, err := q.count(ctx, r, position, min(c.to, (now+1)*partSize-1))
 	if err != nil {
 		return 0, 0, err
 	}
@@ -100,16 +101,19 @@ func (r *destinationRow) ranges(from, to int64, f func(from, to int64, source st
 }
 
 // count counts the events in a range of the log that a destination takes, by part.
-func (s *store) count(ctx context.Context, r *destinationRow, from, to int64) (map[int64]int64, error) {
+func (q *Queue) count(ctx context.Context, r *destinationRow, from, to int64) (map[int64]int64, error) {
 	counts := make(map[int64]int64)
 	err := r.ranges(from, to, func(from, to int64, source string) error {
-		return s.query(ctx, `SELECT seq / $1, type, count(*) FROM webhooks_events
+		if r.hasConditions() {
+			return q.countHolding(ctx, r, from, to, source, counts)
+		}
+		return q.store.query(ctx, `SELECT seq / $1, type, count(*) FROM webhooks_events
 			WHERE seq > $2 AND seq <= $3 AND source = $4 GROUP BY 1, 2`,
 			[]any{int64(partSize), from, to, source}, func(rows *sql.Rows) error {
 				var part, n int64
 				var eventType string
 				err := rows.Scan(&part, &eventType, &n)
-				if r.filter.TakesType(eventType) {
+				if r.filter.takesType(eventType) {
 					counts[part] += n
 				}
 				return err
@@ -118,21 +122,65 @@ func (s *store) count(ctx context.Context, r *destinationRow, from, to int64) (m
 	return counts, err
 }
 
-// oldest returns when the first event after a number came in that a destination takes;
-// zero if there is none.
-func (s *store) oldest(ctx context.Context, r *destinationRow, after int64) (oldest time.Time, err error) {
-	err = s.query(ctx, `SELECT seq, source, type, received FROM webhooks_events WHERE seq > $1 ORDER BY seq`,
-		[]any{after}, func(rows *sql.Rows) error {
+// countHolding adds the events of a source in a range of the log for which the
+// conditions of a destination hold.
+func (q *Queue) countHolding(ctx context.Context, r *destinationRow, from, to int64, source string, counts map[int64]int64) error {
+	for n := partSize; n == partSize; {
+		n = 0
+		var seqs []int64
+		err := q.store.query(ctx, `SELECT seq, type FROM webhooks_events WHERE seq > $1 AND seq <= $2 AND source = $3 ORDER BY seq LIMIT $4`,
+			[]any{from, to, source, partSize}, func(rows *sql.Rows) error {
+				var eventType string
+				err := rows.Scan(&from, &eventType)
+				if n++; r.filter.takesType(eventType) {
+					seqs = append(seqs, from)
+				}
+				return err
+			})
+		if err != nil {
+			return err
+		}
+		held, err := q.holding(ctx, r.filter.When, seqs)
+		if err != nil {
+			return err
+		}
+		for seq, holds := range held {
+			if holds {
+				counts[seq/partSize]++
+			}
+		}
+	}
+	return nil
+}
+
+// oldest returns when the first event came in that a destination takes, of the partSize
+// numbers after one; zero if there is none.
+func (q *Queue) oldest(ctx context.Context, r *destinationRow, after int64) (oldest time.Time, err error) {
+	var seqs []int64
+	times := make(map[int64]int64)
+	err = q.store.query(ctx, `SELECT seq, source, type, received FROM webhooks_events WHERE seq > $1 AND seq <= $2 ORDER BY seq`,
+		[]any{after, after + partSize}, func(rows *sql.Rows) error {
 			var seq, received int64
 			var source, eventType string
 			if err = rows.Scan(&seq, &source, &eventType, &received); err != nil {
 				return err
 			}
-			if !r.awaits(seq, source, eventType) {
+			if !r.mayAwait(seq, source, eventType) {
 				return nil
 			}
-			oldest = s.time(received)
+			seqs, times[seq] = append(seqs, seq), received
+			if r.hasConditions() {
+				return nil
+			}
 			return errEnough
 		})
-	return oldest, err
+	if err == nil && r.hasConditions() {
+		var held map[int64]bool
+		held, err = q.holding(ctx, r.filter.When, seqs)
+		seqs = slices.DeleteFunc(seqs, func(seq int64) bool { return !held[seq] })
+	}
+	if err != nil || len(seqs) == 0 {
+		return oldest, err
+	}
+	return q.store.time(times[seqs[0]]), nil
 }

@@ -2,6 +2,7 @@ package queue
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/envelope"
@@ -14,22 +15,55 @@ type Filter struct {
 
 	// Types are the event types. Default: all.
 	Types []envelope.TypePattern `json:"types,omitempty"`
+
+	// When are conditions on the envelope, all of which must hold. An event without an
+	// envelope has none of the values. Default: no condition.
+	When []envelope.Condition `json:"when,omitempty"`
 }
 
-// Takes reports whether the filter selects an event.
-func (f Filter) Takes(source, eventType string) bool {
-	return f.Source == source && f.TakesType(eventType)
+// Takes reports whether the filter selects an event, without looking at the source.
+func (f Filter) Takes(e *Event) bool {
+	return f.takesType(e.Type) && f.holds(e.envelope())
 }
 
-// TakesType reports whether the filter selects events of a type, without looking at the
-// source.
-func (f Filter) TakesType(eventType string) bool {
+// takesType reports whether the filter may select events of a type.
+func (f Filter) takesType(eventType string) bool {
 	for _, pattern := range f.Types {
 		if pattern.Match(eventType) {
 			return true
 		}
 	}
 	return len(f.Types) == 0
+}
+
+// holds reports whether all conditions hold for an envelope.
+func (f Filter) holds(body []byte) bool {
+	for _, c := range f.When {
+		if !c.Holds(body) {
+			return false
+		}
+	}
+	return true
+}
+
+// Refusal returns why the filter does not select an event with a type and an envelope,
+// whatever its source is: its types, or the first condition that does not hold, as in a
+// Caddyfile. It is empty if the filter selects the event.
+func (f Filter) Refusal(eventType string, body []byte) string {
+	if !f.takesType(eventType) {
+		var types strings.Builder
+		types.WriteString("types")
+		for _, pattern := range f.Types {
+			types.WriteString(" " + pattern.String())
+		}
+		return types.String()
+	}
+	for _, c := range f.When {
+		if !c.Holds(body) {
+			return c.String()
+		}
+	}
+	return ""
 }
 
 // Destination is where events are delivered to, and how. The package has constants for

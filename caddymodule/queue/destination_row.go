@@ -62,15 +62,20 @@ func (r *destinationRow) skips(seq int64) bool {
 	return false
 }
 
-// awaits reports whether a destination has still to take an event from the log.
-func (r *destinationRow) awaits(seq int64, source, eventType string) bool {
-	return seq > r.position && r.takes(seq, source, eventType)
+// mayAwait reports whether a destination has still to take an event from the log, if
+// its conditions hold.
+func (r *destinationRow) mayAwait(seq int64, source, eventType string) bool {
+	return seq > r.position && r.mayTake(seq, source, eventType)
 }
 
-// takes reports whether a destination takes an event, or has taken it.
-func (r *destinationRow) takes(seq int64, source, eventType string) bool {
-	return r.filter.TakesType(eventType) && r.sourceAt(seq) == source
+// mayTake reports whether a destination takes an event, or has taken it, if its
+// conditions hold.
+func (r *destinationRow) mayTake(seq int64, source, eventType string) bool {
+	return r.filter.takesType(eventType) && r.sourceAt(seq) == source
 }
+
+// hasConditions reports whether the body of an event decides, too.
+func (r *destinationRow) hasConditions() bool { return len(r.filter.When) > 0 }
 
 // sourceAt returns the source of the events that the destination takes at a number,
 // empty for none.

@@ -67,6 +67,14 @@ func (e *Event) withoutBytes() *Event {
 // IsEnvelope reports whether Body is an envelope.
 func (e *Event) IsEnvelope() bool { return e.Original > 0 }
 
+// envelope returns the envelope, nil if Body is not one.
+func (e *Event) envelope() []byte {
+	if !e.IsEnvelope() {
+		return nil
+	}
+	return e.Body
+}
+
 // OriginalBytes returns the provider's own bytes.
 func (e *Event) OriginalBytes() []byte {
 	if !e.IsEnvelope() {

@@ -246,7 +246,7 @@ func TestSweepAcrossFailover(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	old, err := g.q.store.sweepable(t.Context(), 0, destinations)
+	old, err := g.q.sweepable(t.Context(), 0, destinations)
 	if err != nil || len(old.events) != 11 {
 		t.Fatal(old, err)
 	}

@@ -98,6 +98,8 @@ type Queue struct {
 	counting sync.Mutex
 	counters map[string]*counter // by destination
 
+	verdicts verdicts
+
 	indexer    indexer
 	searching  chan struct{} // holds a value for each search under way
 	searchTime time.Duration // how long a page may take; see searchTime

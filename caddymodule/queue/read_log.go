@@ -53,7 +53,7 @@ func (w *worker) readLogOnce(t target, now time.Time) (more bool, err error) {
 	for _, e := range events {
 		if w.known[e.Seq] {
 			delete(w.known, e.Seq)
-		} else if t.TakesType(e.Type) {
+		} else if t.Takes(e) {
 			w.arrive(t, &delivery{Delivery: Delivery{Event: e}, since: now})
 		}
 	}

@@ -98,19 +98,42 @@ type replayable struct {
 	seq, received, size             int64
 	source, eventType, partitionKey string
 
-	// to are the destinations; nil for all that take it.
+	// to are the destinations. Without a search, address fills them in.
 	to []string
 }
 
 // goesTo reports whether an event is to be replayed to a destination.
-func (r *replayable) goesTo(d *destinationRow, s Selection) bool {
-	if r.to != nil {
-		return slices.Contains(r.to, d.name)
+func (r *replayable) goesTo(d *destinationRow) bool { return slices.Contains(r.to, d.name) }
+
+// address fills in to which destinations events are to be replayed: those that take
+// them now.
+func (q *Queue) address(ctx context.Context, destinations []destinationRow, events []replayable, s Selection) error {
+	for i := range destinations {
+		d := &destinations[i]
+		if s.Destination != "" && d.name != s.Destination || s.Destination == "" && d.isOrphan() {
+			continue
+		}
+		takes := func(r *replayable) bool { return d.filter.Source == r.source && d.filter.takesType(r.eventType) }
+		var held map[int64]bool
+		if d.hasConditions() {
+			var seqs []int64
+			for i := range events {
+				if takes(&events[i]) {
+					seqs = append(seqs, events[i].seq)
+				}
+			}
+			var err error
+			if held, err = q.holding(ctx, d.filter.When, seqs); err != nil {
+				return unavailable(ctx, err)
+			}
+		}
+		for i := range events {
+			if r := &events[i]; takes(r) && (held == nil || held[r.seq]) {
+				r.to = append(r.to, d.name)
+			}
+		}
 	}
-	if s.Destination != "" && d.name != s.Destination || s.Destination == "" && d.isOrphan() {
-		return false
-	}
-	return d.filter.Takes(r.source, r.eventType)
+	return nil
 }
 
 func scanReplayable(rows *sql.Rows) (r replayable, err error) {
@@ -233,8 +256,13 @@ func (q *Queue) replay(ctx context.Context, e *era, events []replayable, s Selec
 	if err != nil {
 		return 0, unavailable(ctx, err)
 	}
+	if s.Search == nil {
+		if err = q.address(ctx, destinations, events, s); err != nil {
+			return 0, err
+		}
+	}
 	if s.DryRun {
-		return q.countReplay(ctx, destinations, events, s)
+		return q.countReplay(ctx, destinations, events)
 	}
 	now := q.store.micros(q.now())
 	err = q.doWith(ctx, func(t *tx) (err error) {
@@ -245,7 +273,7 @@ func (q *Queue) replay(ctx context.Context, e *era, events []replayable, s Selec
 		for i := range destinations {
 			d := &destinations[i]
 			for _, e := range events {
-				if !e.goesTo(d, s) {
+				if !e.goesTo(d) {
 					continue
 				}
 				var changed int64
@@ -273,7 +301,7 @@ func (q *Queue) replay(ctx context.Context, e *era, events []replayable, s Selec
 }
 
 // countReplay counts the deliveries that replay would schedule.
-func (q *Queue) countReplay(ctx context.Context, destinations []destinationRow, events []replayable, s Selection) (n int64, err error) {
+func (q *Queue) countReplay(ctx context.Context, destinations []destinationRow, events []replayable) (n int64, err error) {
 	deferred, err := q.deferredOf(ctx, column(events, func(r replayable) int64 { return r.seq }))
 	if err != nil {
 		return 0, unavailable(ctx, err)
@@ -281,7 +309,7 @@ func (q *Queue) countReplay(ctx context.Context, destinations []destinationRow, 
 	for i := range destinations {
 		d := &destinations[i]
 		for _, e := range events {
-			if !e.goesTo(d, s) {
+			if !e.goesTo(d) {
 				continue
 			}
 			row, ok := deferred[e.seq][d.name]

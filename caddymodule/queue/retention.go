@@ -83,7 +83,7 @@ func (q *Queue) sweep(ctx context.Context, e *era, destinations []destinationRow
 		return 0, err
 	}
 	for after := int64(0); ; {
-		b, err := q.store.sweepable(ctx, after, destinations)
+		b, err := q.sweepable(ctx, after, destinations)
 		if err != nil || b.last == after {
 			return freed, err
 		}
@@ -148,9 +148,10 @@ type logPart struct {
 }
 
 // sweepable reads the part of the log after a number.
-func (s *store) sweepable(ctx context.Context, after int64, destinations []destinationRow) (logPart, error) {
+func (q *Queue) sweepable(ctx context.Context, after int64, destinations []destinationRow) (logPart, error) {
 	b := logPart{last: after}
-	err := s.query(ctx, `SELECT seq, source, type, received, size, EXISTS (SELECT 1 FROM webhooks_deliveries d WHERE d.seq = e.seq)
+	perhaps := make([][]int64, len(destinations)) // awaited by a destination if its conditions hold
+	err := q.store.query(ctx, `SELECT seq, source, type, received, size, EXISTS (SELECT 1 FROM webhooks_deliveries d WHERE d.seq = e.seq)
 		FROM webhooks_events e WHERE seq > $1 ORDER BY seq LIMIT $2`, []any{after, sweepRows}, func(rows *sql.Rows) error {
 		var l loggedEvent
 		var source, eventType string
@@ -160,13 +161,42 @@ func (s *store) sweepable(ctx context.Context, after int64, destinations []desti
 		}
 		l.delivered = !isDeferred
 		for i := range destinations {
-			l.delivered = l.delivered && !destinations[i].awaits(l.seq, source, eventType)
+			switch d := &destinations[i]; {
+			case !d.mayAwait(l.seq, source, eventType):
+			case d.hasConditions():
+				perhaps[i] = append(perhaps[i], l.seq)
+			default:
+				l.delivered = false
+			}
 		}
 		b.events = append(b.events, l)
 		b.last = l.seq
 		return nil
 	})
-	return b, err
+	if err != nil {
+		return b, err
+	}
+	for i, seqs := range perhaps {
+		held, err := q.holding(ctx, destinations[i].filter.When, seqs)
+		if err != nil {
+			return b, err
+		}
+		b.keepAwaited(seqs, held)
+	}
+	return b, nil
+}
+
+// keepAwaited notes that some events are not delivered, unless conditions are known not
+// to hold for them.
+func (b *logPart) keepAwaited(seqs []int64, held map[int64]bool) {
+	for i := range b.events {
+		if !slices.Contains(seqs, b.events[i].seq) {
+			continue
+		}
+		if holds, isKnown := held[b.events[i].seq]; holds || !isKnown {
+			b.events[i].delivered = false
+		}
+	}
 }
 
 // remove removes the delivered events of a part of the log that are too old or, while

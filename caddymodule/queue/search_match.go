@@ -114,15 +114,17 @@ func (s *search) hasPlaces() bool { return s.State != "" || s.Destination != "" 
 func (s *search) mayBePlaced(seq int64, k *kind) bool {
 	switch s.State {
 	case StateUnrouted:
-		return !slices.ContainsFunc(s.places, func(d destinationRow) bool { return d.takes(seq, k.source, k.eventType) })
+		return !slices.ContainsFunc(s.places, func(d destinationRow) bool {
+			return d.mayTake(seq, k.source, k.eventType) && !d.hasConditions()
+		})
 	case StateDelivered, StateDiscarded:
 		return slices.ContainsFunc(s.places, func(d destinationRow) bool {
-			return seq <= d.position && d.takes(seq, k.source, k.eventType)
+			return seq <= d.position && d.mayTake(seq, k.source, k.eventType)
 		})
 	case StateWaiting:
-		return slices.ContainsFunc(s.places, func(d destinationRow) bool { return d.awaits(seq, k.source, k.eventType) })
+		return slices.ContainsFunc(s.places, func(d destinationRow) bool { return d.mayAwait(seq, k.source, k.eventType) })
 	}
-	return !s.hasPlaces() || slices.ContainsFunc(s.places, func(d destinationRow) bool { return d.takes(seq, k.source, k.eventType) })
+	return !s.hasPlaces() || slices.ContainsFunc(s.places, func(d destinationRow) bool { return d.mayTake(seq, k.source, k.eventType) })
 }
 
 // firstAwaited returns the first number, up to last, of which a destination has still to

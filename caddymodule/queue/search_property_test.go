@@ -41,7 +41,7 @@ func newModel(n int, begin time.Time) *model {
 		// Nearly in order, as it is with several gateways.
 		e.Received = begin.Add(time.Duration(i)*time.Second + time.Duration(m.r.IntN(3000))*time.Millisecond).Truncate(time.Microsecond)
 		e.Body = fmt.Appendf(nil, `{"n":%d,"text":"%s"}`, i, pick(m.r, "plain", "Grüße", `say \"hi\"`, `a\\b`, "say"))
-		e.Original = 0
+		e.Original = pick(m.r, 0, 2, 2)
 		m.events = append(m.events, e)
 	}
 	return m
@@ -56,10 +56,12 @@ func (m *model) addStates() {
 		{name: "all", filter: a, position: end},
 		{name: "behind", filter: a, position: end / 2},
 		{name: "gone", filter: b, position: end / 3, gaps: []gap{{From: end / 2}}},
+		{name: "picky", filter: Filter{Source: "/webhooks/b", Types: types("contact.*", "x"), When: []envelope.Condition{{Path: "text", Is: []string{"plain", "say*"}}}}, position: end / 2},
+		{name: "shy", filter: Filter{Source: "/webhooks/a", When: []envelope.Condition{{Path: "text", IsNot: []string{"plain"}}, {Path: "n", IsNot: []string{"*7"}}}}, position: end / 2, gaps: []gap{{From: end * 2 / 3, To: end * 3 / 4}}},
 		{name: "moved", filter: b, position: end * 2 / 3, gaps: []gap{{From: end / 4, To: end / 3}, {From: end / 2, To: end * 3 / 4, Source: "/webhooks/a"}}},
 	}
 	for range len(m.events) / 5 {
-		seq, d := at(), pick(m.r, "all", "behind", "gone", "moved")
+		seq, d := at(), pick(m.r, "all", "behind", "gone", "moved", "picky", "shy")
 		if m.deferred[seq] == nil {
 			m.deferred[seq] = make(map[string]deferredStatus)
 		}
@@ -116,6 +118,29 @@ func (m *model) write(t testing.TB, g *gateway, removed []int64) {
 	}
 }
 
+// takes says which events of their source the destinations of a model take. What is not
+// an envelope has no values.
+var takes = map[string]func(e *Event) bool{
+	"all":    func(*Event) bool { return true },
+	"behind": func(*Event) bool { return true },
+	"gone":   func(e *Event) bool { return strings.HasPrefix(e.Type, "message.") },
+	"moved":  func(e *Event) bool { return strings.HasPrefix(e.Type, "message.") },
+	"picky": func(e *Event) bool {
+		text := textOf(e)
+		return !strings.HasPrefix(e.Type, "message.") && e.Original > 0 && (text == "plain" || strings.HasPrefix(text, "say"))
+	},
+	"shy": func(e *Event) bool {
+		return e.Original == 0 || textOf(e) != "plain" && !strings.Contains(string(e.Body), `7,"text"`)
+	},
+}
+
+// textOf returns the text in the body of an event of a model.
+func textOf(e *Event) string {
+	var body struct{ Text string }
+	_ = json.Unmarshal(e.Body, &body)
+	return body.Text
+}
+
 // states returns what became of an event, by destination.
 func (m *model) states(e *Event) map[string]State {
 	states := make(map[string]State)
@@ -135,7 +160,7 @@ func (m *model) states(e *Event) map[string]State {
 				source = g.Source
 			}
 		}
-		if source != e.Source || d.name != "all" && d.name != "behind" && !strings.HasPrefix(e.Type, "message.") {
+		if source != e.Source || !takes[d.name](e) {
 			continue
 		}
 		switch {
@@ -157,14 +182,12 @@ func (m *model) selects(s Search, e *Event) bool {
 	for name, state := range states {
 		isState = isState || (s.Destination == "" || s.Destination == name) && (s.State == "" || s.State == state)
 	}
-	var text any
-	_ = json.Unmarshal(e.Body, &text)
 	return isState &&
 		(s.Provider == "" || s.Provider == e.Provider) && (s.Source == "" || s.Source == e.Source) &&
 		(s.Subject == "" || s.Subject == e.Subject) && (s.PartitionKey == "" || s.PartitionKey == e.PartitionKey) &&
 		(s.ID == "" || s.ID == e.ID) && (len(s.Type) == 0 || s.Type.Match(e.Type)) &&
 		(s.Since.IsZero() || !e.Received.Before(s.Since)) && (s.Until.IsZero() || e.Received.Before(s.Until)) &&
-		(s.Text == "" || strings.Contains(string(e.Body), s.Text) || strings.Contains(text.(map[string]any)["text"].(string), s.Text))
+		(s.Text == "" || strings.Contains(string(e.Body), s.Text) || strings.Contains(textOf(e), s.Text))
 }
 
 // search makes up a search.
@@ -190,7 +213,7 @@ func (m *model) search() (s Search) {
 		s.ID = pick(r, e.ID, "same")
 	}
 	if one(4) {
-		s.Destination = pick(r, "all", "behind", "gone", "moved")
+		s.Destination = pick(r, "all", "behind", "gone", "moved", "picky", "shy")
 	}
 	if one(2) {
 		s.State = pick(r, StateWaiting, StateRetrying, StateParked, StateDelivered, StateDead, StateDiscarded, StateUnrouted)

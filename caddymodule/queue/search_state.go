@@ -73,8 +73,12 @@ func (f *finder) addStates(events []Summary) error {
 	if err != nil {
 		return err
 	}
+	held, err := f.holding(events)
+	if err != nil {
+		return err
+	}
 	for i := range events {
-		events[i].Destinations = f.statesOf(&events[i], deferred[events[i].Seq])
+		events[i].Destinations = f.statesOf(&events[i], deferred[events[i].Seq], held)
 	}
 	if f.State == StateDelivered || f.State == StateDiscarded {
 		return f.q.addAttempts(f.ctx, events)
@@ -82,8 +86,32 @@ func (f *finder) addStates(events []Summary) error {
 	return nil
 }
 
-// statesOf returns what became of an event at each destination that takes it.
-func (s *search) statesOf(e *Summary, deferred map[string]deferredStatus) []DeliveryStatus {
+// holding returns, by destination, for which events its conditions hold; nil for a
+// destination without conditions.
+func (f *finder) holding(events []Summary) ([]map[int64]bool, error) {
+	all := make([]map[int64]bool, len(f.destinations))
+	for i := range f.destinations {
+		d := &f.destinations[i]
+		if !d.hasConditions() {
+			continue
+		}
+		var seqs []int64
+		for _, e := range events {
+			if d.mayTake(e.Seq, e.Source, e.Type) {
+				seqs = append(seqs, e.Seq)
+			}
+		}
+		var err error
+		if all[i], err = f.q.holding(f.ctx, d.filter.When, seqs); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// statesOf returns what became of an event at each destination that takes it. held is
+// what holding returns.
+func (s *search) statesOf(e *Summary, deferred map[string]deferredStatus, held []map[int64]bool) []DeliveryStatus {
 	all := []DeliveryStatus{}
 	for i := range s.destinations {
 		d := &s.destinations[i]
@@ -96,7 +124,7 @@ func (s *search) statesOf(e *Summary, deferred map[string]deferredStatus) []Deli
 			if row.state == stateRetry {
 				status.Next = row.due
 			}
-		case !d.takes(e.Seq, e.Source, e.Type):
+		case !d.mayTake(e.Seq, e.Source, e.Type), held[i] != nil && !held[i][e.Seq]:
 			continue
 		case e.Seq > d.position:
 			status.State = StateWaiting

@@ -108,7 +108,7 @@ func (q *Queue) addLog(ctx context.Context, s *DestinationStatus, r destinationR
 		return err
 	}
 	s.Backlog += ahead
-	oldest, err := q.store.oldest(ctx, &r, first)
+	oldest, err := q.oldest(ctx, &r, first)
 	s.note(oldest)
 	return err
 }

@@ -8,12 +8,10 @@ import (
 	"net/http"
 	"regexp"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-	"go.uber.org/zap"
 
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/delivery"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/envelope"
@@ -43,6 +41,10 @@ type Destination struct {
 	// tail, such as `message.*`. Other events are skipped. Only with the format
 	// `cloudevents`. Default: all.
 	Types []string `json:"types,omitempty"`
+
+	// Conditions on the envelope, all of which must hold. Other events are skipped. Only
+	// with the format `cloudevents`. Default: none.
+	When []envelope.Condition `json:"when,omitempty"`
 
 	// The maximum number of attempts before an event becomes a dead letter, at least
 	// 1. Default: 24.
@@ -130,7 +132,7 @@ func (d *Destination) validate() error {
 	if !destinationName.MatchString(d.Name) {
 		return errors.New("a name has 1 to 64 letters, digits, `_`, `.` and `-`, and begins with a letter or a digit")
 	}
-	if err := d.validateTypes(); err != nil {
+	if err := d.validateFilter(); err != nil {
 		return err
 	}
 	first, longest := time.Duration(d.Backoff.First), time.Duration(d.Backoff.Max)
@@ -154,22 +156,6 @@ func (d *Destination) validate() error {
 	return nil
 }
 
-// validateTypes checks the format, and the types that are selected.
-func (d *Destination) validateTypes() error {
-	if err := checkFormat(d.Format); err != nil {
-		return err
-	}
-	if len(d.Types) > 0 && d.Format == envelope.FormatOriginal {
-		return wrong("types", "`types` selects events, and `format original` is a whole request; remove `types`, or use `format cloudevents`")
-	}
-	for _, pattern := range d.Types {
-		if _, err := envelope.ParseTypePattern(pattern); err != nil {
-			return wrong("types", "`types`: %w", err)
-		}
-	}
-	return nil
-}
-
 // provision makes the handlers of `to` ready, and returns the destination as the
 // queue sees it.
 func (d *Destination) provision(ctx caddy.Context, h *Handler) (queue.Destination, error) {
@@ -189,9 +175,10 @@ func (d *Destination) provision(ctx caddy.Context, h *Handler) (queue.Destinatio
 	last := caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error { return nil })
 	attempt.Chain = d.To.Compile(last)
 
+	d.filter = d.newFilter(h.Source)
 	q := queue.Destination{
 		Name:        d.Name,
-		Filter:      queue.Filter{Source: h.Source},
+		Filter:      d.filter,
 		Attempts:    d.Attempts,
 		Backoff:     queue.Backoff{First: time.Duration(d.Backoff.First), Max: time.Duration(d.Backoff.Max)},
 		Timeout:     time.Duration(d.Timeout),
@@ -202,28 +189,7 @@ func (d *Destination) provision(ctx caddy.Context, h *Handler) (queue.Destinatio
 	if d.Rate != nil {
 		q.Rate = queue.Rate{N: d.Rate.N, Per: time.Duration(d.Rate.Per)}
 	}
-	for _, pattern := range d.Types {
-		p, _ := envelope.ParseTypePattern(pattern) // validate has checked it
-		q.Types = append(q.Types, p)
-	}
-	d.filter = q.Filter
 	return q, nil
-}
-
-// warnOfTypes warns about patterns that no event of the provider can match. It is not
-// an error: the provider may be defined to send more types later.
-func (d *Destination) warnOfTypes(h *Handler) {
-	known := h.provider.Types()
-	if known == nil {
-		return
-	}
-	for i, pattern := range d.filter.Types {
-		if strings.HasPrefix(d.Types[i], h.Provider+".") || slices.ContainsFunc(known, pattern.Match) {
-			continue
-		}
-		h.logger.Warn("a pattern in `types` matches no type of the provider; its events are skipped",
-			zap.String("provider", h.Provider), zap.String("destination", d.Name), zap.String("pattern", d.Types[i]), zap.Strings("types", known))
-	}
 }
 
 // delivery returns the value that makes attempts, without its handlers. A

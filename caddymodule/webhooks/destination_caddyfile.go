@@ -11,6 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/envelope"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/internal/blocks"
 )
 
@@ -18,6 +19,7 @@ import (
 //
 //	destination <name> {
 //		types       <pattern...>
+//		when        <path> is [not] <word...>
 //		attempts    <n>
 //		backoff     <first> <max>
 //		timeout     <duration>
@@ -42,6 +44,7 @@ var destinationWords = blocks.Words[*Destination]{
 		d.Types = line.Args
 		return nil
 	}},
+	{Name: "when", Usage: "<path> is [not] <word...>", Hint: "for types of events, use `types`", Repeats: true, Parse: parseCondition},
 	countWord("attempts", func(d *Destination) *int { return &d.Attempts }),
 	{Name: "backoff", Usage: "<first> <max>", Parse: parseBackoff},
 	durationWord("timeout", func(d *Destination) *caddy.Duration { return &d.Timeout }),
@@ -57,6 +60,23 @@ var destinationWords = blocks.Words[*Destination]{
 		d.to = &line
 		return nil
 	}},
+}
+
+// parseCondition parses `when <path> is <word...>` and `when <path> is not <word...>`.
+func parseCondition(d *Destination, line blocks.Line) error {
+	args := line.Args
+	if args[1] != "is" {
+		return line.Misused()
+	}
+	c := envelope.Condition{Path: args[0], Is: args[2:]}
+	if args[2] == "not" {
+		c.Is, c.IsNot = nil, args[3:]
+	}
+	if err := c.Validate(); err != nil {
+		return line.Errf("`when`: %v", err)
+	}
+	d.When = append(d.When, c)
+	return nil
 }
 
 func parseBackoff(d *Destination, line blocks.Line) (err error) {

@@ -6,6 +6,7 @@ package webhooks
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -16,6 +17,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/envelope"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/ingress"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/provider"
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/queue"
 )
 
 func init() {
@@ -258,14 +260,9 @@ func (h *Handler) ingressQueue() *ingress.Queue {
 	return q
 }
 
-// isRouted reports whether a destination takes events of a type.
-func (h *Handler) isRouted(eventType string) bool {
-	for _, d := range h.Destinations {
-		if d.filter.TakesType(eventType) {
-			return true
-		}
-	}
-	return false
+// isRouted reports whether a destination takes an event.
+func (h *Handler) isRouted(e *queue.Event) bool {
+	return slices.ContainsFunc(h.Destinations, func(d *Destination) bool { return d.filter.Takes(e) })
 }
 
 // provisionDestinations makes the destinations ready, and adds them to the queue,
