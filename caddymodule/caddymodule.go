@@ -12,8 +12,8 @@
 //	console       the web pages
 //	journal       what happened, for admin, command and console
 //
-//	provider      a provider as data: its spec, its parser, its compiled form
-//	verify        proof: signatures, tokens, basic auth; handshakes
+//	provider      a provider as data: its spec, its parser, its compiled form; handshakes
+//	verify        proof: signatures, tokens, basic auth
 //	template      texts made from a request: signed contents, ids, answers
 //	envelope      the event as CloudEvents JSON; Standard Webhooks signatures
 //	dedup         claim → commit or release, in memory, for the direct way

@@ -139,7 +139,7 @@ func filterLines(name string) []string {
 		}
 	}
 	for _, handshake := range spec.Handshakes {
-		if handshake.Query != "" {
+		if handshake.Token != "" {
 			lines = append(lines, "delete "+handshake.Token)
 		}
 	}

@@ -147,26 +147,21 @@ func proofText(p *provider.Provider) string {
 func handshakeText(p *provider.Provider) string {
 	var texts []string
 	for _, h := range p.Spec().Handshakes {
-		switch {
-		case h.Query != "":
-			texts = append(texts, fmt.Sprintf("a GET with %s is answered with it, if %s is right", h.Query, h.Token))
-		case h.Body != "":
-			texts = append(texts, fmt.Sprintf("a POST with %s is answered with it", h.Body))
-		case h.Reply != "":
-			texts = append(texts, fmt.Sprintf("a POST in which %s is %s is answered with %s", h.When.Path, h.When.Is, h.Reply))
-		case h.Empty:
-			texts = append(texts, "a POST without events is acknowledged")
-		}
+		texts = append(texts, h.String())
 	}
 	return strings.Join(texts, "; ")
 }
 
 func answerText(p *provider.Provider) string {
-	switch p.Spec().Reply {
-	case provider.ReplyToken:
+	switch reply := p.Spec().Reply; {
+	case reply.Token:
 		return "200 and the presented token"
-	case provider.ReplyAnswer:
+	case reply.Answer:
 		return "the application's own; a repeat gets the first one again"
+	case reply.Status != 0:
+		return fmt.Sprintf("%d", reply.Status)
+	case reply.Text != "":
+		return "200 and " + reply.Text
 	default:
 		return "the application's status"
 	}

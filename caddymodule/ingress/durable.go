@@ -40,7 +40,7 @@ func (x *exchange) readEvents(events []string) []provider.Event {
 	header := x.r.Header.Clone()
 	x.removeCredentials()
 	if x.rc.Queue.WholeBatch {
-		return []provider.Event{x.rc.Provider.ReadWhole(asString(x.body), events, header)}
+		return []provider.Event{x.rc.Provider.ReadWhole(x.payload.text, events, header)}
 	}
 	read := make([]provider.Event, len(events))
 	for i, event := range events {

@@ -36,6 +36,8 @@ type exchange struct {
 	received time.Time
 	waited   time.Duration // outside the gateway: in the next handler, for the queue, for a claim
 	body     []byte
+	sent     *verify.Request // as the client sent it, once it is needed
+	payload  payload         // the JSON in the body
 	proof    verify.Proof
 	isClean  bool // credentials are removed
 	outcome  Outcome
@@ -156,25 +158,34 @@ func (x *exchange) count(e *provider.Event, result Outcome) {
 	}
 }
 
-// acknowledge answers 200, with the presented token for a provider that wants it
-// back.
+// acknowledge answers a delivery that the gateway answers itself: as the provider wants
+// it, or else 200.
 func (x *exchange) acknowledge(result Outcome) error {
-	if x.rc.returnsToken() && x.proof.Token != "" {
-		return x.answer(result, x.proof.Token, verify.TextPlain)
+	reply := x.rc.Provider.Spec().Reply
+	answer, ok := reply.Constant()
+	switch {
+	case ok:
+	case reply.Token && x.proof.Token != "":
+		answer = provider.Answer{Status: http.StatusOK, Text: x.proof.Token, ContentType: provider.TextPlain}
+	default:
+		answer = provider.Answer{Status: http.StatusOK}
 	}
-	x.outcome = result
-	x.w.WriteHeader(http.StatusOK)
-	return nil
+	return x.answer(result, answer)
 }
 
-// answer answers 200 with a text that came from outside. No client may take it for
-// anything but its content type.
-func (x *exchange) answer(result Outcome, text, contentType string) error {
+// answer sends an answer of the gateway's own. It may hold a text that came from
+// outside: no client may take it for anything but its content type.
+func (x *exchange) answer(result Outcome, answer provider.Answer) error {
 	x.outcome = result
 	header := x.w.Header()
-	header.Set("Content-Type", contentType)
-	header.Set("X-Content-Type-Options", "nosniff")
-	x.w.WriteHeader(http.StatusOK)
-	_, _ = io.WriteString(x.w, text) // fails for a client that is gone
+	for name, values := range answer.Header {
+		header[name] = values
+	}
+	if answer.ContentType != "" {
+		header.Set("Content-Type", answer.ContentType)
+		header.Set("X-Content-Type-Options", "nosniff")
+	}
+	x.w.WriteHeader(answer.Status)
+	_, _ = io.WriteString(x.w, answer.Text) // fails for a client that is gone
 	return nil
 }

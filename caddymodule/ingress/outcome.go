@@ -69,7 +69,7 @@ var reasons = []struct {
 	{verify.ErrMissing, outcomeMissingCredential},
 	{verify.ErrBad, outcomeBadCredential},
 	{verify.ErrStale, outcomeStaleTimestamp},
-	{verify.ErrNoChallenge, outcomeMalformed},
+	{provider.ErrNoChallenge, outcomeMalformed},
 	{envelope.ErrTooDeep, outcomeTooDeep},
 	{envelope.ErrNotUTF8, outcomeMalformed},
 	{envelope.ErrNotJSON, outcomeMalformed},

@@ -20,8 +20,7 @@ import (
 
 // read checks the method and the URL, and reads the body, up to MaxBody.
 func (x *exchange) read() error {
-	isGET := x.r.Method == http.MethodGet && x.rc.Challenge != nil
-	if x.r.Method != http.MethodPost && !isGET {
+	if !slices.Contains(x.rc.Provider.Methods(), x.r.Method) {
 		x.w.Header().Set("Allow", x.rc.methods())
 		return refuse(outcomeWrongMethod, fmt.Errorf("method not allowed; the provider uses %s", x.rc.methods()))
 	}
@@ -94,15 +93,10 @@ func readAll(r io.Reader, length, limit int64) ([]byte, error) {
 	}
 }
 
-// verify proves who sent the request: by its body, or, for a GET, by the token of
-// the challenge.
-func (x *exchange) verify() error {
-	verifier := x.rc.Verifier
-	if x.r.Method == http.MethodGet {
-		verifier = x.rc.Challenger
-	}
+// verify proves who sent the request.
+func (x *exchange) verify(verifier verify.Verifier) error {
 	_, span := x.span(spanVerify, trace.SpanKindInternal)
-	proof, err := verifier.Verify(x.proofRequest())
+	proof, err := verifier.Verify(x.request())
 	span.endVerify(proof.Ordinal, err)
 	if err != nil {
 		return err
@@ -118,19 +112,24 @@ func (x *exchange) verify() error {
 	return nil
 }
 
-// proofRequest returns the request as the client sent it: handlers before this one
-// may have rewritten the URL.
-func (x *exchange) proofRequest() *verify.Request {
+// request returns the request as the client sent it: handlers before this one may have
+// rewritten the URL. It is for after read.
+func (x *exchange) request() *verify.Request {
+	if x.sent != nil {
+		return x.sent
+	}
 	uri, query := x.r.RequestURI, x.r.URL.RawQuery
 	if original, ok := x.r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok {
 		uri, query = original.RequestURI, original.URL.RawQuery
 	}
-	return &verify.Request{
+	x.sent = &verify.Request{
 		Method: x.r.Method,
 		URI:    uri,
 		Query:  query,
 		Header: x.r.Header,
 		Body:   x.body,
+		JSON:   x.json,
 		Time:   x.received,
 	}
+	return x.sent
 }

@@ -6,6 +6,7 @@ package ingress
 import (
 	"context"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -37,14 +38,16 @@ type Receiver struct {
 	// Format is the format of the events that the next handler gets.
 	Format string
 
-	// Verifier proves who sent a request.
-	Verifier verify.Verifier
+	// Verifier proves who sent a request: the provider's own proof first.
+	Verifier verify.All
 
-	// Challenge is the handshake that is a GET, nil for a provider without one.
-	Challenge *verify.Handshake
+	// Challengers prove who sent the GET of a handshake, by the query parameter of its
+	// token.
+	Challengers map[string]verify.Verifier
 
-	// Challenger proves who sent the GET of a challenge.
-	Challenger verify.Verifier
+	// Sign returns the MAC of a text with one of the secrets, for the answer to a
+	// handshake; nil if the provider does not sign. The MAC is nil if there is none.
+	Sign func(ordinal int, text []byte) []byte
 
 	// Credentials are the places in a request that the proof comes from.
 	Credentials Credentials
@@ -111,8 +114,11 @@ func (rc *Receiver) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddy
 	if err = x.read(); err != nil {
 		return err
 	}
-	if err = x.verify(); err != nil {
-		return err
+	if r.Method != http.MethodPost {
+		return x.tryURL()
+	}
+	if err = x.verify(rc.Verifier); err != nil {
+		return x.unlessUnproved(err)
 	}
 	answered, err := x.handshake()
 	if answered || err != nil {
@@ -134,21 +140,17 @@ func (rc *Receiver) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddy
 }
 
 // methods lists the methods that are served, for the header Allow.
-func (rc *Receiver) methods() string {
-	if rc.Challenge != nil {
-		return "GET, POST"
-	}
-	return http.MethodPost
-}
+func (rc *Receiver) methods() string { return strings.Join(rc.Provider.Methods(), ", ") }
 
 // passesAnswers reports whether the provider reads the application's answer.
-func (rc *Receiver) passesAnswers() bool {
-	return rc.Provider.Spec().Reply == provider.ReplyAnswer
-}
+func (rc *Receiver) passesAnswers() bool { return rc.Provider.Spec().Reply.Answer }
 
-// returnsToken reports whether the provider wants its token back.
-func (rc *Receiver) returnsToken() bool {
-	return rc.Provider.Spec().Reply == provider.ReplyToken
+// answersItself reports whether the provider gets the gateway's answer instead of the
+// application's 2xx.
+func (rc *Receiver) answersItself() bool {
+	reply := rc.Provider.Spec().Reply
+	_, isConstant := reply.Constant()
+	return reply.Token || isConstant
 }
 
 // Interface guard

@@ -29,7 +29,7 @@ type recorder interface {
 // recorder returns the writer for the only event of a request.
 func (x *exchange) recorder() recorder {
 	switch {
-	case x.rc.returnsToken():
+	case x.rc.answersItself():
 		return newDiscarding(x.w)
 	case x.rc.passesAnswers() && x.rc.Memory != nil:
 		return &capturing{ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: x.w}}

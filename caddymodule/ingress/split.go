@@ -3,38 +3,12 @@ package ingress
 import (
 	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 	"unsafe"
 
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/envelope"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/provider"
-	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/verify"
 )
-
-// handshake answers a request by which the provider tries the URL, and reports
-// whether it was one. No handler gets it.
-func (x *exchange) handshake() (answered bool, err error) {
-	if x.r.Method == http.MethodGet {
-		text, err := x.rc.Challenge.Challenge(x.proofRequest())
-		if err != nil {
-			return false, err
-		}
-		return true, x.answer(outcomeHandshake, text, verify.TextPlain)
-	}
-	if err := envelope.Check(x.body); err != nil {
-		if x.rc.Provider.TakesEmpty() && errors.Is(err, envelope.ErrNotJSON) && !looksLikeJSON(x.body) {
-			return true, x.acknowledge(outcomeHandshake)
-		}
-		return false, x.explain(err)
-	}
-	for _, h := range x.rc.Provider.Spec().Handshakes {
-		if text, contentType, ok := h.Answer(x.body); ok {
-			return true, x.answer(outcomeHandshake, text, contentType)
-		}
-	}
-	return false, nil
-}
 
 // explain adds what is known about a body that is not what it should be.
 func (x *exchange) explain(err error) error {
@@ -50,7 +24,7 @@ func (x *exchange) explain(err error) error {
 // split returns the events in the body, each as its own bytes. There are none in a
 // request by which a provider that sends empty ones tries the URL.
 func (x *exchange) split() (events []string, err error) {
-	events, err = x.rc.Provider.Split(asString(x.body))
+	events, err = x.rc.Provider.Split(x.payload.text)
 	if errors.Is(err, provider.ErrNoEvent) && x.rc.Provider.TakesEmpty() {
 		return nil, nil
 	}
@@ -61,7 +35,7 @@ func (x *exchange) split() (events []string, err error) {
 // the whole request.
 func (x *exchange) only(events []string) provider.Event {
 	if x.rc.Format == envelope.FormatOriginal {
-		return x.rc.Provider.ReadWhole(asString(x.body), events, x.r.Header)
+		return x.rc.Provider.ReadWhole(x.payload.text, events, x.r.Header)
 	}
 	return x.rc.Provider.Read(events[0], x.r.Header)
 }

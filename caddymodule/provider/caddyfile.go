@@ -29,11 +29,19 @@ import (
 //		}
 //		verify basic
 //
-//		handshake query <parameter> token <parameter>   # a GET with a challenge
-//		handshake body <path> [when <path> <value>]     # a POST with a challenge
-//		handshake reply <text> [as <content-type>] when <path> <value>
+//		form [<field>]                                  # bodies may be forms, with JSON in a field
 //		handshake empty                                 # a POST without events
+//		handshake [GET|HEAD|POST] [unproved] {          # a request by which it tries the URL
+//			when   <path> is [not] <word...>
+//			when   header|query <name> is [not] <word...>
+//			token  query <name>                         # proves a GET
+//			status <code>
+//			header <name> <template>
+//			answer <template> [as <content-type>]
+//		}
 //		reply token|answer
+//		reply status <code>
+//		reply text <text> [as <content-type>]
 //
 //		events <path>                                   # . when the body is the array
 //		id     <path...> | header <name>
@@ -80,14 +88,9 @@ var words = append(blocks.Words[*Spec]{
 	blocks.Text("docs", "<url>", func(s *Spec) *string { return &s.Docs }),
 	blocks.Text("note", "<text>", func(s *Spec) *string { return &s.Note }),
 	{Name: "verify", Usage: "hmac sha1|sha256|sha512 | ed25519 | token | basic", Block: true, Parse: (*Spec).parseVerify},
-	{
-		Name: "handshake",
-		Usage: "query <parameter> token <parameter> | body <path> [when <path> <value>] | " +
-			"reply <text> [as <content-type>] when <path> <value> | empty",
-		Repeats: true,
-		Parse:   (*Spec).parseHandshake,
-	},
-	blocks.Text("reply", "token|answer", func(s *Spec) *string { return &s.Reply }),
+	{Name: "form", Usage: "[<field>]", Parse: (*Spec).parseForm},
+	{Name: "handshake", Usage: "empty | [GET|HEAD|POST] [unproved]", Repeats: true, Block: true, Parse: (*Spec).parseHandshake},
+	{Name: "reply", Usage: "token|answer | status <code> | text <text> [as <content-type>]", Parse: (*Spec).parseReply},
 	{Name: "events", Usage: "<path>", Parse: (*Spec).parseEvents},
 	{Name: "id", Usage: "<path...> | header <name>", Parse: func(s *Spec, line blocks.Line) error {
 		return parseSource(line, &s.ID)
@@ -161,31 +164,6 @@ func (s *Spec) parseTime(line blocks.Line) (err error) {
 		}
 	}
 	return checkPaths(line, s.Time.Paths)
-}
-
-func (s *Spec) parseHandshake(line blocks.Line) error {
-	args := line.Args
-	var h verify.Handshake
-	if n := len(args); n >= 3 && args[n-3] == "when" {
-		h.When = &verify.Condition{Path: args[n-2], Is: args[n-1]}
-		args = args[:n-3]
-	}
-	switch {
-	case len(args) == 4 && args[0] == "query" && args[2] == "token":
-		h.Query, h.Token = args[1], args[3]
-	case len(args) == 2 && args[0] == "body":
-		h.Body = args[1]
-	case len(args) == 2 && args[0] == "reply":
-		h.Reply = args[1]
-	case len(args) == 4 && args[0] == "reply" && args[2] == "as":
-		h.Reply, h.ContentType = args[1], args[3]
-	case len(args) == 1 && args[0] == "empty":
-		h.Empty = true
-	default:
-		return line.Misused()
-	}
-	s.Handshakes = append(s.Handshakes, h)
-	return checkPaths(line, h.Paths())
 }
 
 // parseSource parses `<path...>` or `header <name>`.

@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/envelope"
-	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/internal/jsonpath"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/subscription"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/verify"
 )
@@ -48,59 +47,6 @@ func checkPlaces(places []verify.Place) error {
 		if err := place.Validate(); err != nil {
 			return fmt.Errorf("verify token: %w", err)
 		}
-	}
-	return nil
-}
-
-func (p *Provider) checkHandshakes() error {
-	for i := range p.spec.Handshakes {
-		h := &p.spec.Handshakes[i]
-		n := 0
-		for _, set := range []bool{h.Query != "", h.Body != "", h.Reply != "", h.Empty} {
-			if set {
-				n++
-			}
-		}
-		switch {
-		case n != 1:
-			return errors.New("handshake: use exactly one of query, body, reply and empty")
-		case h.Query != "" && slices.ContainsFunc(p.spec.Handshakes[:i], func(h verify.Handshake) bool { return h.Query != "" }):
-			return errors.New(`duplicate "handshake query"; remove one`)
-		case h.Query != "" && h.Token == "":
-			return errors.New(`handshake query: "token <parameter>" is required; it proves the GET`)
-		case h.Query == "" && h.Token != "":
-			return errors.New(`handshake: "token" works only with query`)
-		case h.Reply != "" && h.When == nil:
-			return errors.New(`handshake reply: "when <path> <value>" is required; without it, the reply would answer every event`)
-		case h.When != nil && (h.When.Path == "" || h.When.Is == ""):
-			return errors.New(`handshake: "when" needs a path and a value`)
-		case h.When != nil && h.Body == "" && h.Reply == "":
-			return errors.New(`handshake: "when" works only with body and reply`)
-		case h.ContentType != "" && h.Reply == "":
-			return errors.New("handshake: a content type works only with reply")
-		}
-		for _, path := range h.Paths() {
-			if err := jsonpath.Check(path); err != nil {
-				return fmt.Errorf("handshake: path %q: %w", path, err)
-			}
-		}
-	}
-	return nil
-}
-
-func (p *Provider) checkReply() error {
-	switch p.spec.Reply {
-	case "":
-	case ReplyToken:
-		if p.spec.Verify.Token == nil {
-			return errors.New(`"reply token" works only with "verify token"`)
-		}
-	case ReplyAnswer:
-		if p.spec.Events != "" {
-			return errors.New(`"reply answer" does not work with "events": several events cannot share one answer; remove one of them`)
-		}
-	default:
-		return fmt.Errorf("unknown reply %q; use token or answer", p.spec.Reply)
 	}
 	return nil
 }

@@ -44,7 +44,7 @@ var (
 func (s *Spec) Compile() (*Provider, error) {
 	p := &Provider{spec: s, scope: newScope(), programs: make(map[string]*program)}
 	for _, step := range []func() error{
-		p.checkName, p.checkVerify, p.checkHandshakes, p.checkReply, p.checkSubscriptions,
+		p.checkName, p.checkVerify, p.compileHandshakes, p.checkReply, p.checkSubscriptions,
 		p.compileEvents, p.compileType, p.compileID, p.compileTime,
 		p.compilePrograms, p.compileRedactions, p.scope.root.check,
 	} {

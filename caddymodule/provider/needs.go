@@ -26,7 +26,7 @@ func (n Needs) String() string {
 	return strings.Join(words, " and ")
 }
 
-// Needs returns what a block needs for the provider's requests and challenge.
+// Needs returns what a block needs for the provider's requests and handshakes.
 func (p *Provider) Needs() Needs {
 	v := p.spec.Verify
 	needs := Needs{
@@ -36,7 +36,7 @@ func (p *Provider) Needs() Needs {
 		Timestamp: v.Signature != nil && v.Signature.Timestamp != nil,
 	}
 	for _, h := range p.spec.Handshakes {
-		needs.Token = needs.Token || h.Query != ""
+		needs.Token = needs.Token || h.Token != ""
 	}
 	return needs
 }

@@ -8,15 +8,6 @@ import (
 	"sync"
 )
 
-// Kinds of Spec.Reply.
-const (
-	// ReplyToken answers with the token that the request presented.
-	ReplyToken = "token"
-
-	// ReplyAnswer answers with the application's answer.
-	ReplyAnswer = "answer"
-)
-
 // MaxEvents is the maximum number of events in one request.
 const MaxEvents = 1000
 
@@ -46,6 +37,8 @@ type Provider struct {
 	time     source
 	timeAs   timeFormat
 	key      []string
+
+	handshakes map[string][]*Responder // by method
 
 	redactEvent redaction
 	redactBody  redaction

@@ -180,9 +180,9 @@ func TestNeeds(t *testing.T) {
 		{"basic", "verify basic\n", provider.Needs{BasicAuth: true}, "`basic_auth`"},
 		{"token", "verify token {\nfrom bearer\n}\n", provider.Needs{Token: true}, "`token`"},
 		{"timestamp", stamped, provider.Needs{Secret: true, Timestamp: true}, "`secret`"},
-		{"basic and a challenge", "verify basic\nhandshake query challenge token t\n", provider.Needs{BasicAuth: true, Token: true}, "`token` and `basic_auth`"},
-		{"a signature and a challenge", stamped + "handshake query challenge token t\n", provider.Needs{Secret: true, Token: true, Timestamp: true}, "`secret` and `token`"},
-		{"a signature and a challenge in the body", "verify basic\nhandshake body challenge\n", provider.Needs{BasicAuth: true}, "`basic_auth`"},
+		{"basic and a challenge", "verify basic\nhandshake GET {\ntoken query t\nanswer $query(challenge)\n}\n", provider.Needs{BasicAuth: true, Token: true}, "`token` and `basic_auth`"},
+		{"a signature and a challenge", stamped + "handshake GET {\ntoken query t\nanswer $query(challenge)\n}\n", provider.Needs{Secret: true, Token: true, Timestamp: true}, "`secret` and `token`"},
+		{"a signature and a challenge in the body", "verify basic\nhandshake {\nanswer $body(challenge)\n}\n", provider.Needs{BasicAuth: true}, "`basic_auth`"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			needs := compile(t, acme(test.verify+"type type")).Needs()

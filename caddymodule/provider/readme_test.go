@@ -76,7 +76,7 @@ func TestReadmeCaddyfiles(t *testing.T) {
 			if !strings.Contains(lines, "verify ") {
 				lines = "verify basic\n" + lines
 			}
-			if !strings.Contains(lines, "type ") {
+			if !strings.Contains("\n"+lines, "\ntype ") {
 				lines += "\ntype type"
 			}
 			compile(t, acme(lines))

@@ -31,13 +31,14 @@ type Spec struct {
 
 	// The requests other than events that the provider sends to a URL. The gateway
 	// answers them itself.
-	Handshakes []verify.Handshake `json:"handshakes,omitempty"`
+	Handshakes []Handshake `json:"handshakes,omitempty"`
 
-	// The answer to a delivery. With `token`, it is 200 and the token that the
-	// request presented. With `answer`, it is the application's own answer, which
-	// the provider reads, and a duplicate gets the first one again. Default: the
-	// application's answer, and 200 for a duplicate.
-	Reply string `json:"reply,omitempty"`
+	// The answer to a delivery. Default: the application's answer, and 200 for a
+	// duplicate.
+	Reply Reply `json:"reply,omitzero"`
+
+	// Whether bodies may be forms, by their Content-Type. Default: bodies are JSON.
+	Form *Form `json:"form,omitempty"`
 
 	// The path of the array that holds the events; `.` if the body is that array.
 	// Default: the body is one event.

@@ -78,14 +78,14 @@ const languageWords = `
 	verify hmac sha1 sha256 sha512 ed25519 token basic
 	signature header item separator prefix encoding hex base64 base64url content timestamp key raw
 	from bearer query body unix unix_ms rfc3339
-	handshake empty reply when as answer
+	form handshake GET HEAD POST unproved empty when is not status answer as reply
 	events id type always time redact hash
 	field text string lower value list require members is . .key
 	subscriptions api path get update patch put name url inbox basic_auth active error
 `
 
 // languageParts are the parts of its templates.
-var languageParts = []string{"$body", "$timestamp", "$method", "$uri", "$header", "$account"}
+var languageParts = []string{"$body", "$timestamp", "$method", "$uri", "$header", "$account", "$query", "$hex", "$hmac", "$json"}
 
 // TestEveryWord keeps the goldens complete: each word of the language is in one of
 // them.

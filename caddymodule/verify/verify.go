@@ -41,8 +41,20 @@ type Request struct {
 	// Header is the header of the request.
 	Header http.Header
 
+	// URL is the public URL, with the query as the client sent it; "" if it is not
+	// known.
+	URL string
+
 	// Body is the whole body.
 	Body []byte
+
+	// JSON returns the body as JSON: itself, or what is made of a form. ok is false if it
+	// is neither. With a nil one, it is neither.
+	JSON func() (text string, ok bool)
+
+	// Form returns the signed text of a body that is a form. ok is false if the body is
+	// not one. With a nil one, it is not.
+	Form func() (text string, ok bool)
 
 	// Time is when the request was received.
 	Time time.Time
@@ -80,6 +92,18 @@ func (all All) Verify(r *Request) (Proof, error) {
 		}
 	}
 	return proof, nil
+}
+
+// Presented reports whether r holds a credential of the first verifier, or a wrong one
+// of another: whether it is more than a request without any credential.
+func (all All) Presented(r *Request) bool {
+	for i, verifier := range all {
+		_, err := verifier.Verify(r)
+		if !errors.Is(err, ErrMissing) && (i == 0 || err != nil) {
+			return true
+		}
+	}
+	return false
 }
 
 // BasicAuth requires a user name and a password (RFC 7617).

@@ -243,7 +243,7 @@ func (h *Handler) dedupSettings() dedup.Settings {
 	return dedup.Settings{
 		Window:      time.Duration(h.Dedup.Window),
 		Entries:     h.Dedup.Entries,
-		KeepAnswers: h.provider.Spec().Reply == provider.ReplyAnswer,
+		KeepAnswers: h.provider.Spec().Reply.Answer,
 	}
 }
 

@@ -45,10 +45,8 @@ func (h *Handler) resolveCredentials() (c credentials, err error) {
 
 // provisionProof makes the verifiers.
 func (h *Handler) provisionProof(c credentials) error {
-	h.receiver.Challenge = h.provider.Challenge()
 	if h.Unverified {
-		h.receiver.Verifier, h.receiver.Challenger = verify.All{}, verify.All{}
-		return nil
+		return h.provisionChallengers(nil)
 	}
 	var all verify.All
 	spec := h.provider.Spec().Verify
@@ -58,6 +56,7 @@ func (h *Handler) provisionProof(c credentials) error {
 			return wrong("secret", "%w", err)
 		}
 		all = append(all, v)
+		h.receiver.Sign = v.MAC
 	}
 	if spec.Token != nil {
 		v, err := verify.NewTokenVerifier(*spec.Token, c.tokens)
@@ -74,17 +73,26 @@ func (h *Handler) provisionProof(c credentials) error {
 		all = append(all, verify.StaticHeader{Name: header.Name, Value: c.headers[i]})
 	}
 	h.receiver.Verifier = all
-	return h.provisionChallenger(c.tokens)
+	return h.provisionChallengers(c.tokens)
 }
 
-// provisionChallenger makes the verifier of the GET of a challenge.
-func (h *Handler) provisionChallenger(tokens []string) error {
-	if h.receiver.Challenge == nil {
-		return nil
+// provisionChallengers makes the verifiers of handshakes that a token proves.
+func (h *Handler) provisionChallengers(tokens []string) error {
+	h.receiver.Challengers = make(map[string]verify.Verifier)
+	for _, handshake := range h.provider.Spec().Handshakes {
+		switch parameter := handshake.Token; {
+		case parameter == "":
+		case h.Unverified:
+			h.receiver.Challengers[parameter] = verify.All{}
+		default:
+			v, err := verify.NewTokenVerifier(verify.Token{Places: []verify.Place{{Query: parameter}}}, tokens)
+			if err != nil {
+				return wrong("token", "%w", err)
+			}
+			h.receiver.Challengers[parameter] = v
+		}
 	}
-	v, err := verify.NewTokenVerifier(verify.Token{Places: []verify.Place{{Query: h.receiver.Challenge.Token}}}, tokens)
-	h.receiver.Challenger = v
-	return err
+	return nil
 }
 
 // credentialPlaces returns every place of the provider's credentials, used or not.
@@ -106,8 +114,10 @@ func (h *Handler) credentialPlaces() ingress.Credentials {
 			}
 		}
 	}
-	if challenge := h.provider.Challenge(); challenge != nil {
-		c.AddQuery(challenge.Token)
+	for _, handshake := range spec.Handshakes {
+		if handshake.Token != "" {
+			c.AddQuery(handshake.Token)
+		}
 	}
 	if h.BasicAuth != nil {
 		c.AddHeader("Authorization")

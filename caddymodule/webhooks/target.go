@@ -70,8 +70,8 @@ func (h *Handler) Target(p *provider.Provider, timeout time.Duration) (*subscrip
 		TakesEmpty: p.TakesEmpty(),
 	}
 	target.Present = h.presenter(p, want.Token)
-	if challenge := p.Challenge(); challenge != nil {
-		target.Challenge = &subscription.Challenge{Parameter: challenge.Query, Token: challenge.Token}
+	if parameter, token, ok := p.Challenge(); ok {
+		target.Challenge = &subscription.Challenge{Parameter: parameter, Token: token}
 	}
 	return target, nil
 }

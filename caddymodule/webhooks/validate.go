@@ -201,7 +201,7 @@ func (h *Handler) onlyOriginals() bool {
 }
 
 func (h *Handler) validateDestinations(p *provider.Provider) error {
-	if len(h.Destinations) > 0 && p.Spec().Reply == provider.ReplyAnswer {
+	if len(h.Destinations) > 0 && p.Spec().Reply.Answer {
 		return wrong("destination", "%s reads the application's answer, which does not exist yet when an event is queued; "+
 			"remove `destination`, and let the next handler be the application", h.Provider)
 	}

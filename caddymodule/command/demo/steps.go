@@ -104,7 +104,7 @@ func (d *demo) directSteps() []step {
 			d.step("duplicate", "200, not forwarded again", repeat),
 			d.step("forgery", "401, not forwarded", forgery))
 	}
-	if s, ok := d.find(func(s providerSample) bool { return s.provider.Spec().Reply == provider.ReplyAnswer }); ok {
+	if s, ok := d.find(func(s providerSample) bool { return s.provider.Spec().Reply.Answer }); ok {
 		repeat := d.first(s)
 		repeat.types = nil
 		attacks = append(attacks, d.step("duplicate", "200 and the first answer, not forwarded again", repeat))
@@ -128,18 +128,16 @@ func (d *demo) find(is func(providerSample) bool) (providerSample, bool) {
 func (d *demo) handshakes(s providerSample) []step {
 	const challenge = "a-challenge"
 	var steps []step
-	for _, h := range s.provider.Spec().Handshakes {
-		switch {
-		case h.Query != "":
-			steps = append(steps, d.step("challenge", "200 and the challenge, not forwarded", request{
-				provider: s.name, query: url.Values{h.Query: {challenge}, h.Token: {d.gateway.secret}},
-				status: http.StatusOK, answer: challenge,
-			}))
-		case h.Empty:
-			steps = append(steps, d.step("no event in it", d.answered(s)+", not forwarded", request{
-				provider: s.name, recorded: fixtures.Body([]byte("{}")), status: http.StatusOK, answer: d.answer(s),
-			}))
-		}
+	if parameter, token, ok := s.provider.Challenge(); ok {
+		steps = append(steps, d.step("challenge", "200 and the challenge, not forwarded", request{
+			provider: s.name, query: url.Values{parameter: {challenge}, token: {d.gateway.secret}},
+			status: http.StatusOK, answer: challenge,
+		}))
+	}
+	if s.provider.TakesEmpty() {
+		steps = append(steps, d.step("no event in it", d.answered(s)+", not forwarded", request{
+			provider: s.name, recorded: fixtures.Body([]byte("{}")), status: http.StatusOK, answer: d.answer(s),
+		}))
 	}
 	return steps
 }
@@ -148,7 +146,7 @@ func (d *demo) handshakes(s providerSample) []step {
 func (d *demo) first(s providerSample) request {
 	event := s.events[0]
 	r := request{provider: s.name, recorded: event.request, status: http.StatusOK, answer: d.answer(s), types: event.types}
-	if s.provider.Spec().Reply == provider.ReplyAnswer {
+	if s.provider.Spec().Reply.Answer {
 		r.answer = answer
 	}
 	return r
@@ -156,7 +154,7 @@ func (d *demo) first(s providerSample) request {
 
 // outcome returns the outcome of a provider's first sample, in words.
 func (d *demo) outcome(s providerSample) string {
-	if s.provider.Spec().Reply == provider.ReplyAnswer {
+	if s.provider.Spec().Reply.Answer {
 		return "200 and the receiver's own answer"
 	}
 	outcome := d.answered(s) + ", forwarded as " + strings.Join(s.events[0].types, " and ")
@@ -168,7 +166,7 @@ func (d *demo) outcome(s providerSample) string {
 
 // answer returns what the answer of the gateway to a provider contains.
 func (d *demo) answer(s providerSample) string {
-	if s.provider.Spec().Reply == provider.ReplyToken {
+	if s.provider.Spec().Reply.Token {
 		return d.gateway.secret
 	}
 	return ""
@@ -176,7 +174,7 @@ func (d *demo) answer(s providerSample) string {
 
 // answered describes the answer of the gateway to a provider.
 func (d *demo) answered(s providerSample) string {
-	if s.provider.Spec().Reply == provider.ReplyToken {
+	if s.provider.Spec().Reply.Token {
 		return "200 and its token"
 	}
 	return "200"
