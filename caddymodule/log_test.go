@@ -55,7 +55,7 @@ func TestWarningsOfConfig(t *testing.T) {
 	if n := len(g.logLines(`"level":"warn"`, "matches no type of the provider")); n != 1 {
 		t.Errorf("%d warnings about types, want 1", n)
 	}
-	if n := len(g.logLines("matches no type of the provider", `"destination":"crm"`, `"pattern":"mesage.*"`)); n != 1 {
+	if n := len(g.logLines("matches no type of the provider", `"destination":"crm"`, `"pattern":"mesage.*"`, `"nearest":"message.*"`)); n != 1 {
 		t.Error("the misspelt type has no warning")
 	}
 }

@@ -31,7 +31,7 @@ func receiptText(answer sample.Answer, types []string) string {
 	case "duplicate":
 		text += "\nThe gateway has this event already; to send another one, use --new-id."
 	case "unrouted":
-		text += "\nIt is stored, but no destination takes its type."
+		text += "\nIt is stored, but no destination takes it."
 	}
 	return text
 }

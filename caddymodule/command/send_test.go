@@ -22,7 +22,7 @@ func TestSendReceipt(t *testing.T) {
 		{"accepted", 200, "notifly message.created --secret x", "200 OK\naccepted: message.created " + knownID + "\n", ""},
 		{"accepted", 202, "notifly message.created --secret x", "202 Accepted\naccepted: message.created " + knownID + "\n", ""},
 		{"duplicate", 200, "notifly group.created --secret x", "200 OK\nduplicate: group.created " + knownID + "\nThe gateway has this event already; to send another one, use --new-id.\n", ""},
-		{"unrouted", 200, "notifly --secret x", "200 OK\nunrouted: attachment.created " + knownID + "\nIt is stored, but no destination takes its type.\n", ""},
+		{"unrouted", 200, "notifly --secret x", "200 OK\nunrouted: attachment.created " + knownID + "\nIt is stored, but no destination takes it.\n", ""},
 		{"accepted", 200, "wotnot --body batch.json --token x", "200 OK\naccepted: 3 events (note.created, wotnot.unknown), the first is " + knownID + "\n", ""},
 		{"handshake", 200, "wotnot --body {} --token x", "200 OK\nhandshake: the gateway answered itself, and forwarded nothing\n", ""},
 		{"", 200, "notifly --secret x", "200 OK\n", "200, but not from a webhooks block: check the path of --to"},

@@ -16,7 +16,7 @@ func (d failingDestination) Fields() []zap.Field {
 }
 
 func newFailureLog(logger *zap.Logger) *sampled.Log[failingDestination] {
-	return sampled.New[failingDestination](logger, "delivery failed", "more deliveries failed")
+	return sampled.New[failingDestination](logger, zap.WarnLevel, "delivery failed", "more deliveries failed")
 }
 
 // Attempted counts an attempt, adds it to the journal, and logs one that failed. It

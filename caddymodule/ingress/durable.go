@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"go.opentelemetry.io/otel/trace"
+	"go.uber.org/zap"
 
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/provider"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/queue"
@@ -111,6 +112,8 @@ func (x *exchange) countStored(read []provider.Event, stored []*queue.Event, isN
 			continue
 		case !x.rc.Queue.IsRouted(stored[i]):
 			outcome = outcomeUnrouted
+			x.rc.Queue.Unrouted.Log(unroutedKind(read[i].Provider), zap.String("source", x.rc.Source),
+				zap.String("type", stored[i].Type), zap.String("id", stored[i].Key.String()))
 		default:
 			x.isUnrouted = false
 		}

@@ -21,8 +21,7 @@ const (
 	outcomeDuplicate Outcome = "duplicate"
 	outcomeHandshake Outcome = "handshake"
 
-	// outcomeUnrouted is an event that is stored, although no destination takes its
-	// type.
+	// outcomeUnrouted is an event that is stored, although no destination takes it.
 	outcomeUnrouted Outcome = "unrouted"
 )
 

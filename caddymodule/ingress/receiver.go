@@ -103,6 +103,9 @@ type Queue struct {
 
 	// IsRouted reports whether a destination takes an event.
 	IsRouted func(e *queue.Event) bool
+
+	// Unrouted logs events that no destination takes.
+	Unrouted *UnroutedLog
 }
 
 // ServeHTTP serves one request of the provider. It implements

@@ -76,7 +76,7 @@ type RefusalLog = sampled.Log[refusalKind]
 
 // NewRefusalLog returns a log of refused requests.
 func NewRefusalLog(logger *zap.Logger) *RefusalLog {
-	return sampled.New[refusalKind](logger, "webhook refused", "more webhooks refused")
+	return sampled.New[refusalKind](logger, zap.WarnLevel, "webhook refused", "more webhooks refused")
 }
 
 // refusalKind is what sampled refusals have in common.

@@ -40,6 +40,7 @@ type App struct {
 	queueSettings queue.Settings
 	requests      *ingress.Metrics
 	refusals      *ingress.RefusalLog
+	unrouted      *ingress.UnroutedLog
 	service       *delivery.Service
 	memory        *journal.Memory
 	blocks        []journal.BlockConfig
@@ -82,6 +83,7 @@ func (a *App) Provision(ctx caddy.Context) (err error) {
 func (a *App) prepare(logger *zap.Logger) {
 	a.logger = logger
 	a.refusals = ingress.NewRefusalLog(logger)
+	a.unrouted = ingress.NewUnroutedLog(logger)
 	a.claims = newClaims()
 	a.exposed = new(exposure)
 	a.recall = new(recall)
@@ -110,12 +112,13 @@ func (a *App) Start() error {
 	return nil
 }
 
-// Stop ends the deliveries, and logs the number of refusals that the sampling left
-// out.
+// Stop ends the deliveries, and logs the numbers of refusals and of unrouted events that
+// the sampling left out.
 func (a *App) Stop() error {
 	a.recall.stop()
 	a.service.Stop()
 	a.refusals.Stop()
+	a.unrouted.Stop()
 	return nil
 }
 

@@ -67,6 +67,7 @@ func (d *Destination) warnOfTypes(h *Handler) {
 			continue
 		}
 		h.logger.Warn("a pattern in `types` matches no type of the provider; its events are skipped",
-			zap.String("provider", h.Provider), zap.String("destination", d.Name), zap.String("pattern", d.Types[i]), zap.Strings("types", known))
+			zap.String("provider", h.Provider), zap.String("destination", d.Name), zap.String("pattern", d.Types[i]),
+			zap.String("nearest", h.provider.NearestPattern(pattern)), zap.Strings("types", known))
 	}
 }

@@ -253,6 +253,7 @@ func (h *Handler) ingressQueue() *ingress.Queue {
 		Store:      h.app.service.Store,
 		WholeBatch: h.isWholeBatch(h.provider),
 		IsRouted:   h.isRouted,
+		Unrouted:   h.app.unrouted,
 	}
 	if !h.Dedup.Off {
 		q.Window = time.Duration(h.Dedup.Window)

@@ -1,4 +1,4 @@
-// Package sampled logs warnings of which there may be very many.
+// Package sampled logs lines of which there may be very many.
 package sampled
 
 import (
@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 )
 
 // linesPerSecond is the number of lines of one kind that are logged in a second.
@@ -22,9 +23,10 @@ type Kind interface {
 	Fields() []zap.Field
 }
 
-// Log logs warnings, sampled by their kind. Make one with New.
+// Log logs lines, sampled by their kind. Make one with New.
 type Log[K Kind] struct {
 	logger  *zap.Logger
+	level   zapcore.Level
 	message string // of a line
 	more    string // of the line that counts those left out
 
@@ -40,16 +42,16 @@ type window struct {
 	end        *time.Timer
 }
 
-// New returns a log whose lines have a message; more is the message of the line that
-// counts those left out within a second.
-func New[K Kind](logger *zap.Logger, message, more string) *Log[K] {
-	return &Log[K]{logger: logger, message: message, more: more, windows: make(map[K]*window)}
+// New returns a log whose lines have a level and a message; more is the message of the
+// line that counts those left out within a second.
+func New[K Kind](logger *zap.Logger, level zapcore.Level, message, more string) *Log[K] {
+	return &Log[K]{logger: logger, level: level, message: message, more: more, windows: make(map[K]*window)}
 }
 
 // Log logs one line, or counts it.
 func (l *Log[K]) Log(kind K, fields ...zap.Field) {
 	if l.take(kind) {
-		l.logger.Warn(l.message, append(kind.Fields(), fields...)...)
+		l.logger.Log(l.level, l.message, append(kind.Fields(), fields...)...)
 	}
 }
 
@@ -86,7 +88,7 @@ func (l *Log[K]) close(kind K) {
 
 func (l *Log[K]) summarize(kind K, w *window) {
 	if w.suppressed > 0 {
-		l.logger.Warn(l.more, append(kind.Fields(), zap.Int("count", w.suppressed))...)
+		l.logger.Log(l.level, l.more, append(kind.Fields(), zap.Int("count", w.suppressed))...)
 	}
 }
 
