@@ -127,9 +127,10 @@ func (p *parser) part(depth int) (Part, error) {
 }
 
 // isNameByte reports whether c may be in the name of a part. A name ends at the first
-// other character, so that `$bodies` is an error instead of `$body` before `ies`.
+// other character, so that `$bodies` is an error instead of `$body` before `ies`. An
+// underscore ends it too: some sign `$body_$timestamp`.
 func isNameByte(c byte) bool {
-	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_'
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
 }
 
 // function parses the argument of a function, and its closing parenthesis.

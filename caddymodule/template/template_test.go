@@ -47,6 +47,7 @@ func TestAppend(t *testing.T) {
 		"":                              "",
 		"text":                          "text",
 		"v0:$timestamp:$body":           "v0:1700000000:{\"a\":1}\n",
+		"$body_$timestamp":              "{\"a\":1}\n_1700000000",
 		"$method$uri$body(a)":           "POST/hook?x=11",
 		"$url|$form":                    "https://example.com/hook?x=1|ab",
 		"$header(x-event).$body(a)":     "push.1",
