@@ -148,7 +148,7 @@ func TestExplain(t *testing.T) {
 		want  string
 	}{
 		{"unproved", "", []string{"notifly", "--body", file}, true, `"type": "message.updated"`},
-		{"it says so", "", []string{"notifly", "--body", file}, true, "Credentials are not checked; to check them, pass --secret, --token or --basic-auth."},
+		{"it says so", "", []string{"notifly", "--body", file}, true, "Credentials are not checked; to check them, pass --secret, --token or --basic-auth, or --request with --config."},
 		{"proved", "", []string{"notifly", "--body", file, "--secret", "{env.SECRET}", "-H", signed}, true, `"subject": "conversations/xgQQXg3hrtjh7AvZ"`},
 		{"missing", "", []string{"notifly", "--body", file, "--secret", "{env.SECRET}"}, false, "refused with 401: missing_credential"},
 		{"wrong", "", []string{"notifly", "--body", file, "--secret", "other", "-H", signed}, false, "refused with 401: bad_credential"},
@@ -158,7 +158,7 @@ func TestExplain(t *testing.T) {
 		{"handshake", "{}", []string{"wotnot", "--body", "-", "--token", "{env.SECRET}", "--query", "token=" + secret}, true, "A handshake: the gateway answers 200"},
 		{"a query with a space", "", []string{"notifly", "--body", file, "--query", "a b"}, true, `"source": "/webhooks/notifly"`},
 		{"a batch", string(batch("1:a", "2:b")), []string{"wotnot", "--body", "-"}, true, `"subject": "conversations/2"`},
-		{"no body", "", []string{"notifly"}, false, "--body is required"},
+		{"no body", "", []string{"notifly"}, false, "use either --request"},
 		{"no such file", "", []string{"notifly", "--body", "/nowhere"}, false, "no such file"},
 		{"the wrong credential", "", []string{"notifly", "--body", file, "--token", "x"}, false, "use `secret` instead of `token`"},
 	} {

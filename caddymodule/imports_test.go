@@ -20,11 +20,12 @@ const modulePath = "github.com/caddy-webhooks/caddy-webhooks/"
 var mayImport = map[string]string{
 	"caddymodule": "admin command console webhooks", // for their init functions
 
-	"admin":                   "webhooks ingress journal envelope queue",
-	"console":                 "webhooks journal envelope queue internal/blocks",
-	"command":                 "admin webhooks ingress journal provider envelope queue subscription command/demo command/internal/sample fixtures", // a client of the API, with its types
-	"command/demo":            "webhooks provider verify envelope command/internal/sample fixtures",
-	"command/internal/sample": "provider verify",
+	"admin":                     "webhooks ingress journal envelope queue",
+	"console":                   "webhooks journal envelope queue internal/blocks",
+	"command":                   "admin webhooks ingress journal provider verify envelope queue subscription command/demo command/internal/diagnose command/internal/sample fixtures", // a client of the API, with its types
+	"command/demo":              "webhooks provider verify envelope command/internal/sample fixtures",
+	"command/internal/sample":   "provider verify fixtures",
+	"command/internal/diagnose": "provider verify",
 
 	"webhooks": "ingress delivery journal provider verify envelope dedup queue subscription internal/blocks",
 

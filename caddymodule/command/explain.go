@@ -1,43 +1,43 @@
 package command
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
 	"io"
-	"net/http"
-	"net/http/httptest"
-	"strings"
+	"net/url"
+	"time"
 
-	"github.com/caddyserver/caddy/v2"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/spf13/cobra"
-	"github.com/tidwall/gjson"
 
-	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/command/internal/sample"
-	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/ingress"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/provider"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/webhooks"
+	"github.com/caddy-webhooks/caddy-webhooks/fixtures"
 )
 
 func explainCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "explain <provider> --body <file> [-H ...]",
-		Short: "Shows, offline, the envelopes of a payload, or why it is refused",
+		Use:   "explain <provider> --request|--body <file> [--config <file>] ...",
+		Short: "Shows, offline, the envelopes of a request, or why it is refused",
 		Long: `
-Shows, offline, the request that the application gets for each event in a payload,
-or why the gateway refuses it. The exit status is 0 if it is accepted.
+Shows, offline, the request that the application gets for each event in a request of
+a provider, or why the gateway refuses it. The exit status is 0 if it is accepted.
 
   caddy webhooks explain notifly --body payload.json
+  caddy webhooks explain github --request recorded.http --config Caddyfile --at 2026-11-20T12:00:00Z
 
-With --secret, --token or --basic-auth, the credentials in the headers of -H and in
---query are checked, as by a block with these. Without, they are not.`,
-		Args: takesArgs(1, 1, "explain takes one provider; give the payload with --body"),
+A file for --request holds the request line, the headers, an empty line, and the body
+to the end of the file. With --config, the request is checked with the credentials of
+the block of this provider, and each event is shown with the destinations that take
+it. With --secret, --token or --basic-auth, it is checked with these instead. With
+neither, credentials are not checked. For a proof that is wrong, explain tries
+other forms of the body and of the secret, and says which of them would be right.`,
+		Args: takesArgs(1, 1, "explain takes one provider; give the request with --request, or its body with --body"),
 	}
-	cmd.Flags().String("body", "", "Payload: a `file`, or - for standard input (required)")
-	cmd.Flags().String("query", "", "Query of the request, as a=b&c=d")
-	cmd.Flags().String("source", "", "Source of the events, as in the block's source")
+	cmd.Flags().String("request", "", "Recorded request: a `file`, or - for standard input")
+	cmd.Flags().String("body", "", "Body of a POST: a `file`, or - for standard input")
+	cmd.Flags().String("query", "", "Query of the POST with --body, as a=b&c=d")
+	cmd.Flags().String("at", "", "When the request arrives: a `time` in RFC 3339 or in Unix seconds (default now)")
+	cmd.Flags().String("source", "", "Source of the events, as in the block's source; selects one of several blocks")
 	cmd.Flags().String("format", "", "cloudevents or original, as in the block's format")
 	addCredentialFlags(cmd, credentialUsage{
 		secret: "The `key` to check the signature with",
@@ -47,7 +47,11 @@ With --secret, --token or --basic-auth, the credentials in the headers of -H and
 	addConfigFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return caddycmd.WrapCommandFuncForCobra(func(fl caddycmd.Flags) (int, error) {
-			if err := runExplain(cmd.OutOrStdout(), cmd.ErrOrStderr(), fl, args[0]); err != nil {
+			e := explanation{w: cmd.OutOrStdout(), notes: cmd.ErrOrStderr()}
+			if err := e.prepare(fl, args[0]); err != nil {
+				return exitError(err)
+			}
+			if err := e.print(); err != nil {
 				return exitError(err)
 			}
 			return 0, nil
@@ -56,112 +60,47 @@ With --secret, --token or --basic-auth, the credentials in the headers of -H and
 	return cmd
 }
 
-func runExplain(w, notes io.Writer, fl caddycmd.Flags, name string) error {
-	if fl.String("body") == "" {
-		return errors.New("--body is required: the file with the payload, or - for standard input")
-	}
+// explanation is one run of the command.
+type explanation struct {
+	w, notes io.Writer
+
+	provider     *provider.Provider
+	handler      *webhooks.Handler
+	destinations []*webhooks.Destination // of the block, if there is one
+
+	recorded fixtures.Request
+	url      *url.URL // its target
+	at       time.Time
+	isAtSet  bool // by --at
+}
+
+// prepare reads what the flags give.
+func (e *explanation) prepare(fl caddycmd.Flags, name string) error {
 	p, own, err := findProvider(fl, name)
 	if err != nil {
 		return err
 	}
-	creds := readCredentials(fl)
-	body, err := readFile(fl.String("body"))
-	if err != nil {
+	e.provider = p
+	if err = e.read(fl); err != nil {
 		return err
 	}
-	h := &webhooks.Handler{
-		Provider: name,
-		Source:   fl.String("source"),
-		Format:   fl.String("format"),
-		Dedup:    &webhooks.Dedup{Off: true},
-		MaxBody:  max(int64(len(body)), webhooks.DefaultMaxBody),
-	}
-	if err = expect(h, creds); err != nil {
+	if err = e.readTime(fl.String("at")); err != nil {
 		return err
 	}
-	if err = h.ProvisionAlone(own); err != nil {
+	if err = e.makeHandler(fl); err != nil {
 		return err
 	}
-	r := httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(body))
-	r.URL.RawQuery = fl.String("query")
-	r.RequestURI = r.URL.RequestURI()
-	if err = setHeaders(fl, r.Header); err != nil {
-		return err
+	return e.handler.ProvisionAlone(own, func() time.Time { return e.at })
+}
+
+// print runs the request through the handler, and prints the result.
+func (e *explanation) print() error {
+	err := e.explain()
+	if err == nil && e.handler.Unverified {
+		fmt.Fprintln(e.notes, "Credentials are not checked; to check them, pass --secret, --token or --basic-auth, or --request with --config.")
 	}
-	err = explain(h, w, r)
-	if err == nil && h.Unverified {
-		fmt.Fprintln(notes, "Credentials are not checked; to check them, pass --secret, --token or --basic-auth.")
-	}
-	if hasNoEvents(p, body) {
-		fmt.Fprintf(notes, "no %s events found; wrong provider?\n", p.Name())
+	if !isUnauthorized(err) && e.hasNoEvents() {
+		fmt.Fprintf(e.notes, "no %s events found; wrong provider?\n", e.provider.Name())
 	}
 	return err
-}
-
-// expect makes the handler check the credentials that are given, if any.
-func expect(h *webhooks.Handler, creds sample.Credentials) error {
-	if creds.Secret != "" {
-		h.Secrets = []string{creds.Secret}
-	}
-	if creds.Token != "" {
-		h.Tokens = []string{creds.Token}
-	}
-	if creds.BasicAuth != "" {
-		resolved, err := webhooks.Resolve("--basic-auth", creds.BasicAuth)
-		if err != nil {
-			return err
-		}
-		username, password, err := sample.Credentials{BasicAuth: resolved}.SplitBasicAuth()
-		if err != nil {
-			return err
-		}
-		literal := strings.NewReplacer("{", `\{`, "}", `\}`) // it is resolved again
-		h.BasicAuth = &webhooks.BasicAuth{Username: literal.Replace(username), Password: literal.Replace(password)}
-	}
-	h.Unverified = h.Secrets == nil && h.Tokens == nil && h.BasicAuth == nil
-	return nil
-}
-
-// hasNoEvents reports whether a payload has members, but no event of the provider.
-func hasNoEvents(p *provider.Provider, body []byte) bool {
-	_, err := p.Split(string(body))
-	return errors.Is(err, provider.ErrNoEvent) && len(gjson.ParseBytes(body).Map()) > 0
-}
-
-// refusedError returns the error for a refusal: its code, and its text unless that
-// repeats the code.
-func refusedError(refused *ingress.Refusal) error {
-	code := string(refused.Reason)
-	if refused.Err.Error() == strings.ReplaceAll(code, "_", " ") {
-		return fmt.Errorf("refused with %d: %s", refused.Status, code)
-	}
-	return fmt.Errorf("refused with %d: %w", refused.Status, refused)
-}
-
-// explain runs one request through the handler, and prints the requests that it
-// forwards.
-func explain(h *webhooks.Handler, w io.Writer, r *http.Request) error {
-	repl := caddy.NewReplacer()
-	answer := httptest.NewRecorder()
-	r = caddyhttp.PrepareRequest(r, repl, answer, &caddyhttp.Server{})
-	err := h.ServeHTTP(answer, r, caddyhttp.HandlerFunc(func(to http.ResponseWriter, r *http.Request) error {
-		body, err := io.ReadAll(r.Body)
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(w, "Webhook-Id: %s\nContent-Type: %s\n\n%s\n\n", r.Header.Get("Webhook-Id"), r.Header.Get("Content-Type"), pretty(body))
-		to.WriteHeader(http.StatusOK)
-		return nil
-	}))
-	var refused *ingress.Refusal
-	if errors.As(err, &refused) {
-		return refusedError(refused)
-	}
-	if err != nil {
-		return err
-	}
-	if outcome, _ := repl.GetString("http.webhooks.outcome"); outcome == string(ingress.OutcomeHandshake) {
-		fmt.Fprintf(w, "A handshake: the gateway answers %d and forwards nothing.\n", answer.Code)
-	}
-	return nil
 }

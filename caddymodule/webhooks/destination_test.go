@@ -102,7 +102,7 @@ func TestDestinationSigner(t *testing.T) {
 		Provider: "notifly", Unverified: true, Dedup: &Dedup{Off: true},
 		SigningKeys: []string{key},
 	}
-	if err := h.ProvisionAlone(nil); err != nil {
+	if err := h.ProvisionAlone(nil, time.Now); err != nil {
 		t.Fatal(err)
 	}
 	own, err := (&Destination{SigningKeys: []string{key}}).delivery(h)

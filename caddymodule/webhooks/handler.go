@@ -171,13 +171,18 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 }
 
 // ProvisionAlone sets up a handler outside of a configuration: without destinations,
-// logs and the other handlers. own are providers beside the built-in ones.
-func (h *Handler) ProvisionAlone(own map[string]*provider.Provider) error {
+// logs and the other handlers. own are providers beside the built-in ones, and now
+// returns the time.
+func (h *Handler) ProvisionAlone(own map[string]*provider.Provider, now func() time.Time) error {
 	app, err := newLoneApp(own)
 	if err != nil {
 		return err
 	}
-	return h.provision(app, zap.NewNop())
+	if err = h.provision(app, zap.NewNop()); err != nil {
+		return err
+	}
+	h.receiver.Now = now
+	return nil
 }
 
 // provision sets up everything but the destinations' handlers. The rules are checked

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -39,7 +40,7 @@ func TestMemory(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			h := &Handler{Provider: c.provider, Unverified: true, Dedup: &Dedup{Off: true}}
-			if err := h.ProvisionAlone(nil); err != nil {
+			if err := h.ProvisionAlone(nil, time.Now); err != nil {
 				t.Fatal(err)
 			}
 			var held uint64
