@@ -125,17 +125,12 @@ func filterLines(name string) []string {
 	p, _ := provider.Get(name)
 	spec := p.Spec()
 	var lines []string
-	if s := spec.Verify.Signature; s != nil {
-		lines = append(lines, "request>headers>"+http.CanonicalHeaderKey(s.Header)+" delete")
-	}
-	if token := spec.Verify.Token; token != nil {
-		for _, place := range token.Places {
-			switch {
-			case place.Header != "":
-				lines = append(lines, "request>headers>"+http.CanonicalHeaderKey(place.Header)+" delete")
-			case place.Query != "":
-				lines = append(lines, "delete "+place.Query)
-			}
+	for _, place := range spec.Verify.Places() {
+		switch {
+		case place.Header != "":
+			lines = append(lines, "request>headers>"+http.CanonicalHeaderKey(place.Header)+" delete")
+		case place.Query != "":
+			lines = append(lines, "delete "+place.Query)
 		}
 	}
 	for _, handshake := range spec.Handshakes {

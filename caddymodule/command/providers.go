@@ -125,11 +125,12 @@ func proofText(p *provider.Provider) string {
 	if v.Basic {
 		return "basic auth"
 	}
+	kind := "token"
 	if v.Signature != nil {
-		return fmt.Sprintf("%s in header %s", v.Signature.Algorithm, v.Signature.Header)
+		kind = v.Signature.Algorithm
 	}
 	var places []string
-	for _, place := range v.Token.Places {
+	for _, place := range v.Places() {
 		switch {
 		case place.Bearer:
 			places = append(places, "header Authorization")
@@ -141,7 +142,7 @@ func proofText(p *provider.Provider) string {
 			places = append(places, "JSON member "+place.Body)
 		}
 	}
-	return "token in " + strings.Join(places, ", or ")
+	return kind + " in " + strings.Join(places, ", or ")
 }
 
 func handshakeText(p *provider.Provider) string {

@@ -88,7 +88,7 @@ func benchmarkProof(b *testing.B, p *provider.Provider, secret string, body []by
 	if s := p.Spec().Verify.Signature; s != nil {
 		mac := hmac.New(sha256.New, []byte(secret))
 		mac.Write(body)
-		request.Header.Set(s.Header, s.Prefix+hex.EncodeToString(mac.Sum(nil)))
+		request.Header.Set(s.Places[0].Header, s.Prefix+hex.EncodeToString(mac.Sum(nil)))
 		v, err := verify.NewSignatureVerifier(*s, []string{secret}, time.Minute)
 		if err != nil {
 			b.Fatal(err)

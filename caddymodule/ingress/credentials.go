@@ -12,7 +12,8 @@ import (
 
 // Credentials are the places in a request that a provider's proof comes from.
 type Credentials struct {
-	// Headers are names of headers in canonical form.
+	// Headers are names of headers in canonical form. A `*` at the end stands for any
+	// characters.
 	Headers []string
 
 	// Query are names of parameters.
@@ -25,6 +26,14 @@ func (c *Credentials) AddHeader(name string) {
 	if !slices.Contains(c.Headers, name) {
 		c.Headers = append(c.Headers, name)
 	}
+}
+
+// matches reports whether a header's name matches one that ends with `*`.
+func (c *Credentials) matches(name string) bool {
+	return slices.ContainsFunc(c.Headers, func(pattern string) bool {
+		prefix, isPattern := strings.CutSuffix(pattern, "*")
+		return isPattern && strings.HasPrefix(name, prefix)
+	})
 }
 
 // AddQuery adds a parameter of the query, once.
@@ -66,7 +75,7 @@ func (x *exchange) removeCredentials() {
 	}
 	delete(header, methodOverride)
 	for name := range header {
-		if isForgeable(name) {
+		if isForgeable(name) || x.rc.Credentials.matches(name) {
 			delete(header, name)
 		}
 	}

@@ -14,18 +14,22 @@ import (
 //		note <text>
 //
 //		verify hmac sha1|sha256|sha512 {
-//			signature header <name> [item <n>]
+//			signature header <name> [item <n>]          # several lines: any may match
+//			signature query <name> | body <path>
 //			separator <text>                            # splits the header into items
 //			prefix    <text>                            # before the signature in its item
-//			encoding  hex|base64|base64url
-//			content   <template>                        # $body $timestamp $method $uri $header(<name>)
-//			timestamp header <name> [unix|unix_ms|rfc3339]
-//			timestamp item <n>|<prefix> [unix|unix_ms|rfc3339]
+//			encoding  hex|hex_upper|base64|base64url
+//			content   <template>                        # see package template
+//			timestamp header <name> [as unix|unix_ms|rfc3339]
+//			timestamp item <n>|<prefix> [as <format>]
+//			timestamp query <name> | body <path> [as <format>]
 //			key       raw|hex|base64|base64url [<prefix>]
+//			body_hash query <name>                      # for a signature that does not cover the body
+//			each      <path>                            # elements that are signed one by one
 //		}
-//		verify ed25519 { ... }                          # the same words; the secret is the public key
+//		verify ed25519 | ecdsa | rsa { ... }            # the same words; a block has its public_key
 //		verify token {
-//			from bearer | header <name> | query <name> | body <name>
+//			from bearer | header <name> | query <name> | body <path>
 //		}
 //		verify basic
 //
@@ -87,7 +91,7 @@ func (s *Spec) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 var words = append(blocks.Words[*Spec]{
 	blocks.Text("docs", "<url>", func(s *Spec) *string { return &s.Docs }),
 	blocks.Text("note", "<text>", func(s *Spec) *string { return &s.Note }),
-	{Name: "verify", Usage: "hmac sha1|sha256|sha512 | ed25519 | token | basic", Block: true, Parse: (*Spec).parseVerify},
+	{Name: "verify", Usage: "hmac sha1|sha256|sha512 | ed25519 | ecdsa | rsa | token | basic", Block: true, Parse: (*Spec).parseVerify},
 	{Name: "form", Usage: "[<field>]", Parse: (*Spec).parseForm},
 	{Name: "handshake", Usage: "empty | [GET|HEAD|POST] [unproved]", Repeats: true, Block: true, Parse: (*Spec).parseHandshake},
 	{Name: "reply", Usage: "token|answer | status <code> | text <text> [as <content-type>]", Parse: (*Spec).parseReply},

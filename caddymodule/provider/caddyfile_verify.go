@@ -22,8 +22,8 @@ func (s *Spec) parseVerify(line blocks.Line) error {
 		return s.parseSignature(line, algorithm)
 	case len(line.Args) > 1:
 		return line.Misused()
-	case scheme == "ed25519":
-		return s.parseSignature(line, verify.Ed25519)
+	case scheme == verify.Ed25519 || scheme == verify.ECDSA || scheme == verify.RSA:
+		return s.parseSignature(line, scheme)
 	case scheme == "token":
 		return s.parseToken(line)
 	case scheme == "basic":
@@ -48,42 +48,53 @@ func (s *Spec) parseSignature(head blocks.Line, algorithm string) error {
 	return nil
 }
 
-// signatureWords are the words of `verify hmac` and `verify ed25519`.
+// signatureWords are the words of `verify hmac`, `ed25519`, `ecdsa` and `rsa`.
 var signatureWords = blocks.Words[*verify.Signature]{
-	{Name: "signature", Usage: "header <name> [item <n>]", Parse: parseSignaturePlace},
+	{Name: "signature", Usage: "header <name> [item <n>] | query <name> | body <path>", Repeats: true, Parse: parseSignaturePlace},
 	blocks.Text("separator", "<text>", func(s *verify.Signature) *string { return &s.Separator }),
 	blocks.Text("prefix", "<text>", func(s *verify.Signature) *string { return &s.Prefix }),
-	blocks.Text("encoding", "hex|base64|base64url", func(s *verify.Signature) *string { return &s.Encoding }),
+	blocks.Text("encoding", "hex|hex_upper|base64|base64url", func(s *verify.Signature) *string { return &s.Encoding }),
 	blocks.Text("content", "<template>", func(s *verify.Signature) *string { return &s.Content }),
 	{
 		Name:  "timestamp",
-		Usage: "header <name> [unix|unix_ms|rfc3339] | item <n>|<prefix> [unix|unix_ms|rfc3339]",
+		Usage: "header <name> [as unix|unix_ms|rfc3339] | item <n>|<prefix> [as <format>] | query <name> [as <format>] | body <path> [as <format>]",
 		Parse: parseTimestamp,
 	},
 	{Name: "key", Usage: "raw|hex|base64|base64url [<prefix>]", Parse: parseKeyEncoding},
+	{Name: "body_hash", Usage: "query <name>", Parse: parseBodyHash},
+	blocks.Text("each", "<path>", func(s *verify.Signature) *string { return &s.Each }),
 }
 
 func parseSignaturePlace(signature *verify.Signature, line blocks.Line) error {
 	args := line.Args
-	if args[0] != "header" || len(args) == 3 || len(args) == 4 && args[2] != "item" {
+	var place verify.SignaturePlace
+	switch {
+	case args[0] == "header" && (len(args) == 2 || len(args) == 4 && args[2] == "item"):
+		place.Header = args[1]
+	case args[0] == "query" && len(args) == 2:
+		place.Query = args[1]
+	case args[0] == "body" && len(args) == 2:
+		place.Body = args[1]
+	default:
 		return line.Misused()
 	}
-	signature.Header = args[1]
 	if len(args) == 4 {
 		n, ok := itemPosition(args[3])
 		if !ok {
 			return line.Errf(`"item" takes a position from 1 to 9, not %q`, args[3])
 		}
-		signature.Item = n
+		place.Item = n
 	}
+	signature.Places = append(signature.Places, place)
 	return nil
 }
 
 func parseTimestamp(signature *verify.Signature, line blocks.Line) error {
 	timestamp := new(verify.Timestamp)
 	signature.Timestamp = timestamp
-	place := line.Args[1]
-	switch line.Args[0] {
+	args := line.Args
+	place := args[1]
+	switch args[0] {
 	case "header":
 		timestamp.Header = place
 	case "item":
@@ -92,12 +103,27 @@ func parseTimestamp(signature *verify.Signature, line blocks.Line) error {
 		} else {
 			timestamp.Prefix = place
 		}
+	case "query":
+		timestamp.Query = place
+	case "body":
+		timestamp.Body = place
 	default:
 		return line.Misused()
 	}
-	if len(line.Args) == 3 {
-		timestamp.Format = line.Args[2]
+	switch {
+	case len(args) == 4 && args[2] == "as", len(args) == 3 && args[2] != "as":
+		timestamp.Format = args[len(args)-1]
+	case len(args) > 2:
+		return line.Misused()
 	}
+	return nil
+}
+
+func parseBodyHash(signature *verify.Signature, line blocks.Line) error {
+	if line.Args[0] != "query" {
+		return line.Misused()
+	}
+	signature.BodyHash = line.Args[1]
 	return nil
 }
 
@@ -132,7 +158,7 @@ func (s *Spec) parseToken(head blocks.Line) error {
 
 // tokenWords are the words of `verify token`.
 var tokenWords = blocks.Words[*verify.Token]{
-	{Name: "from", Usage: "bearer | header <name> | query <name> | body <name>", Repeats: true, Parse: parseFrom},
+	{Name: "from", Usage: "bearer | header <name> | query <name> | body <path>", Repeats: true, Parse: parseFrom},
 }
 
 func parseFrom(token *verify.Token, line blocks.Line) error {

@@ -7,8 +7,6 @@ import (
 	"regexp"
 	"slices"
 
-	"github.com/tidwall/gjson"
-
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/internal/jsonpath"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/verify"
 )
@@ -215,21 +213,36 @@ func (p *Provider) compileRedactions() error {
 			return err
 		}
 	}
-	if p.spec.Verify.Token == nil {
-		return nil
+	return p.redactProof(prefix == "")
+}
+
+// redactProof makes the credentials in the body redacted. isWhole reports whether the
+// event is the body.
+func (p *Provider) redactProof(isWhole bool) error {
+	v := p.spec.Verify
+	each := ""
+	if v.Signature != nil {
+		each = v.Signature.Each
 	}
-	for _, place := range p.spec.Verify.Token.Places {
+	for _, place := range v.Places() {
 		if place.Body == "" {
 			continue
 		}
-		path := gjson.Escape(place.Body)
-		if err := p.redactBody.add(path); err != nil {
-			return err
+		inBody := []string{place.Body}
+		if each != "" {
+			// The elements are in an array at the end, or there is one.
+			inBody = []string{each + "." + place.Body, each + "." + eachElement + "." + place.Body}
 		}
-		if prefix == "" {
-			if err := p.redactEvent.add(path); err != nil {
+		for _, path := range inBody {
+			if err := p.redactBody.add(path); err != nil {
 				return err
 			}
+		}
+		if !isWhole && each == "" {
+			continue // it is outside of the events
+		}
+		if err := p.redactEvent.add(place.Body); err != nil {
+			return err
 		}
 	}
 	return nil

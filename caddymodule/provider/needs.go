@@ -4,8 +4,8 @@ import "strings"
 
 // Needs lists what a `webhooks` block needs to verify a provider's requests.
 type Needs struct {
-	// Secret, Token and BasicAuth report whether the block needs this credential.
-	Secret, Token, BasicAuth bool
+	// Secret, PublicKey, Token and BasicAuth report whether the block needs this credential.
+	Secret, PublicKey, Token, BasicAuth bool
 
 	// Timestamp reports whether requests have a signed timestamp, so that
 	// `tolerance` has an effect.
@@ -18,7 +18,7 @@ func (n Needs) String() string {
 	for _, need := range []struct {
 		needed bool
 		word   string
-	}{{n.Secret, "`secret`"}, {n.Token, "`token`"}, {n.BasicAuth, "`basic_auth`"}} {
+	}{{n.Secret, "`secret`"}, {n.PublicKey, "`public_key`"}, {n.Token, "`token`"}, {n.BasicAuth, "`basic_auth`"}} {
 		if need.needed {
 			words = append(words, need.word)
 		}
@@ -30,7 +30,8 @@ func (n Needs) String() string {
 func (p *Provider) Needs() Needs {
 	v := p.spec.Verify
 	needs := Needs{
-		Secret:    v.Signature != nil,
+		Secret:    v.Signature != nil && !v.Signature.HasPublicKey(),
+		PublicKey: v.Signature != nil && v.Signature.HasPublicKey(),
 		Token:     v.Token != nil,
 		BasicAuth: v.Basic,
 		Timestamp: v.Signature != nil && v.Signature.Timestamp != nil,

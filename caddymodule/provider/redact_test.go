@@ -177,9 +177,9 @@ func TestRedactedIsNotRead(t *testing.T) {
 
 // TestRedactToken removes the presented token where the body may hold it.
 func TestRedactToken(t *testing.T) {
-	const verify = "verify token {\nfrom query q\nfrom body token\nfrom body a.b\n}\ntype type\n"
-	const body = `{"token":"t","q":1,"to\u006ben":"t","a.b":"t","a":{"b":1,"token":2},"events":[{"token":"of the event"}]}`
-	const want = `{"q":1,"a":{"b":1,"token":2},"events":[{"token":"of the event"}]}`
+	const verify = "verify token {\nfrom query q\nfrom body token\nfrom body meta.secret\nfrom body a\\.b\n}\ntype type\n"
+	const body = `{"token":"t","q":1,"to\u006ben":"t","a.b":"t","a":{"b":1,"token":2},"meta":{"secret":"t","n":1},"events":[{"token":"of the event"}]}`
+	const want = `{"q":1,"a":{"b":1,"token":2},"meta":{"n":1},"events":[{"token":"of the event"}]}`
 
 	single := compile(t, acme(verify))
 	if e := read(t, single, body, nil); e.Original != want {
@@ -202,6 +202,26 @@ func TestRedactToken(t *testing.T) {
 		if e := batch.ReadWhole(space+body, []string{`{"token":"of the event"}`}, nil); e.Original != space+want {
 			t.Errorf("whole: got %s, want %s", e.Original, want)
 		}
+	}
+}
+
+// TestRedactSignature removes a signature that the body holds: where it does not cover the
+// body, it would prove any other one.
+func TestRedactSignature(t *testing.T) {
+	const body = `{"sig":{"value":"s","at":1},"id":"1"}`
+	p := compile(t, acme("verify hmac sha256 {\nsignature body sig.value\ncontent $body(id)\n}\ntype type\n"))
+	if e := read(t, p, body, nil); e.Original != `{"sig":{"at":1},"id":"1"}` {
+		t.Errorf("got %s", e.Original)
+	}
+
+	const batch = `{"items":[{"sig":"s","id":"1"},{"id":"2","sig":"s"}]}`
+	const want = `{"items":[{"id":"1"},{"id":"2"}]}`
+	p = compile(t, acme("verify hmac sha256 {\nsignature body sig\ncontent $body(id)\neach items\n}\nevents items\ntype type\n"))
+	if e := p.ReadWhole(batch, []string{`{"sig":"s","id":"1"}`, `{"id":"2","sig":"s"}`}, nil); e.Original != want {
+		t.Errorf("got %s, want %s", e.Original, want)
+	}
+	if e := read(t, p, `{"items":[{"sig":"s","id":"1"}]}`, nil); e.Original != `{"id":"1"}` {
+		t.Errorf("got %s", e.Original)
 	}
 }
 

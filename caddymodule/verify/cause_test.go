@@ -28,16 +28,16 @@ func TestCauses(t *testing.T) {
 		}
 		return v
 	}
-	plain := signature(verify.Signature{Algorithm: verify.HMACSHA256, Header: "x-sig", Prefix: "sha256="}, "first", "second")
+	plain := signature(verify.Signature{Algorithm: verify.HMACSHA256, Places: inHeader("x-sig"), Prefix: "sha256="}, "first", "second")
 	listed := signature(verify.Signature{
-		Algorithm: verify.HMACSHA256, Header: "X-Sig", Separator: ",", Prefix: "v1=", Content: "$timestamp.$body",
+		Algorithm: verify.HMACSHA256, Places: inHeader("X-Sig"), Separator: ",", Prefix: "v1=", Content: "$timestamp.$body",
 		Timestamp: &verify.Timestamp{Prefix: "t="},
 	}, "first")
 	signedAt := func(offset time.Duration) http.Header {
 		r := newRequest()
 		r.Time = r.Time.Add(offset)
 		err := verify.Signature{
-			Algorithm: verify.HMACSHA256, Header: "X-Sig", Separator: ",", Prefix: "v1=", Content: "$timestamp.$body",
+			Algorithm: verify.HMACSHA256, Places: inHeader("X-Sig"), Separator: ",", Prefix: "v1=", Content: "$timestamp.$body",
 			Timestamp: &verify.Timestamp{Prefix: "t="},
 		}.Sign(r, "first")
 		if err != nil {
@@ -45,7 +45,7 @@ func TestCauses(t *testing.T) {
 		}
 		return r.Header
 	}
-	ed := signature(verify.Signature{Algorithm: verify.Ed25519, Header: "X-Sig", Encoding: verify.Base64}, strings.Repeat("00", 32))
+	ed := signature(verify.Signature{Algorithm: verify.Ed25519, Places: inHeader("X-Sig"), Encoding: verify.Base64}, strings.Repeat("00", 32))
 	header := func(pairs ...string) http.Header {
 		h := make(http.Header)
 		for i := 0; i+1 < len(pairs); i += 2 {

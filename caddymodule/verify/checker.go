@@ -1,10 +1,9 @@
 package verify
 
 import (
-	"bytes"
-	"crypto/ed25519"
 	"crypto/hmac"
 	"crypto/subtle"
+	"fmt"
 	"hash"
 	"sync"
 )
@@ -13,20 +12,34 @@ import (
 type checker interface {
 	// check reports whether one of the encoded signatures is right for the content.
 	check(enc encoding, content parts, signatures []string) bool
+
+	// isWellFormed reports whether a signature has the right form.
+	isWellFormed(signature []byte) bool
+
+	// form describes the right form.
+	form() string
 }
 
-func newChecker(algorithm string, key []byte) checker {
-	if algorithm == Ed25519 {
-		return publicKey(key)
+// newChecker returns the checker for a secret or a public key. s must have its defaults.
+func (s Signature) newChecker(secret string) (checker, error) {
+	if s.HasPublicKey() {
+		return s.newPublicKey(secret)
 	}
-	newHash := hashes[algorithm]
-	return &macKey{pool: sync.Pool{New: func() any { return &mac{Hash: hmac.New(newHash, key)} }}}
+	key, err := s.decodeKey(secret)
+	if err != nil {
+		return nil, err
+	}
+	newHash := hashes[s.Algorithm]
+	return &macKey{size: newHash().Size(), pool: sync.Pool{New: func() any { return &mac{Hash: hmac.New(newHash, key)} }}}, nil
 }
 
 // macKey checks HMACs (RFC 2104). Its hashes are reused, because hmac keeps the
 // state after the key: for a body of 650 bytes, 0.8 µs and 2 allocations instead of
 // 1.5 µs and 9.
-type macKey struct{ pool sync.Pool } // of *mac
+type macKey struct {
+	size int       // of a MAC, in bytes
+	pool sync.Pool // of *mac
+}
 
 // mac is a keyed hash, and the buffers for the texts to compare.
 type mac struct {
@@ -58,19 +71,6 @@ func (k *macKey) check(enc encoding, content parts, signatures []string) bool {
 	return false
 }
 
-// publicKey checks Ed25519 signatures (RFC 8032).
-type publicKey ed25519.PublicKey
+func (k *macKey) isWellFormed(signature []byte) bool { return len(signature) == k.size }
 
-func (k publicKey) check(enc encoding, content parts, signatures []string) bool {
-	message := bytes.Join(content, nil)
-	for _, signature := range signatures {
-		sig, err := enc.DecodeString(signature)
-		if err != nil || string(enc.AppendEncode(nil, sig)) != signature {
-			continue // another spelling of it
-		}
-		if ed25519.Verify(ed25519.PublicKey(k), message, sig) {
-			return true
-		}
-	}
-	return false
-}
+func (k *macKey) form() string { return fmt.Sprintf("%d bytes", k.size) }

@@ -29,18 +29,24 @@ func FuzzSignatureHeader(f *testing.F) {
 	const secret = "It's a Secret to Everybody"
 
 	hmac := func(s verify.Signature) *verify.SignatureVerifier {
-		s.Algorithm, s.Header = verify.HMACSHA256, "X-Signature"
+		s.Algorithm = verify.HMACSHA256
+		if s.Places == nil {
+			s.Places = inHeader("X-Signature")
+		}
 		return newVerifier(f, s, secret)
 	}
 	edwardsVerifier := func(s verify.Signature) *verify.SignatureVerifier {
-		s.Algorithm, s.Header = verify.Ed25519, "X-Signature"
+		s.Algorithm = verify.Ed25519
+		if s.Places == nil {
+			s.Places = inHeader("X-Signature")
+		}
 		return newVerifier(f, s, publicHex[0])
 	}
 	var (
 		bare     = hmac(verify.Signature{})
 		prefixed = hmac(verify.Signature{Prefix: "sha256="})
 		items    = hmac(verify.Signature{Separator: " ", Prefix: "v1,", Encoding: verify.Base64})
-		position = hmac(verify.Signature{Separator: ";", Item: 2})
+		position = hmac(verify.Signature{Separator: ";", Places: []verify.SignaturePlace{{Header: "X-Signature", Item: 2}}})
 		stamped  = hmac(verify.Signature{Separator: ",", Prefix: "v1=", Content: "$timestamp.$body", Timestamp: &verify.Timestamp{Prefix: "t="}})
 		edHex    = edwardsVerifier(verify.Signature{Separator: ",", Prefix: "ed="})
 		edBase64 = edwardsVerifier(verify.Signature{Encoding: verify.Base64})

@@ -11,7 +11,7 @@ import (
 
 // TestMAC compares MACs with those of crypto/hmac.
 func TestMAC(t *testing.T) {
-	v, err := verify.NewSignatureVerifier(verify.Signature{Algorithm: verify.HMACSHA256, Header: "X-Sig"}, []string{"one", "two"}, time.Minute)
+	v, err := verify.NewSignatureVerifier(verify.Signature{Algorithm: verify.HMACSHA256, Places: inHeader("X-Sig")}, []string{"one", "two"}, time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -41,6 +41,12 @@ type scheme struct {
 	stamp func(time.Time) string
 }
 
+// inHeader is the place of a signature in a header.
+func inHeader(name string) []verify.SignaturePlace { return []verify.SignaturePlace{{Header: name}} }
+
+// header returns the header of the signature.
+func (s *scheme) header() string { return s.spec.Places[0].Header }
+
 // put signs r at the time at. It returns the encoded signature.
 func (s *scheme) put(r *verify.Request, secret string, at time.Time) string {
 	timestamp := ""
@@ -55,7 +61,7 @@ func (s *scheme) putStamp(r *verify.Request, secret, timestamp string) string {
 		r.Header.Set(t.Header, timestamp)
 	}
 	signature := s.sign(secret, s.content(r, timestamp))
-	r.Header.Set(s.spec.Header, s.layOut(signature, timestamp))
+	r.Header.Set(s.header(), s.layOut(signature, timestamp))
 	return signature
 }
 
@@ -169,7 +175,7 @@ func schemeOf(name string) *scheme {
 var schemes = []scheme{
 	{
 		name:    "hmac sha1 hex",
-		spec:    verify.Signature{Algorithm: verify.HMACSHA1, Header: "X-Hub-Signature", Prefix: "sha1="},
+		spec:    verify.Signature{Algorithm: verify.HMACSHA1, Places: inHeader("X-Hub-Signature"), Prefix: "sha1="},
 		secrets: rawSecrets,
 		sign:    mac(sha1.New, raw, hex.EncodeToString),
 		content: contentBody,
@@ -177,7 +183,7 @@ var schemes = []scheme{
 	},
 	{
 		name:    gitHub,
-		spec:    verify.Signature{Algorithm: verify.HMACSHA256, Header: "X-Hub-Signature-256", Prefix: "sha256=", Encoding: verify.Hex, Content: "$body"},
+		spec:    verify.Signature{Algorithm: verify.HMACSHA256, Places: inHeader("X-Hub-Signature-256"), Prefix: "sha256=", Encoding: verify.Hex, Content: "$body"},
 		secrets: rawSecrets,
 		sign:    mac(sha256.New, raw, hex.EncodeToString),
 		content: contentBody,
@@ -185,7 +191,7 @@ var schemes = []scheme{
 	},
 	{
 		name:    "hmac sha256 hex, bare, header in lower case",
-		spec:    verify.Signature{Algorithm: verify.HMACSHA256, Header: "x-notifly-signature"},
+		spec:    verify.Signature{Algorithm: verify.HMACSHA256, Places: inHeader("x-notifly-signature")},
 		secrets: rawSecrets,
 		sign:    mac(sha256.New, raw, hex.EncodeToString),
 		content: contentBody,
@@ -193,7 +199,7 @@ var schemes = []scheme{
 	},
 	{
 		name:    "hmac sha256 base64, as Shopify",
-		spec:    verify.Signature{Algorithm: verify.HMACSHA256, Header: "X-Shopify-Hmac-Sha256", Encoding: verify.Base64},
+		spec:    verify.Signature{Algorithm: verify.HMACSHA256, Places: inHeader("X-Shopify-Hmac-Sha256"), Encoding: verify.Base64},
 		secrets: rawSecrets,
 		sign:    mac(sha256.New, raw, base64.StdEncoding.EncodeToString),
 		content: contentBody,
@@ -201,7 +207,7 @@ var schemes = []scheme{
 	},
 	{
 		name:    "hmac sha512 base64url",
-		spec:    verify.Signature{Algorithm: verify.HMACSHA512, Header: "X-Signature", Encoding: verify.Base64URL},
+		spec:    verify.Signature{Algorithm: verify.HMACSHA512, Places: inHeader("X-Signature"), Encoding: verify.Base64URL},
 		secrets: rawSecrets,
 		sign:    mac(sha512.New, raw, base64.RawURLEncoding.EncodeToString),
 		content: contentBody,
@@ -209,7 +215,7 @@ var schemes = []scheme{
 	},
 	{
 		name:    "hmac sha512 hex, key in hex",
-		spec:    verify.Signature{Algorithm: verify.HMACSHA512, Header: "X-Signature", Key: verify.Hex},
+		spec:    verify.Signature{Algorithm: verify.HMACSHA512, Places: inHeader("X-Signature"), Key: verify.Hex},
 		secrets: [3]string{"00ff10", "DEADbeef", strings.Repeat("0b", 200)},
 		sign:    mac(sha512.New, hexKey, hex.EncodeToString),
 		content: contentBody,
@@ -218,7 +224,7 @@ var schemes = []scheme{
 	{
 		name: "items by prefix, as Stripe",
 		spec: verify.Signature{
-			Algorithm: verify.HMACSHA256, Header: "Stripe-Signature", Separator: ",", Prefix: "v1=",
+			Algorithm: verify.HMACSHA256, Places: inHeader("Stripe-Signature"), Separator: ",", Prefix: "v1=",
 			Content: "$timestamp.$body", Timestamp: &verify.Timestamp{Prefix: "t="},
 		},
 		secrets: rawSecrets,
@@ -230,7 +236,7 @@ var schemes = []scheme{
 	{
 		name: "items by position",
 		spec: verify.Signature{
-			Algorithm: verify.HMACSHA1, Header: "X-Signature", Separator: ";", Item: 2, Prefix: "s:", Encoding: verify.Base64,
+			Algorithm: verify.HMACSHA1, Places: []verify.SignaturePlace{{Header: "X-Signature", Item: 2}}, Separator: ";", Prefix: "s:", Encoding: verify.Base64,
 			Content: "$body.$timestamp", Timestamp: &verify.Timestamp{Item: 3, Format: verify.UnixMilli},
 		},
 		secrets: rawSecrets,
@@ -242,7 +248,7 @@ var schemes = []scheme{
 	{
 		name: standardWebhooks,
 		spec: verify.Signature{
-			Algorithm: verify.HMACSHA256, Header: "webhook-signature", Separator: " ", Prefix: "v1,", Encoding: verify.Base64,
+			Algorithm: verify.HMACSHA256, Places: inHeader("webhook-signature"), Separator: " ", Prefix: "v1,", Encoding: verify.Base64,
 			Content:   "$header(webhook-id).$timestamp.$body",
 			Timestamp: &verify.Timestamp{Header: "webhook-timestamp", Format: verify.Unix},
 			Key:       verify.Base64, KeyPrefix: "whsec_",
@@ -258,7 +264,7 @@ var schemes = []scheme{
 	{
 		name: slack,
 		spec: verify.Signature{
-			Algorithm: verify.HMACSHA256, Header: "X-Slack-Signature", Prefix: "v0=",
+			Algorithm: verify.HMACSHA256, Places: inHeader("X-Slack-Signature"), Prefix: "v0=",
 			Content: "v0:$timestamp:$body", Timestamp: &verify.Timestamp{Header: "X-Slack-Request-Timestamp"},
 		},
 		secrets: rawSecrets,
@@ -270,7 +276,7 @@ var schemes = []scheme{
 	{
 		name: "method and URI, timestamp in RFC 3339",
 		spec: verify.Signature{
-			Algorithm: verify.HMACSHA256, Header: "X-Signature", Encoding: verify.Base64,
+			Algorithm: verify.HMACSHA256, Places: inHeader("X-Signature"), Encoding: verify.Base64,
 			Content:   "$method\n$uri\n$timestamp\n$body\n",
 			Timestamp: &verify.Timestamp{Header: "X-Date", Format: verify.RFC3339},
 		},
@@ -285,7 +291,7 @@ var schemes = []scheme{
 	{
 		name: "ed25519 hex, as Discord",
 		spec: verify.Signature{
-			Algorithm: verify.Ed25519, Header: "X-Signature-Ed25519",
+			Algorithm: verify.Ed25519, Places: inHeader("X-Signature-Ed25519"),
 			Content: "$timestamp$body", Timestamp: &verify.Timestamp{Header: "X-Signature-Timestamp"},
 		},
 		secrets: publicHex,
@@ -296,7 +302,7 @@ var schemes = []scheme{
 	},
 	{
 		name:    "ed25519 base64",
-		spec:    verify.Signature{Algorithm: verify.Ed25519, Header: "X-Signature", Separator: " ", Prefix: "v1a,", Encoding: verify.Base64, Key: verify.Base64, KeyPrefix: "whpk_"},
+		spec:    verify.Signature{Algorithm: verify.Ed25519, Places: inHeader("X-Signature"), Separator: " ", Prefix: "v1a,", Encoding: verify.Base64, Key: verify.Base64, KeyPrefix: "whpk_"},
 		secrets: publicBase64,
 		sign:    edwards(publicBase64, base64.StdEncoding.EncodeToString),
 		content: contentBody,

@@ -1,7 +1,8 @@
 package verify_test
 
 import (
-	"errors"
+	"encoding/base64"
+	"encoding/hex"
 	"testing"
 
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/verify"
@@ -14,32 +15,35 @@ func TestSign(t *testing.T) {
 		s := &schemes[i]
 		t.Run(s.name, func(t *testing.T) {
 			r := newRequest()
-			err := s.spec.Sign(r, s.secrets[1])
-			if s.spec.Algorithm == verify.Ed25519 {
-				if !errors.Is(err, verify.ErrCannotSign) {
-					t.Errorf("Sign() = %v; want %v", err, verify.ErrCannotSign)
-				}
-				return
+			secret := s.secrets[1]
+			switch secret {
+			case publicHex[1]:
+				secret = hex.EncodeToString(privateKeys[1].Seed())
+			case publicBase64[1]:
+				secret = base64.StdEncoding.EncodeToString(privateKeys[1].Seed())
 			}
-			if err != nil {
+			if err := s.spec.Sign(r, secret); err != nil {
 				t.Fatal(err)
 			}
 			checkProof(t, s.verifier(t), r, verify.Proof{Ordinal: 2})
 		})
 	}
 	for name, spec := range map[string]verify.Signature{
-		"items by position":                    {Separator: ",", Item: 2, Timestamp: &verify.Timestamp{Item: 1}},
-		"signature first":                      {Separator: ",", Item: 1, Timestamp: &verify.Timestamp{Item: 3}},
-		"position and a timestamp by prefix":   {Separator: ",", Item: 2, Timestamp: &verify.Timestamp{Prefix: "t="}},
+		"items by position":                    {Separator: ",", Places: []verify.SignaturePlace{{Header: "x-signature", Item: 2}}, Timestamp: &verify.Timestamp{Item: 1}},
+		"signature first":                      {Separator: ",", Places: []verify.SignaturePlace{{Header: "x-signature", Item: 1}}, Timestamp: &verify.Timestamp{Item: 3}},
+		"position and a timestamp by prefix":   {Separator: ",", Places: []verify.SignaturePlace{{Header: "x-signature", Item: 2}}, Timestamp: &verify.Timestamp{Prefix: "t="}},
 		"prefix and a timestamp by position":   {Separator: ",", Prefix: "v1=", Timestamp: &verify.Timestamp{Item: 2}},
-		"position and a timestamp of its own":  {Separator: ",", Item: 3, Timestamp: &verify.Timestamp{Header: "x-time"}},
-		"no timestamp, with a position":        {Separator: ",", Item: 2},
+		"position and a timestamp of its own":  {Separator: ",", Places: []verify.SignaturePlace{{Header: "x-signature", Item: 3}}, Timestamp: &verify.Timestamp{Header: "x-time"}},
+		"no timestamp, with a position":        {Separator: ",", Places: []verify.SignaturePlace{{Header: "x-signature", Item: 2}}},
 		"no position, a timestamp of its own":  {Timestamp: &verify.Timestamp{Header: "X-Time", Format: verify.RFC3339}},
 		"no position, a timestamp by prefix":   {Separator: ";", Prefix: "s=", Timestamp: &verify.Timestamp{Prefix: "t=", Format: verify.UnixMilli}},
 		"base64 with a separator of its signs": {Separator: ",", Encoding: verify.Base64, Prefix: "v1=", Timestamp: &verify.Timestamp{Prefix: "t="}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			spec.Algorithm, spec.Header = verify.HMACSHA256, "x-signature"
+			spec.Algorithm = verify.HMACSHA256
+			if spec.Places == nil {
+				spec.Places = inHeader("x-signature")
+			}
 			if spec.Timestamp != nil {
 				spec.Content = "$timestamp.$body"
 			}
@@ -53,7 +57,7 @@ func TestSign(t *testing.T) {
 }
 
 func TestSignErrors(t *testing.T) {
-	spec := verify.Signature{Algorithm: verify.HMACSHA256, Header: "X-Signature", Key: verify.Base64}
+	spec := verify.Signature{Algorithm: verify.HMACSHA256, Places: inHeader("X-Signature"), Key: verify.Base64}
 	for _, test := range []struct{ name, header, secret string }{
 		{"scheme", "", "c2VjcmV0"},
 		{"key", "X-Signature", "not+base64!"},
@@ -61,7 +65,7 @@ func TestSignErrors(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := spec
-			s.Header = test.header
+			s.Places = inHeader(test.header)
 			r := newRequest()
 			err := s.Sign(r, test.secret)
 			checkMessage(t, err)

@@ -40,29 +40,29 @@ func TestSignatureRefused(t *testing.T) {
 		want  error
 	}{
 		{"missing", func(r *verify.Request, s *scheme, _ string) bool {
-			r.Header.Del(s.spec.Header)
+			r.Header.Del(s.header())
 			return true
 		}, verify.ErrMissing},
 		{"empty", func(r *verify.Request, s *scheme, _ string) bool {
-			r.Header.Set(s.spec.Header, "")
+			r.Header.Set(s.header(), "")
 			return true
 		}, verify.ErrMissing},
 		{"nothing but what stands around", func(r *verify.Request, s *scheme, signature string) bool {
-			rest := strings.Replace(r.Header.Get(s.spec.Header), signature, "", 1)
-			r.Header.Set(s.spec.Header, rest)
+			rest := strings.Replace(r.Header.Get(s.header()), signature, "", 1)
+			r.Header.Set(s.header(), rest)
 			return rest != ""
 		}, verify.ErrBad},
 		{"without what stands around", func(r *verify.Request, s *scheme, signature string) bool {
 			t := s.spec.Timestamp
-			r.Header.Set(s.spec.Header, signature)
+			r.Header.Set(s.header(), signature)
 			return s.spec.Prefix != "" && (t == nil || t.Header != "")
 		}, verify.ErrBad},
 		{"doubled", func(r *verify.Request, s *scheme, _ string) bool {
-			r.Header.Add(s.spec.Header, r.Header.Get(s.spec.Header))
+			r.Header.Add(s.header(), r.Header.Get(s.header()))
 			return true
 		}, verify.ErrBad},
 		{"doubled, the wrong one last", func(r *verify.Request, s *scheme, _ string) bool {
-			r.Header.Add(s.spec.Header, "x")
+			r.Header.Add(s.header(), "x")
 			return true
 		}, verify.ErrBad},
 		{"truncated at the end", replace(func(signature string) string { return signature[:len(signature)-1] }), verify.ErrBad},
@@ -97,8 +97,8 @@ func TestSignatureRefused(t *testing.T) {
 			return true
 		}, verify.ErrBad},
 		{"in a header of another name", func(r *verify.Request, s *scheme, _ string) bool {
-			r.Header.Set("X-Other", r.Header.Get(s.spec.Header))
-			r.Header.Del(s.spec.Header)
+			r.Header.Set("X-Other", r.Header.Get(s.header()))
+			r.Header.Del(s.header())
 			return true
 		}, verify.ErrMissing},
 		{"of another method", func(r *verify.Request, s *scheme, _ string) bool {
@@ -125,7 +125,7 @@ func TestSignatureRefused(t *testing.T) {
 			if s.spec.Timestamp.Header != "" {
 				r.Header.Set(s.spec.Timestamp.Header, timestamp)
 			} else {
-				r.Header.Set(s.spec.Header, s.layOut(signature, timestamp))
+				r.Header.Set(s.header(), s.layOut(signature, timestamp))
 			}
 			return true
 		}, verify.ErrBad},
@@ -176,8 +176,8 @@ func TestSignatureRefused(t *testing.T) {
 // replace spoils the signature, and leaves the text around it.
 func replace(change func(signature string) string) func(*verify.Request, *scheme, string) bool {
 	return func(r *verify.Request, s *scheme, signature string) bool {
-		value := strings.Replace(r.Header.Get(s.spec.Header), signature, change(signature), 1)
-		r.Header.Set(s.spec.Header, value)
+		value := strings.Replace(r.Header.Get(s.header()), signature, change(signature), 1)
+		r.Header.Set(s.header(), value)
 		return true
 	}
 }
@@ -205,11 +205,12 @@ func TestSignatureItems(t *testing.T) {
 	stale := unix(now.Add(-tolerance - time.Second))
 
 	stripe := verify.Signature{
-		Algorithm: verify.HMACSHA256, Header: "X-Signature", Separator: ",", Prefix: "v1=",
+		Algorithm: verify.HMACSHA256, Places: inHeader("X-Signature"), Separator: ",", Prefix: "v1=",
 		Content: "$timestamp.$body", Timestamp: &verify.Timestamp{Prefix: "t="},
 	}
 	position := stripe
-	position.Item, position.Prefix, position.Timestamp = 2, "", &verify.Timestamp{Item: 1}
+	position.Places = []verify.SignaturePlace{{Header: "X-Signature", Item: 2}}
+	position.Prefix, position.Timestamp = "", &verify.Timestamp{Item: 1}
 	every := stripe
 	every.Prefix = ""
 
@@ -269,7 +270,7 @@ func TestSignatureItems(t *testing.T) {
 // A header in the content that did not arrive counts as empty.
 func TestSignatureContentHeaders(t *testing.T) {
 	sign := mac(sha256.New, raw, hex.EncodeToString)
-	v := newVerifier(t, verify.Signature{Algorithm: verify.HMACSHA256, Header: "X-Signature", Content: "$header(x-a)|$header(X-B)$body$body"}, "secret")
+	v := newVerifier(t, verify.Signature{Algorithm: verify.HMACSHA256, Places: inHeader("X-Signature"), Content: "$header(x-a)|$header(X-B)$body$body"}, "secret")
 	for _, test := range []struct {
 		name    string
 		a, b    []string
@@ -293,7 +294,7 @@ func TestSignatureContentHeaders(t *testing.T) {
 // An Ed25519 signature is decoded, so its spelling must be the only one: unused
 // bits in the last character of base64 must be zero.
 func TestSignatureBase64IsStrict(t *testing.T) {
-	spec := verify.Signature{Algorithm: verify.Ed25519, Header: "X-Signature", Encoding: verify.Base64}
+	spec := verify.Signature{Algorithm: verify.Ed25519, Places: inHeader("X-Signature"), Encoding: verify.Base64}
 	v := newVerifier(t, spec, publicHex[0])
 	signature := edwards(publicHex, base64.StdEncoding.EncodeToString)(publicHex[0], payload)
 	r := newRequest()

@@ -3,47 +3,60 @@ package verify
 import (
 	"errors"
 	"fmt"
-	"math"
-	"net/http"
-	"slices"
-	"strconv"
 	"strings"
 	"time"
 )
 
-// SignatureVerifier proves that a request is signed with one of the secrets.
+// SignatureVerifier proves that a request is signed with one of the keys.
 type SignatureVerifier struct {
 	scheme    Signature
-	content   template
+	places    []source
+	stamp     source // of a timestamp that is not an item
+	content   content
+	elements  *elements // nil if the body is signed as one
 	encoding  encoding
 	keys      []checker
 	tolerance time.Duration
 }
 
-// NewSignatureVerifier returns a verifier for the scheme s. Several secrets are for
-// rotation: any may match. The tolerance is the maximum difference, past or future,
-// between a signed timestamp and the time of the request. Errors never contain a
-// secret.
+// NewSignatureVerifier returns a verifier for the scheme s. The secrets are public keys if
+// the scheme has these. Several are for rotation: any may match. The tolerance is the
+// maximum difference, past or future, between a signed timestamp and the time of the
+// request. Errors never contain a secret.
 func NewSignatureVerifier(s Signature, secrets []string, tolerance time.Duration) (*SignatureVerifier, error) {
 	if err := s.Validate(); err != nil {
 		return nil, err
 	}
+	name := "secret"
+	if s.HasPublicKey() {
+		name = "public key"
+	}
 	if len(secrets) == 0 {
-		return nil, errors.New("a secret is required")
+		return nil, fmt.Errorf("a %s is required", name)
 	}
 	s = s.withDefaults()
-	content, err := parseTemplate(s.Content)
-	if err != nil {
+	v := &SignatureVerifier{scheme: s, encoding: encodings[s.Encoding], tolerance: tolerance}
+	var err error
+	if v.content, err = newContent("content", s.Content); err != nil {
 		return nil, err
 	}
-	s.Header = http.CanonicalHeaderKey(s.Header)
-	v := &SignatureVerifier{scheme: s, content: content, encoding: encodings[s.Encoding], tolerance: tolerance}
-	for i, secret := range secrets {
-		key, err := s.decodeKey(secret)
-		if err != nil {
-			return nil, fmt.Errorf("secret %d: %w", i+1, err)
+	if s.Each != "" {
+		if v.elements, err = newElements(s.Each); err != nil {
+			return nil, err
 		}
-		v.keys = append(v.keys, newChecker(s.Algorithm, key))
+	}
+	for _, place := range s.Places {
+		v.places = append(v.places, newSource(place))
+	}
+	if t := s.Timestamp; t != nil {
+		v.stamp = newSource(SignaturePlace{Header: t.Header, Query: t.Query, Body: t.Body})
+	}
+	for i, secret := range secrets {
+		key, err := s.newChecker(secret)
+		if err != nil {
+			return nil, fmt.Errorf("%s %d: %w", name, i+1, err)
+		}
+		v.keys = append(v.keys, key)
 	}
 	return v, nil
 }
@@ -51,58 +64,93 @@ func NewSignatureVerifier(s Signature, secrets []string, tolerance time.Duration
 // Verify implements Verifier. The timestamp is checked after the signature, so that
 // ErrStale is only returned for a right one.
 func (v *SignatureVerifier) Verify(r *Request) (Proof, error) {
-	value, err := single(r.Header, v.scheme.Header)
+	if v.elements != nil {
+		return v.verifyEach(r)
+	}
+	proof, err := v.verify(subject{Request: r})
+	if err == nil && v.scheme.BodyHash != "" {
+		err = v.checkBodyHash(r)
+	}
 	if err != nil {
-		return Proof{}, explain(err, "header "+v.scheme.Header)
+		return Proof{}, err
 	}
-	if v.scheme.Separator != "" && strings.Count(value, v.scheme.Separator) >= MaxItems {
-		return Proof{}, because(ErrBad, "header %s has more than %d items", v.scheme.Header, MaxItems)
+	return proof, nil
+}
+
+// verify looks for a right signature in the places. If there is none, the error is about
+// the one that came closest.
+func (v *SignatureVerifier) verify(s subject) (Proof, error) {
+	var refusal error
+	for i := range v.places {
+		n, err := v.tryPlace(s, &v.places[i])
+		if n > 0 {
+			return Proof{Ordinal: n}, nil
+		}
+		refusal = closest(refusal, err)
 	}
-	timestamp, err := v.timestamp(value, r.Header)
+	if refusal == nil {
+		refusal = explain(ErrMissing, v.names())
+	}
+	return Proof{}, refusal
+}
+
+// tryPlace returns the position, from 1, of the key that is right for a signature in the
+// place; 0 and no error if nothing is there.
+func (v *SignatureVerifier) tryPlace(s subject, place *source) (int, error) {
+	if !place.isPattern() {
+		value, err := place.read(s)
+		return v.try(s, place, value, err)
+	}
+	names := place.matching(s.Header)
+	if len(names) > MaxItems {
+		return 0, because(ErrBad, "more than %d headers are named %s", MaxItems, place.Header)
+	}
+	var refusal error
+	for _, name := range names {
+		value, err := single(s.Header, name)
+		n, err := v.try(s, place, value, err)
+		if n > 0 {
+			return n, nil
+		}
+		refusal = closest(refusal, err)
+	}
+	return 0, refusal
+}
+
+// try is tryPlace for what was read there.
+func (v *SignatureVerifier) try(s subject, place *source, value string, err error) (int, error) {
+	switch {
+	case errors.Is(err, ErrMissing):
+		return 0, nil
+	case err != nil:
+		return 0, explain(err, place.String())
+	case v.scheme.Separator != "" && strings.Count(value, v.scheme.Separator) >= MaxItems:
+		return 0, because(ErrBad, "%s has more than %d items", place, MaxItems)
+	}
+	timestamp, err := v.timestamp(s, value)
 	if err != nil {
-		return Proof{}, explain(err, v.scheme.timestampPlace())
+		return 0, explain(err, v.scheme.Timestamp.place(place.SignaturePlace))
 	}
-	content, twice := v.content.parts(r, timestamp)
-	if twice != "" {
-		return Proof{}, explain(ErrBad, "header "+twice)
+	content, err := v.content.parts(s, timestamp)
+	if err != nil {
+		return 0, err
 	}
-	n := v.match(value, content)
+	signatures := v.items(value, place.Item, v.scheme.Prefix)
+	n := v.match(signatures, content)
 	if n == 0 {
-		return Proof{}, v.mismatch(value)
+		return 0, v.mismatch(place, signatures)
 	}
 	if v.scheme.Timestamp != nil {
-		if err := v.fresh(timestamp, r.Time); err != nil {
-			return Proof{}, err
+		if err := v.fresh(timestamp, s.Time); err != nil {
+			return 0, err
 		}
 	}
-	return Proof{Ordinal: n}, nil
+	return n, nil
 }
 
-// mismatch returns the error of a header without a right signature.
-func (v *SignatureVerifier) mismatch(value string) error {
-	signatures := v.items(value, v.scheme.Item, v.scheme.Prefix)
-	switch {
-	case len(signatures) == 0:
-		return because(ErrBad, "header %s holds no signature%s", v.scheme.Header, v.scheme.whichItem())
-	case !slices.ContainsFunc(signatures, v.scheme.isWellFormed):
-		return because(ErrBad, "the signature in header %s is malformed: it should be %d bytes in %s", v.scheme.Header, v.scheme.signatureSize(), v.scheme.Encoding)
-	}
-	return because(ErrBad, "the signature in header %s is well-formed, but not by %s over this content; compare the keys, and check that nothing changes the body on its way",
-		v.scheme.Header, v.tried())
-}
-
-// tried names the keys.
-func (v *SignatureVerifier) tried() string {
-	if len(v.keys) == 1 {
-		return "the configured key"
-	}
-	return fmt.Sprintf("any of the %d configured keys", len(v.keys))
-}
-
-// match returns the position, from 1, of the first key for which one of the
-// signatures in value is right; 0 if there is none.
-func (v *SignatureVerifier) match(value string, content parts) int {
-	signatures := v.items(value, v.scheme.Item, v.scheme.Prefix)
+// match returns the position, from 1, of the first key for which one of the signatures is
+// right; 0 if there is none.
+func (v *SignatureVerifier) match(signatures []string, content parts) int {
 	for i, key := range v.keys {
 		if key.check(v.encoding, content, signatures) {
 			return i + 1
@@ -111,8 +159,8 @@ func (v *SignatureVerifier) match(value string, content parts) int {
 	return 0
 }
 
-// items returns the items of a signature header that are at the position, or all for
-// position 0, and begin with the prefix, without that prefix.
+// items returns the items of a value that are at the position, or all for position 0, and
+// begin with the prefix, without that prefix.
 func (v *SignatureVerifier) items(value string, position int, prefix string) []string {
 	if v.scheme.Separator == "" {
 		if item, ok := strings.CutPrefix(value, prefix); ok {
@@ -134,52 +182,27 @@ func (v *SignatureVerifier) items(value string, position int, prefix string) []s
 	return items
 }
 
-// timestamp returns the timestamp as it was sent; "" if the scheme has none.
-func (v *SignatureVerifier) timestamp(value string, header http.Header) (string, error) {
+// timestamp returns the timestamp as it was sent; "" if the scheme has none. value is
+// what the place of the signature holds.
+func (v *SignatureVerifier) timestamp(s subject, value string) (string, error) {
 	t := v.scheme.Timestamp
-	if t == nil {
+	switch {
+	case t == nil:
 		return "", nil
+	case t.isItem():
+		return one(v.items(value, t.Item, t.Prefix))
+	case t.Body != "":
+		return v.stamp.path.text(s.root())
+	default:
+		return v.stamp.read(s)
 	}
-	if t.Header != "" {
-		return single(header, t.Header)
-	}
-	return one(v.items(value, t.Item, t.Prefix))
 }
 
 // fresh returns an error unless a signed timestamp is within the tolerance of now.
 func (v *SignatureVerifier) fresh(timestamp string, now time.Time) error {
-	var t time.Time
-	switch v.scheme.Timestamp.Format {
-	case RFC3339:
-		parsed, err := time.Parse(time.RFC3339, timestamp)
-		if err != nil {
-			return v.unreadable()
-		}
-		t = parsed
-	default:
-		n, err := strconv.ParseInt(timestamp, 10, 64)
-		if err != nil {
-			return v.unreadable()
-		}
-		if v.scheme.Timestamp.Format == UnixMilli {
-			t = time.UnixMilli(n)
-		} else if n > math.MaxInt64/2 || n < math.MinInt64/2 {
-			return because(ErrStale, "the timestamp is centuries away from now") // beyond what time.Time can subtract
-		} else {
-			t = time.Unix(n, 0)
-		}
+	t, err := v.scheme.Timestamp.parse(timestamp)
+	if err != nil {
+		return because(ErrBad, "the signed timestamp is not in the format %s", v.scheme.Timestamp.Format)
 	}
-	// Sub saturates instead of overflowing into the tolerance; negating its minimum
-	// would overflow.
-	switch age := now.Sub(t); {
-	case age > v.tolerance:
-		return because(ErrStale, "the timestamp is %s old, and `tolerance` is %s", age.Truncate(time.Second), v.tolerance)
-	case age < -v.tolerance:
-		return because(ErrStale, "the timestamp is %s in the future, and `tolerance` is %s; compare the clocks", t.Sub(now).Truncate(time.Second), v.tolerance)
-	}
-	return nil
-}
-
-func (v *SignatureVerifier) unreadable() error {
-	return because(ErrBad, "the signed timestamp is not in the format %s", v.scheme.Timestamp.Format)
+	return checkAge("the timestamp", t, now, v.tolerance)
 }

@@ -28,7 +28,10 @@ func TestSignatureTimestamp(t *testing.T) {
 		{verify.Unix, "too new", unix(at(tolerance + time.Second)), verify.ErrStale},
 		{verify.Unix, "zero", "0", verify.ErrStale},
 		{verify.Unix, "negative", "-1700000000", verify.ErrStale},
-		{verify.Unix, "milliseconds", unixMilli(now), verify.ErrStale},
+		{verify.Unix, "milliseconds", unixMilli(now), nil},
+		{verify.Unix, "too old, in milliseconds", unixMilli(at(-tolerance - time.Millisecond)), verify.ErrStale},
+		{verify.Unix, "eleven digits are seconds", "99999999999", verify.ErrStale},
+		{verify.Unix, "a bit too old", unix(at(-tolerance-time.Second)) + ".999", verify.ErrStale},
 		{verify.Unix, "greatest", strconv.FormatInt(math.MaxInt64, 10), verify.ErrStale},
 		{verify.Unix, "least", strconv.FormatInt(math.MinInt64, 10), verify.ErrStale},
 		{verify.Unix, "half of the greatest", strconv.FormatInt(math.MaxInt64/2, 10), verify.ErrStale},
@@ -39,7 +42,11 @@ func TestSignatureTimestamp(t *testing.T) {
 		{verify.Unix, "beyond int64", "9223372036854775808", verify.ErrBad},
 		{verify.Unix, "beyond uint64", "18446744075409551616", verify.ErrBad},
 		{verify.Unix, "no number", "now", verify.ErrBad},
-		{verify.Unix, "fraction", unix(now) + ".0", verify.ErrBad},
+		{verify.Unix, "fraction", unix(now) + ".25", nil},
+		{verify.Unix, "two fractions", unix(now) + ".2.5", verify.ErrBad},
+		{verify.Unix, "a dot at the end", unix(now) + ".", verify.ErrBad},
+		{verify.Unix, "a fraction with a unit", unix(now) + ".5s", verify.ErrBad},
+		{verify.Unix, "a negative fraction", unix(now) + ".-5", verify.ErrBad},
 		{verify.Unix, "exponent", "1.7e9", verify.ErrBad},
 		{verify.Unix, "hexadecimal", "0x6553f100", verify.ErrBad},
 		{verify.Unix, "underscores", "1_700_000_000", verify.ErrBad},
@@ -76,7 +83,7 @@ func TestSignatureTimestamp(t *testing.T) {
 		t.Run(test.format+" "+test.name, func(t *testing.T) {
 			s := scheme{
 				spec: verify.Signature{
-					Algorithm: verify.HMACSHA256, Header: "X-Signature", Content: "$timestamp.$body",
+					Algorithm: verify.HMACSHA256, Places: inHeader("X-Signature"), Content: "$timestamp.$body",
 					Timestamp: &verify.Timestamp{Header: "X-Timestamp", Format: test.format},
 				},
 				secrets: rawSecrets,

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-
-	"github.com/tidwall/gjson"
 )
 
 // Token describes how a provider presents a shared token.
@@ -27,14 +25,20 @@ type Place struct {
 	// The name of a query parameter.
 	Query string `json:"query,omitempty"`
 
-	// The name of a member at the top of a JSON body.
+	// The path of a string in the body: names of members, with dots between them.
 	Body string `json:"body,omitempty"`
 }
 
 // TokenVerifier proves that a request presents one of the tokens.
 type TokenVerifier struct {
-	places []Place
+	places []tokenPlace
 	tokens []string
+}
+
+// tokenPlace is a compiled Place.
+type tokenPlace struct {
+	Place
+	path memberPath // of Body
 }
 
 // NewTokenVerifier returns a verifier for tokens in the places of t. Several tokens
@@ -48,12 +52,30 @@ func NewTokenVerifier(t Token, tokens []string) (*TokenVerifier, error) {
 			return nil, errors.New("a token is empty")
 		}
 	}
-	return &TokenVerifier{places: t.Places, tokens: tokens}, nil
+	places, err := newTokenPlaces(t.Places)
+	if err != nil {
+		return nil, err
+	}
+	return &TokenVerifier{places: places, tokens: tokens}, nil
+}
+
+func newTokenPlaces(places []Place) ([]tokenPlace, error) {
+	compiled := make([]tokenPlace, len(places))
+	for i, place := range places {
+		if err := place.Validate(); err != nil {
+			return nil, err
+		}
+		compiled[i].Place = place
+		if place.Body != "" {
+			compiled[i].path, _ = parseMemberPath(place.Body) // checked
+		}
+	}
+	return compiled, nil
 }
 
 // Verify implements Verifier.
 func (v *TokenVerifier) Verify(r *Request) (Proof, error) {
-	var wrong *Place // the last one that holds something
+	var wrong *tokenPlace // the last one that holds something
 	var isTwice bool
 	for i := range v.places {
 		token, err := v.places[i].read(r)
@@ -119,7 +141,7 @@ func ordinal(presented string, tokens []string) int {
 }
 
 // read returns the value in the place.
-func (p Place) read(r *Request) (string, error) {
+func (p *tokenPlace) read(r *Request) (string, error) {
 	switch {
 	case p.Bearer:
 		value, err := single(r.Header, "Authorization")
@@ -135,25 +157,8 @@ func (p Place) read(r *Request) (string, error) {
 	case p.Query != "":
 		return queryValue(r.Query, p.Query)
 	default:
-		return p.readBody(r.Body)
+		return p.path.credential(subject{Request: r}.root())
 	}
-}
-
-// readBody reads only the top of the body. A body that is not a JSON object holds no
-// token.
-func (p Place) readBody(body []byte) (string, error) {
-	object := gjson.ParseBytes(body)
-	if !object.IsObject() {
-		return "", ErrMissing
-	}
-	var tokens []string
-	object.ForEach(func(name, value gjson.Result) bool {
-		if name.Str == p.Body {
-			tokens = append(tokens, value.Str) // empty unless it is a string
-		}
-		return true
-	})
-	return one(tokens)
 }
 
 // Validate checks that exactly one place is set, and that a token can be there.
@@ -169,6 +174,10 @@ func (p Place) Validate() error {
 	}
 	if p.Header != "" {
 		return CheckHeaderName(p.Header)
+	}
+	if p.Body != "" {
+		_, err := parseMemberPath(p.Body)
+		return err
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package verify_test
 
 import (
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -31,16 +32,16 @@ func TestSignatureValidate(t *testing.T) {
 		{"timestamp in an item", separated(verify.Timestamp{Item: 1})},
 		{"timestamp by prefix", separated(verify.Timestamp{Prefix: "t="})},
 		{"all parts", content("a$method$uri$header(x-y)$body")},
-		{"a part and letters behind", content("$bodyguard")},
+		{"a function of the body", content("$url$hex($sha256($body))")},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s := verify.Signature{Algorithm: verify.HMACSHA256, Header: "X-Signature"}
+			s := verify.Signature{Algorithm: verify.HMACSHA256, Places: inHeader("X-Signature")}
 			test.change(&s)
 			before := s
 			if err := s.Validate(); err != nil {
 				t.Error(err)
 			}
-			if s != before {
+			if !reflect.DeepEqual(s, before) {
 				t.Error("Validate() changed the scheme")
 			}
 			if _, err := verify.NewSignatureVerifier(s, []string{"secret"}, tolerance); err != nil {
@@ -62,15 +63,16 @@ func TestSignatureValidateErrors(t *testing.T) {
 		{"another encoding", func(s *verify.Signature) { s.Encoding = "base32" }},
 		{"raw is no encoding", func(s *verify.Signature) { s.Encoding = verify.Raw }},
 		{"another key", func(s *verify.Signature) { s.Key = "pem" }},
-		{"no header", func(s *verify.Signature) { s.Header = "" }},
-		{"header of two words", func(s *verify.Signature) { s.Header = "X Signature" }},
-		{"header that cannot arrive", func(s *verify.Signature) { s.Header = "X_Signature" }},
-		{"position without separator", func(s *verify.Signature) { s.Item = 1 }},
-		{"negative position", func(s *verify.Signature) { s.Item, s.Separator = -1, "," }},
+		{"no header", func(s *verify.Signature) { s.Places = inHeader("") }},
+		{"header of two words", func(s *verify.Signature) { s.Places = inHeader("X Signature") }},
+		{"header that cannot arrive", func(s *verify.Signature) { s.Places = inHeader("X_Signature") }},
+		{"position without separator", func(s *verify.Signature) { s.Places[0].Item = 1 }},
+		{"negative position", func(s *verify.Signature) { s.Places[0].Item, s.Separator = -1, "," }},
 
 		{"unknown part", content("$body.$nonce")},
 		{"part in upper case", content("$BODY")},
 		{"bare dollar", content("$body$")},
+		{"a part and letters behind", content("$bodyguard")},
 		{"header without a name", content("$header.$body")},
 		{"header not closed", content("$header(x-id.$body")},
 		{"header with an empty name", content("$header()$body")},
@@ -91,12 +93,12 @@ func TestSignatureValidateErrors(t *testing.T) {
 		{"timestamp by prefix without separator", stamped(verify.Timestamp{Prefix: "t="})},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s := verify.Signature{Algorithm: verify.HMACSHA256, Header: "X-Signature"}
+			s := verify.Signature{Algorithm: verify.HMACSHA256, Places: inHeader("X-Signature")}
 			test.change(&s)
 			before := s
 			err := s.Validate()
 			checkMessage(t, err)
-			if s != before {
+			if !reflect.DeepEqual(s, before) {
 				t.Error("Validate() changed the scheme")
 			}
 			v, again := verify.NewSignatureVerifier(s, []string{"secret"}, tolerance)
@@ -115,13 +117,13 @@ func message(err error) string {
 }
 
 func TestNewSignatureVerifierErrors(t *testing.T) {
-	hmac := verify.Signature{Algorithm: verify.HMACSHA256, Header: "X-Signature"}
+	hmac := verify.Signature{Algorithm: verify.HMACSHA256, Places: inHeader("X-Signature")}
 	with := func(key, prefix string) verify.Signature {
 		s := hmac
 		s.Key, s.KeyPrefix = key, prefix
 		return s
 	}
-	edwards := verify.Signature{Algorithm: verify.Ed25519, Header: "X-Signature"}
+	edwards := verify.Signature{Algorithm: verify.Ed25519, Places: inHeader("X-Signature")}
 	for _, test := range []struct {
 		name    string
 		spec    verify.Signature
@@ -162,8 +164,8 @@ func TestNewSignatureVerifierErrors(t *testing.T) {
 }
 
 func TestCheckSecret(t *testing.T) {
-	s := verify.Signature{Algorithm: verify.HMACSHA256, Header: "X-Signature"}
-	edwards := verify.Signature{Algorithm: verify.Ed25519, Header: "X-Signature"}
+	s := verify.Signature{Algorithm: verify.HMACSHA256, Places: inHeader("X-Signature")}
+	edwards := verify.Signature{Algorithm: verify.Ed25519, Places: inHeader("X-Signature")}
 	for _, err := range []error{s.CheckSecret("s3cret"), edwards.CheckSecret(publicHex[0])} {
 		if err != nil {
 			t.Error(err)

@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"time"
 )
 
 // The errors of a Verifier.
@@ -26,39 +25,6 @@ var (
 	// of tolerance.
 	ErrStale = errors.New("timestamp out of tolerance")
 )
-
-// Request is a request to verify, exactly as it was received.
-type Request struct {
-	// Method is the HTTP method.
-	Method string
-
-	// URI is the path and query as the client sent them, before any rewrite.
-	URI string
-
-	// Query is the query part of URI, without the question mark.
-	Query string
-
-	// Header is the header of the request.
-	Header http.Header
-
-	// URL is the public URL, with the query as the client sent it; "" if it is not
-	// known.
-	URL string
-
-	// Body is the whole body.
-	Body []byte
-
-	// JSON returns the body as JSON: itself, or what is made of a form. ok is false if it
-	// is neither. With a nil one, it is neither.
-	JSON func() (text string, ok bool)
-
-	// Form returns the signed text of a body that is a form. ok is false if the body is
-	// not one. With a nil one, it is not.
-	Form func() (text string, ok bool)
-
-	// Time is when the request was received.
-	Time time.Time
-}
 
 // Proof is the result of a verification.
 type Proof struct {

@@ -99,19 +99,14 @@ func (h *Handler) provisionChallengers(tokens []string) error {
 func (h *Handler) credentialPlaces() ingress.Credentials {
 	var c ingress.Credentials
 	spec := h.provider.Spec()
-	if s := spec.Verify.Signature; s != nil {
-		c.AddHeader(s.Header)
-	}
-	if t := spec.Verify.Token; t != nil {
-		for _, place := range t.Places {
-			switch {
-			case place.Bearer:
-				c.AddHeader("Authorization")
-			case place.Header != "":
-				c.AddHeader(place.Header)
-			case place.Query != "":
-				c.AddQuery(place.Query)
-			}
+	for _, place := range spec.Verify.Places() {
+		switch {
+		case place.Bearer:
+			c.AddHeader("Authorization")
+		case place.Header != "":
+			c.AddHeader(place.Header)
+		case place.Query != "":
+			c.AddQuery(place.Query)
 		}
 	}
 	for _, handshake := range spec.Handshakes {

@@ -63,7 +63,7 @@ func newSigningKey() string {
 // standardWebhooks is the signature scheme of Standard Webhooks.
 var standardWebhooks = verify.Signature{
 	Algorithm: verify.HMACSHA256,
-	Header:    envelope.HeaderSignature,
+	Places:    []verify.SignaturePlace{{Header: envelope.HeaderSignature}},
 	Separator: " ",
 	Prefix:    "v1,",
 	Encoding:  verify.Base64,

@@ -15,7 +15,7 @@ import (
 
 const secret = "correct horse battery"
 
-var scheme = verify.Signature{Algorithm: verify.HMACSHA256, Header: "X-Signature"}
+var scheme = verify.Signature{Algorithm: verify.HMACSHA256, Places: []verify.SignaturePlace{{Header: "X-Signature"}}}
 
 // request is the POST of a body with headers.
 func request(header http.Header, query string, body []byte) *verify.Request {

@@ -1,0 +1,19 @@
+package provider
+
+import "github.com/caddy-webhooks/caddy-webhooks/caddymodule/verify"
+
+// Places returns the places of the credentials in a request, but for basic auth. A `*` at
+// the end of a header's name stands for any characters. Paths in the body are those of
+// each element, if elements are signed one by one.
+func (v Verify) Places() []verify.Place {
+	var places []verify.Place
+	if v.Signature != nil {
+		for _, place := range v.Signature.Places {
+			places = append(places, verify.Place{Header: place.Header, Query: place.Query, Body: place.Body})
+		}
+	}
+	if v.Token != nil {
+		places = append(places, v.Token.Places...)
+	}
+	return places
+}
