@@ -133,7 +133,7 @@ func TestOriginal(t *testing.T) {
 	if want := `{"events":[{"event":{"type":"note"}},{"event":{"type":"status"}}]}`; string(sent.Body) != want {
 		t.Errorf("got %s", strings.ReplaceAll(string(sent.Body), secret, "SECRET"))
 	}
-	key := envelope.NewKey("/webhooks/wotnot", envelope.Hash(string(two)))
+	key := envelope.NewKey("/webhooks/wotnot", "\x00"+envelope.Hash(string(two)))
 	if got := sent.Header.Get("Webhook-Id"); got != key.String() {
 		t.Errorf("webhook-id %s, want %s", got, key)
 	}

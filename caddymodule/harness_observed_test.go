@@ -62,7 +62,7 @@ func sendDirect(t testing.TB, secret, text string) (id string) {
 func wotnotKey(source, item string) string {
 	body := string(batch(item))
 	original := strings.TrimSuffix(strings.TrimPrefix(body, `{"events":[`), `]}`)
-	return envelope.NewKey(source, envelope.Hash(original)).String()
+	return envelope.NewKey(source, "\x00"+envelope.Hash(original)).String()
 }
 
 // refuseNotifly sends an event with a wrong signature.

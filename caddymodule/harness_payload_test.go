@@ -61,5 +61,5 @@ func sendWotnot(t testing.TB, secret string, from, to, conversations int) {
 
 // keyOf names an event of Notifly's.
 func keyOf(id string) string {
-	return envelope.NewKey("/webhooks/notifly", "message.created/"+id).String()
+	return envelope.NewKey("/webhooks/notifly", "message.created\x00"+id).String()
 }

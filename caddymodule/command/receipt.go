@@ -44,7 +44,7 @@ func typesIn(p *provider.Provider, r fixtures.Request) []string {
 	}
 	var types []string
 	for _, event := range events {
-		types = append(types, p.Read(event, r.Header).Type)
+		types = append(types, p.Read(event, sample.Request(r)).Type)
 	}
 	return types
 }

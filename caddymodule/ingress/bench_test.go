@@ -61,7 +61,7 @@ func BenchmarkEvent(b *testing.B) {
 					b.Fatal(err)
 				}
 				for _, raw := range events {
-					e := p.Read(raw, request.Header)
+					e := p.Read(raw, request)
 					e.Source = source
 					e.Recorded = request.Time
 					key := dedup.Key(envelope.NewKey(source, e.DedupKey))

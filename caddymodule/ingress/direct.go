@@ -134,11 +134,12 @@ func withoutTrace(err error) error {
 func (x *exchange) forwardBatch(events []string) error {
 	// One event at a time is read, so that a thousand need no more memory than the
 	// largest of them. Some providers' types and ids are in the header.
-	header := x.r.Header.Clone()
+	request := *x.request()
+	request.Header = request.Header.Clone()
 	x.removeCredentials()
 	b := batch{seen: make(map[envelope.Key]bool, len(events)), parked: make(map[string]bool), result: outcomeDuplicate}
 	for _, event := range events {
-		e := x.rc.Provider.Read(event, header)
+		e := x.rc.Provider.Read(event, &request)
 		outcome, err := x.forwardNext(&b, &e)
 		x.reportDirect(&e, outcome)
 		b.note(&e, outcome, err)

@@ -38,14 +38,15 @@ func (x *exchange) store(events []string) error {
 // readEvents reads the events that the queue is to keep.
 func (x *exchange) readEvents(events []string) []provider.Event {
 	// Some providers' types and ids are in the header, beside credentials.
-	header := x.r.Header.Clone()
+	request := *x.request()
+	request.Header = request.Header.Clone()
 	x.removeCredentials()
 	if x.rc.Queue.WholeBatch {
-		return []provider.Event{x.rc.Provider.ReadWhole(x.payload.text, events, header)}
+		return []provider.Event{x.rc.Provider.ReadWhole(x.payload.text, events, &request)}
 	}
 	read := make([]provider.Event, len(events))
 	for i, event := range events {
-		read[i] = x.rc.Provider.Read(event, header)
+		read[i] = x.rc.Provider.Read(event, &request)
 	}
 	return read
 }

@@ -35,9 +35,9 @@ func (x *exchange) split() (events []string, err error) {
 // the whole request.
 func (x *exchange) only(events []string) provider.Event {
 	if x.rc.Format == envelope.FormatOriginal {
-		return x.rc.Provider.ReadWhole(x.payload.text, events, x.r.Header)
+		return x.rc.Provider.ReadWhole(x.payload.text, events, x.request())
 	}
-	return x.rc.Provider.Read(events[0], x.r.Header)
+	return x.rc.Provider.Read(events[0], x.request())
 }
 
 // asString returns a body as a string without copying it: nothing writes to a body

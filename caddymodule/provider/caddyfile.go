@@ -4,14 +4,15 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/internal/blocks"
-	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/verify"
 )
 
 // UnmarshalCaddyfile fills in s from a `provider` block. Syntax:
 //
 //	provider <name> {
-//		docs <url>
-//		note <text>
+//		docs   <url>
+//		group  <text>
+//		note   <text>
+//		tested vector|library|page                      # what the tests check the proof with
 //
 //		verify hmac sha1|sha256|sha512 {
 //			signature header <name> [item <n>]          # several lines: any may match
@@ -48,12 +49,12 @@ import (
 //		reply text <text> [as <content-type>]
 //
 //		events <path>                                   # . when the body is the array
-//		id     <path...> | header <name>
-//		key    <id|type|hash...>
-//		type   <path...> | header <name> | always <type> [{
+//		id     <source...>                              # paths and templates, or header <name>
+//		key    <id|type|hash|template...>
+//		type   <source...> | has <path...> | always <type> [{
 //			<own type> [<canonical type>]
 //		}]
-//		time   <path...> [as rfc3339|unix|unix_ms|<layout>]
+//		time   <source...> [as rfc3339|unix|unix_ms|<layout>]
 //		redact <path...>
 //
 //		subscriptions {                                 # its own API for its webhooks
@@ -66,7 +67,7 @@ import (
 //			field  id|name|url|events|inbox|token|header|basic_auth|active|error <member>
 //		}
 //
-//		field   <name> <path...> [as text|string|lower|value|rfc3339|unix|unix_ms|<layout>] [{
+//		field   <name> <source...> [as text|string|lower|value|rfc3339|unix|unix_ms|<layout>] [{
 //			<own word> [<canonical word>]
 //		}]
 //		field   <name> always <text>
@@ -76,7 +77,7 @@ import (
 //		}
 //		members <name> <path> { ... }                   # as list, of an object's members
 //		when <type...> { field, list, members, when }
-//		when <path> is <word...> { field, list, members, when }
+//		when <path> is [not] <word...> { field, list, members, when }
 //	}
 func (s *Spec) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	head := blocks.Read(d)
@@ -90,18 +91,18 @@ func (s *Spec) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 // words are the words of a provider.
 var words = append(blocks.Words[*Spec]{
 	blocks.Text("docs", "<url>", func(s *Spec) *string { return &s.Docs }),
+	blocks.Text("group", "<text>", func(s *Spec) *string { return &s.Group }),
 	blocks.Text("note", "<text>", func(s *Spec) *string { return &s.Note }),
+	{Name: "tested", Usage: "vector|library|page", Parse: (*Spec).parseTested},
 	{Name: "verify", Usage: "hmac sha1|sha256|sha512 | ed25519 | ecdsa | rsa | token | basic", Block: true, Parse: (*Spec).parseVerify},
 	{Name: "form", Usage: "[<field>]", Parse: (*Spec).parseForm},
 	{Name: "handshake", Usage: "empty | [GET|HEAD|POST] [unproved]", Repeats: true, Block: true, Parse: (*Spec).parseHandshake},
 	{Name: "reply", Usage: "token|answer | status <code> | text <text> [as <content-type>]", Parse: (*Spec).parseReply},
 	{Name: "events", Usage: "<path>", Parse: (*Spec).parseEvents},
-	{Name: "id", Usage: "<path...> | header <name>", Parse: func(s *Spec, line blocks.Line) error {
-		return parseSource(line, &s.ID)
-	}},
-	{Name: "key", Usage: "<id|type|hash...>", Parse: (*Spec).parseKey},
-	{Name: "type", Usage: "<path...> | header <name> | always <type>", Block: true, Parse: (*Spec).parseType},
-	{Name: "time", Usage: "<path...> [as <format>]", Parse: (*Spec).parseTime},
+	{Name: "id", Usage: sourceUsage, Parse: (*Spec).parseID},
+	{Name: "key", Usage: "<id|type|hash|template...>", Parse: (*Spec).parseKey},
+	{Name: "type", Usage: sourceUsage + " | has <path...> | always <type>", Block: true, Parse: (*Spec).parseType},
+	{Name: "time", Usage: "<path|template...> [as <format>] | header <name> [as <format>]", Parse: (*Spec).parseTime},
 	{Name: "redact", Usage: "<path...>", Repeats: true, Parse: (*Spec).parseRedact},
 	{Name: "subscriptions", Block: true, Parse: (*Spec).parseSubscriptions},
 }, specWords(ruleWords())...)
@@ -141,71 +142,52 @@ func (s *Spec) parseRedact(line blocks.Line) error {
 	return nil
 }
 
-func (s *Spec) parseType(line blocks.Line) error {
-	if line.Args[0] != "always" {
-		if err := parseSource(line, &s.Type.Source); err != nil {
-			return err
-		}
-	} else if len(line.Args) != 2 {
+func (s *Spec) parseTested(line blocks.Line) error {
+	s.Tested = line.Args[0]
+	if err := checkTested(s.Tested); err != nil {
+		return line.Errf("%v", err)
+	}
+	return nil
+}
+
+func (s *Spec) parseID(line blocks.Line) (err error) {
+	s.ID, err = parseSource(line, line.Word, line.Args, newScope())
+	return err
+}
+
+func (s *Spec) parseType(line blocks.Line) (err error) {
+	switch word, rest := line.Args[0], line.Args[1:]; {
+	case word == "always" && len(rest) != 1:
 		return line.Errf(`"type always" takes one type; for a member that is called always, write \always`)
-	} else {
-		s.Type.Always = line.Args[1]
+	case word == "always":
+		s.Type.Always = rest[0]
+	case word == "has" && len(rest) == 0:
+		return line.Errf(`"type has" takes paths; for a member that is called has, write \has`)
+	case word == "has":
+		s.Type.Has = rest
+		err = checkPaths(line, rest)
+	default:
+		s.Type.Source, err = parseSource(line, line.Word, line.Args, newScope())
+	}
+	if err != nil {
+		return err
 	}
 	return parseMappings(line, &s.Type.Mappings)
 }
 
-func (s *Spec) parseTime(line blocks.Line) (err error) {
-	s.Time = new(Time)
-	if s.Time.Paths, s.Time.As, err = cutAs(line, line.Args); err != nil {
+func (s *Spec) parseTime(line blocks.Line) error {
+	args, as, err := cutAs(line, line.Args)
+	if err != nil {
 		return err
 	}
-	if len(s.Time.Paths) == 0 {
-		return line.Misused()
-	}
-	if s.Time.As != "" {
-		if _, err := newTimeFormat(s.Time.As); err != nil {
+	s.Time = &Time{As: as}
+	if as != "" {
+		if _, err := newTimeFormat(as); err != nil {
 			return line.Errf("time: %v", err)
 		}
 	}
-	return checkPaths(line, s.Time.Paths)
-}
-
-// parseSource parses `<path...>` or `header <name>`.
-func parseSource(line blocks.Line, to *Source) error {
-	if line.Args[0] != "header" {
-		to.Paths = line.Args
-		return checkPaths(line, line.Args)
-	}
-	if len(line.Args) != 2 {
-		return line.Errf(`"%s header" takes one name; for a member that is called header, write \header`, line.Word)
-	}
-	if err := verify.CheckHeaderName(line.Args[1]); err != nil {
-		return line.Errf("%s: %v", line.Word, err)
-	}
-	to.Header = line.Args[1]
-	return nil
-}
-
-// checkPaths checks the paths of a line, so that an error has its number.
-func checkPaths(line blocks.Line, paths []string) error {
-	for _, path := range paths {
-		if _, err := newScope().slot(path); err != nil {
-			return line.Errf("%s: %v", line.Word, err)
-		}
-	}
-	return nil
-}
-
-// cutAs cuts `as <format>` off the end of args.
-func cutAs(line blocks.Line, args []string) (rest []string, as string, err error) {
-	n := len(args)
-	switch {
-	case n >= 2 && args[n-2] == "as":
-		return args[:n-2], args[n-1], nil
-	case n >= 1 && args[n-1] == "as":
-		return nil, "", line.Errf(`"as" needs a format after it; for a member that is called as, write \as`)
-	}
-	return args, "", nil
+	s.Time.Source, err = parseSource(line, line.Word, args, newScope())
+	return err
 }
 
 // parseMappings parses a block of lines `<own word> [<canonical word>]`, if there

@@ -15,12 +15,12 @@ func ruleWords() blocks.Words[*Rules] {
 		}},
 		{Name: "list", Usage: listUsage, Repeats: true, Block: true, Parse: (*Rules).parseList},
 		{Name: "members", Usage: listUsage, Repeats: true, Block: true, Parse: (*Rules).parseList},
-		{Name: "when", Usage: "<type...> | <path> is <word...>", Repeats: true, Block: true, Parse: (*Rules).parseWhen},
+		{Name: "when", Usage: "<type...> | <path> is [not] <word...>", Repeats: true, Block: true, Parse: (*Rules).parseWhen},
 	}
 }
 
 const (
-	fieldUsage = "<name> <path...> [as <format>] | <name> always <text>"
+	fieldUsage = "<name> <path|template...> [as <format>] | <name> header <name> [as <format>] | <name> always <text>"
 	listUsage  = "<name> <path>"
 )
 
@@ -29,7 +29,10 @@ func parseField(line blocks.Line, s *scope, to *[]Field) (err error) {
 	f := Field{Name: line.Args[0]}
 	switch args := line.Args[1:]; {
 	case args[0] != "always":
-		if f.Paths, f.As, err = cutAs(line, args); err != nil {
+		if args, f.As, err = cutAs(line, args); err != nil {
+			return err
+		}
+		if f.Source, err = parseSource(line, "field "+f.Name, args, s); err != nil {
 			return err
 		}
 	case len(args) == 2:
@@ -68,9 +71,7 @@ func (r *Rules) parseList(head blocks.Line) error {
 // listWords are the words of `list` and `members`.
 var listWords = blocks.Words[*List]{
 	{Name: "field", Usage: fieldUsage, Repeats: true, Block: true, Parse: func(l *List, line blocks.Line) error {
-		item := newScope()
-		item.named = l.Members
-		return parseField(line, item, &l.Fields)
+		return parseField(line, newItemScope(l.Members), &l.Fields)
 	}},
 	{Name: "require", Usage: "<name...>", Repeats: true, Parse: (*List).parseRequire},
 }
@@ -86,11 +87,19 @@ func (l *List) parseRequire(line blocks.Line) error {
 	return nil
 }
 
+// comparisons are what other languages have instead of `is` and `is not`.
+var comparisons = []string{"=", "==", "===", "!=", "in", "equals", "not"}
+
 func (r *Rules) parseWhen(head blocks.Line) error {
 	var c Condition
 	switch args := head.Args; {
 	case len(args) >= 3 && args[1] == "is":
 		c.Path, c.Values = args[0], args[2:]
+		if c.Values[0] == "not" {
+			c.Not, c.Values = true, c.Values[1:]
+		}
+	case len(args) >= 2 && slices.Contains(comparisons, args[1]):
+		return head.Errf("when: unexpected %q; write: when %s is <word...>, or when %[2]s is not <word...>", args[1], args[0])
 	case !slices.Contains(args, "is"):
 		c.Types = args
 	default:

@@ -75,15 +75,13 @@ func checkType(t string) error {
 	return nil
 }
 
-// checkKeys checks the parts of Spec.Keys.
-func checkKeys(parts []string) error {
-	for i, part := range parts {
-		if part != keyID && part != keyType && part != keyHash {
-			return fmt.Errorf("unknown key %q; use id, type or hash", part)
-		}
-		if slices.Contains(parts[:i], part) {
-			return fmt.Errorf("duplicate key %q; remove one", part)
-		}
+// The values of Spec.Tested.
+var tested = []string{"vector", "library", "page"}
+
+// checkTested checks Spec.Tested, which may be empty.
+func checkTested(s string) error {
+	if s != "" && !slices.Contains(tested, s) {
+		return fmt.Errorf("unknown tested %q; use vector, library or page", s)
 	}
 	return nil
 }
@@ -110,6 +108,5 @@ func (p *Provider) checkTypes(rules Rules) error {
 // canBeUnknown reports whether a pattern can match a type that is unknown until an
 // event comes.
 func (p *Provider) canBeUnknown(t envelope.TypePattern) bool {
-	typesAreKnown := p.spec.Type.Mappings != nil || p.spec.Type.Always != ""
-	return !typesAreKnown || t[0] == "*" || t[0] == p.spec.Name
+	return t[0] == "*" || t[0] == p.spec.Name
 }

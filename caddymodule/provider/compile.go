@@ -3,19 +3,10 @@ package provider
 import (
 	"errors"
 	"fmt"
-	"net/http"
 	"regexp"
-	"slices"
 
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/internal/jsonpath"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/verify"
-)
-
-// The parts of Spec.Keys.
-const (
-	keyID   = "id"
-	keyType = "type"
-	keyHash = "hash"
 )
 
 // program writes the fields of events of one type.
@@ -23,12 +14,6 @@ type program struct {
 	data         *object
 	conversation *member
 	contact      *member
-}
-
-// source is a compiled Source.
-type source struct {
-	header string
-	slots  []int
 }
 
 var (
@@ -42,7 +27,7 @@ var (
 func (s *Spec) Compile() (*Provider, error) {
 	p := &Provider{spec: s, scope: newScope(), programs: make(map[string]*program)}
 	for _, step := range []func() error{
-		p.checkName, p.checkVerify, p.compileHandshakes, p.checkReply, p.checkSubscriptions,
+		p.checkName, func() error { return checkTested(s.Tested) }, p.checkVerify, p.compileHandshakes, p.checkReply, p.checkSubscriptions,
 		p.compileEvents, p.compileType, p.compileID, p.compileTime,
 		p.compilePrograms, p.compileRedactions, p.scope.root.check,
 	} {
@@ -71,13 +56,13 @@ func (p *Provider) compileEvents() error {
 func (p *Provider) compileType() error {
 	t := p.spec.Type
 	if t.Always != "" {
-		if !t.isZero() || t.Mappings != nil {
+		if !t.isZero() || t.Has != nil || t.Mappings != nil {
 			return errors.New(`"type always" takes no path and no map`)
 		}
 		return checkType(t.Always)
 	}
-	if t.isZero() {
-		return errors.New(`"type" is required: paths, "header" and a name, or "always" and a type`)
+	if t.isZero() == (t.Has == nil) {
+		return errors.New(`exactly one "type" is required: paths and templates, "header" and a name, "has" and paths, or "always" and a type`)
 	}
 	if err := checkMappings(t.Mappings); err != nil {
 		return fmt.Errorf("type: %w", err)
@@ -88,62 +73,22 @@ func (p *Provider) compileType() error {
 		}
 	}
 	p.words = newWordMap(t.Mappings)
-	var err error
-	p.ownType, err = p.compileSource("type", t.Source)
-	return err
-}
-
-func (p *Provider) compileSource(word string, s Source) (source, error) {
-	if s.Header != "" {
-		if len(s.Paths) > 0 {
-			return source{}, fmt.Errorf("%s: use either a header or paths", word)
-		}
-		if err := verify.CheckHeaderName(s.Header); err != nil {
-			return source{}, fmt.Errorf("%s: %w", word, err)
-		}
-		return source{header: http.CanonicalHeaderKey(s.Header)}, nil
-	}
-	var compiled source
-	for _, path := range s.Paths {
+	for _, path := range t.Has {
 		slot, err := p.scope.slot(path)
 		if err != nil {
-			return source{}, fmt.Errorf("%s: %w", word, err)
+			return fmt.Errorf("type: %w", err)
 		}
-		compiled.slots = append(compiled.slots, slot)
+		p.has = append(p.has, slot)
 	}
-	return compiled, nil
+	return p.compileSource("type", t.Source, &p.ownType)
 }
 
-func (p *Provider) compileID() error {
-	id := p.spec.ID
-	p.key = p.spec.Keys
-	if len(p.key) == 0 {
-		p.key = []string{keyID}
-		if id.isZero() {
-			p.key = []string{keyHash}
-		}
+// compileSource sets slots to those of a source.
+func (p *Provider) compileSource(word string, s Source, slots *[]int) (err error) {
+	if *slots, err = p.scope.source(s); err != nil {
+		return fmt.Errorf("%s: %w", word, err)
 	}
-	if err := checkKeys(p.key); err != nil {
-		return err
-	}
-	for _, part := range p.key {
-		switch part {
-		case keyID:
-			if id.isZero() {
-				return errors.New(`"key id" needs an "id" with the path or the header of the id`)
-			}
-		case keyType:
-			if p.spec.Type.Always != "" {
-				return errors.New(`"key type" does not work with "type always": all events have the same type`)
-			}
-		}
-	}
-	if slices.Equal(p.key, []string{keyType}) {
-		return errors.New(`"key type" alone makes all events of one type duplicates; add id or hash`)
-	}
-	var err error
-	p.id, err = p.compileSource("id", id)
-	return err
+	return nil
 }
 
 func (p *Provider) compileTime() error {
@@ -151,7 +96,7 @@ func (p *Provider) compileTime() error {
 	if t == nil {
 		return nil
 	}
-	if len(t.Paths) == 0 {
+	if t.isZero() {
 		return errors.New("time: a path is required")
 	}
 	p.timeAs = verify.RFC3339
@@ -161,9 +106,7 @@ func (p *Provider) compileTime() error {
 			return fmt.Errorf("time: %w", err)
 		}
 	}
-	var err error
-	p.time, err = p.compileSource("time", Source{Paths: t.Paths})
-	return err
+	return p.compileSource("time", t.Source, &p.time)
 }
 
 func (p *Provider) compilePrograms() error {

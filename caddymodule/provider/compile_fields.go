@@ -88,12 +88,12 @@ func (b *builder) addCondition(c Condition, guards []guard, depth int) error {
 	for i, word := range c.Values {
 		pairs[i] = Mapping{From: word, To: word}
 	}
-	guards = append(slices.Clip(guards), guard{slot: slot, words: newWordMap(pairs)})
+	guards = append(slices.Clip(guards), guard{slot: slot, words: newWordMap(pairs), not: c.Not})
 	return b.add(c.Rules, guards, depth+1)
 }
 
 func (b *builder) addTypeCondition(c Condition, guards []guard, depth int) error {
-	if len(c.Values) > 0 {
+	if len(c.Values) > 0 || c.Not {
 		return fmt.Errorf(`when %s: values work only with a path`, strings.Join(c.Types, " "))
 	}
 	var types []envelope.TypePattern
@@ -165,8 +165,8 @@ func isName(s string) bool {
 }
 
 func compileField(f Field, s *scope) (field, error) {
-	if (f.Always != "") == (len(f.Paths) > 0) {
-		return field{}, fmt.Errorf(`field %s: use either paths, or "always" and a text`, f.Name)
+	if (f.Always != "") == !f.isZero() {
+		return field{}, fmt.Errorf(`field %s: use either paths, a header, or "always" and a text`, f.Name)
 	}
 	compiled := field{always: f.Always, as: f.As, words: newWordMap(f.Mappings)}
 	if f.Always != "" && (f.As != "" || f.Mappings != nil) {
@@ -189,12 +189,9 @@ func compileField(f Field, s *scope) (field, error) {
 	if (compiled.as == asValue || compiled.time != "") && f.Mappings != nil {
 		return field{}, fmt.Errorf(`field %s: a map does not work with "as %s"; remove one of them`, f.Name, f.As)
 	}
-	for _, path := range f.Paths {
-		slot, err := s.slot(path)
-		if err != nil {
-			return field{}, fmt.Errorf("field %s: %w", f.Name, err)
-		}
-		compiled.slots = append(compiled.slots, slot)
+	var err error
+	if compiled.slots, err = s.source(f.Source); err != nil {
+		return field{}, fmt.Errorf("field %s: %w", f.Name, err)
 	}
 	return compiled, nil
 }
@@ -207,8 +204,7 @@ func compileList(l List, s *scope) (list, error) {
 	if len(l.Fields) == 0 {
 		return list{}, fmt.Errorf("%s has no field; add one", l)
 	}
-	compiled := list{slot: slot, members: l.Members, scope: newScope(), object: new(object)}
-	compiled.scope.named = l.Members
+	compiled := list{slot: slot, members: l.Members, scope: newItemScope(l.Members), object: new(object)}
 	for _, f := range l.Fields {
 		item, err := compileField(f, compiled.scope)
 		if err != nil {

@@ -32,7 +32,7 @@ func TestWhenByType(t *testing.T) {
 // TestWhenByTypeAtRunTime lets rules hold for some types of a provider whose types
 // are known only when an event comes.
 func TestWhenByTypeAtRunTime(t *testing.T) {
-	const rules = "when message.* {\nfield a x\nlist l l {\nfield n .\n}\nwhen *.created {\nfield a y\nfield conversation.id c\n}\n}\nwhen contact.created group.* {\nfield b x\nwhen k is 1 {\nfield b y\n}\n}\nwhen acme.* {\nfield d always own\n}\nwhen acme.unknown {\nfield e always unknown\n}\nfield a z\n"
+	const rules = "when acme.message.* {\nfield a x\nlist l l {\nfield n .\n}\nwhen *.*.created {\nfield a y\nfield conversation.id c\n}\n}\nwhen acme.contact.created acme.group.* {\nfield b x\nwhen k is 1 {\nfield b y\n}\n}\nwhen acme.* {\nfield d always own\n}\nwhen acme.unknown {\nfield e always unknown\n}\nfield a z\n"
 	const rest = `"x":"X","y":"Y","z":"Z","c":"C","l":[1],"k":1}`
 	const own = `"a":"Z","d":"own"`
 	for _, test := range []struct{ name, lines string }{
@@ -42,15 +42,15 @@ func TestWhenByTypeAtRunTime(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			p := compile(t, acme("verify basic\n"+test.lines+rules))
 			for _, test := range []struct{ own, want, subject string }{
-				{"message.created", `"a":"Y","l":[{"n":"1"}],"conversation":{"id":"C"}`, "conversations/C"},
-				{"message.deleted", `"a":"X","l":[{"n":"1"}]`, ""},
-				{"contact.created", `"a":"Z","b":"Y"`, ""},
-				{"contact.deleted", `"a":"Z"`, ""},
-				{"group.created.again", `"a":"Z","b":"Y"`, ""},
+				{"message.created", `"a":"Y","l":[{"n":"1"}],"conversation":{"id":"C"},"d":"own"`, "conversations/C"},
+				{"message.deleted", `"a":"X","l":[{"n":"1"}],"d":"own"`, ""},
+				{"contact.created", `"a":"Z","b":"Y","d":"own"`, ""},
+				{"contact.deleted", own, ""},
+				{"group.created.again", `"a":"Z","b":"Y","d":"own"`, ""},
 				{"created", own, ""},
 				{"Message.created", own, ""},
 				{"", own + `,"e":"unknown"`, ""},
-				{"message.created", `"a":"Y","l":[{"n":"1"}],"conversation":{"id":"C"}`, "conversations/C"},
+				{"message.created", `"a":"Y","l":[{"n":"1"}],"conversation":{"id":"C"},"d":"own"`, "conversations/C"},
 			} {
 				event := `{"type":"` + test.own + `",` + rest
 				e := read(t, p, event, http.Header{"X-Type": {test.own}})
@@ -99,7 +99,18 @@ func TestWhenByPath(t *testing.T) {
 		{"when k is * {\nfield a b\n}", `{"k":"","b":"B"}`, `{"a":"B"}`},
 		{"when k is * {\nfield a b\n}", `{"b":"B"}`, `{}`},
 		{"when k is * {\nfield a b\n}", `{"k":null,"b":"B"}`, `{}`},
-		{"when k is * {\nfield a b\n}", `{"k":{},"b":"B"}`, `{}`},
+		{"when k is * {\nfield a b\n}", `{"k":{},"b":"B"}`, `{"a":"B"}`},
+		{"when k is x* *x {\nfield a b\n}", `{"k":{"x":1},"b":"B"}`, `{}`},
+		{"when k is * {\nfield a b\n}", `{"k":[],"b":"B"}`, `{"a":"B"}`},
+		{"when k is * {\nfield a b\n}", `{"k":null,"b":"B"}`, `{}`},
+		{"when k is * {\nfield a b\n}", `{"b":"B"}`, `{}`},
+		{"when k is not x y {\nfield a b\n}", `{"k":"x","b":"B"}`, `{}`},
+		{"when k is not x y {\nfield a b\n}", `{"k":"z","b":"B"}`, `{"a":"B"}`},
+		{"when k is not x y {\nfield a b\n}", `{"k":{},"b":"B"}`, `{"a":"B"}`},
+		{"when k is not x y {\nfield a b\n}", `{"b":"B"}`, `{"a":"B"}`},
+		{"when k is not * {\nfield a b\n}", `{"k":null,"b":"B"}`, `{"a":"B"}`},
+		{"when k is not * {\nfield a b\n}", `{"k":[],"b":"B"}`, `{}`},
+		{"when k is \"\" {\nfield a b\n}", `{"k":{},"b":"B"}`, `{}`},
 		{"when k is \"\" {\nfield a b\n}", `{"k":"","b":"B"}`, `{"a":"B"}`},
 		{"when k is \"\" {\nfield a b\n}", `{"b":"B"}`, `{}`},
 		{`when k.#(n=="x").v is y {` + "\nfield a b\n}", `{"k":[{"n":"x","v":"y"}],"b":"B"}`, `{"a":"B"}`},

@@ -3,7 +3,6 @@ package provider_test
 import (
 	"encoding/json"
 	"errors"
-	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -96,7 +95,7 @@ func deepestEnvelopeOf(t testing.TB, p *provider.Provider, payload string) int {
 	}
 	deepest := 0
 	for _, raw := range events {
-		e := p.Read(raw, http.Header{})
+		e := p.Read(raw, nil)
 		e.Source, e.Recorded = "/webhooks/test", time.Unix(0, 0)
 		deepest = max(deepest, depthOf(t, e.Append(nil)))
 	}

@@ -90,7 +90,7 @@ func TestStripe(t *testing.T) {
 	checkEvent(t, read(t, p, invoice, nil), provider.Event{
 		Event: envelope.Event{
 			ID:           "evt_1",
-			Type:         "invoice.paid",
+			Type:         "stripe.invoice.paid",
 			Subject:      "contacts/cus_1",
 			Time:         "2023-11-14T22:13:20Z",
 			PartitionKey: "cus_1",
@@ -110,7 +110,7 @@ func TestStripe(t *testing.T) {
 	checkEvent(t, read(t, p, charge, nil), provider.Event{
 		Event: envelope.Event{
 			ID:           "evt_2",
-			Type:         "charge.succeeded",
+			Type:         "stripe.charge.succeeded",
 			Subject:      "contacts/cus_2",
 			PartitionKey: "cus_2",
 			Provider:     "stripe",

@@ -56,7 +56,23 @@ type list struct {
 type guard struct {
 	slot  int
 	words *wordMap               // for a path
+	not   bool                   // whether the value must be none of the words
 	types []envelope.TypePattern // for the type
+}
+
+// holds reports whether the condition holds for a value.
+func (g guard) holds(v value) bool {
+	if g.words == nil {
+		return matchesAny(g.types, v.text())
+	}
+	if v.isNull() {
+		return g.not
+	}
+	if v.isObject() || v.isArray() {
+		return g.words.hasEvery() != g.not
+	}
+	_, ok := g.words.lookup(v.text())
+	return ok != g.not
 }
 
 // appendMembers appends the members that yield a value, separated by commas. ok is
@@ -127,14 +143,7 @@ func (m *member) text(found values) string {
 
 func holds(guards []guard, found values) bool {
 	for _, g := range guards {
-		v := found.get(g.slot)
-		ok := v.isString() || v.isNumber() || v.isBool()
-		if ok && g.words != nil {
-			_, ok = g.words.lookup(v.text())
-		} else if ok {
-			ok = matchesAny(g.types, v.text())
-		}
-		if !ok {
+		if !g.holds(found.get(g.slot)) {
 			return false
 		}
 	}
@@ -219,6 +228,7 @@ func (l *list) append(dst []byte, start int, found values) []byte {
 		if l.scope.key > 0 {
 			item[l.scope.key-1] = key
 		}
+		l.scope.fill(item, nil)
 		before := len(dst)
 		if before > start {
 			dst = append(dst, ',')

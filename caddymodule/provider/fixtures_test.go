@@ -3,10 +3,12 @@ package provider_test
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/provider"
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/verify"
 	"github.com/caddy-webhooks/caddy-webhooks/fixtures"
 )
 
@@ -24,6 +26,12 @@ func TestFixtures(t *testing.T) {
 	}
 }
 
+// requestOf returns a request as a provider reads it.
+func requestOf(r fixtures.Request) *verify.Request {
+	_, query, _ := strings.Cut(r.Target, "?")
+	return &verify.Request{Method: r.Method, URI: r.Target, Query: query, Header: r.Header, Body: r.Body}
+}
+
 func compareEnvelope(t *testing.T, sample fixtures.Fixture) {
 	p := get(t, sample.Provider)
 	events, err := p.Split(string(sample.Body))
@@ -32,7 +40,7 @@ func compareEnvelope(t *testing.T, sample fixtures.Fixture) {
 	}
 	var got []byte
 	for _, event := range events {
-		e := p.Read(event, sample.Header)
+		e := p.Read(event, requestOf(sample.Request))
 		e.Source = "/webhooks/" + sample.Provider
 		e.Recorded = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 		got = append(e.Append(got), '\n')

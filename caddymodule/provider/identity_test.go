@@ -55,8 +55,12 @@ func TestID(t *testing.T) {
 			if want == "" {
 				want = envelope.Hash(test.event)
 			}
-			if e.ID != want || e.DedupKey != want {
-				t.Errorf("id %q, key %q, want %q", e.ID, e.DedupKey, want)
+			key := want
+			if test.id == "" {
+				key = "\x00" + want
+			}
+			if e.ID != want || e.DedupKey != key {
+				t.Errorf("id %q, key %q, want %q and %q", e.ID, e.DedupKey, want, key)
 			}
 			if e.MissingID != (test.id == "") {
 				t.Errorf("lacks an id: %v", e.MissingID)
@@ -70,7 +74,7 @@ func TestNoIDByNature(t *testing.T) {
 	p := compile(t, acme(basics))
 	const event = `{"id":"not said to be one"}`
 	e := read(t, p, event, nil)
-	if hash := envelope.Hash(event); e.ID != hash || e.DedupKey != hash || e.MissingID {
+	if hash := envelope.Hash(event); e.ID != hash || e.DedupKey != "\x00"+hash || e.MissingID {
 		t.Errorf("id %q, key %q, lacks %v; want the hash %q", e.ID, e.DedupKey, e.MissingID, hash)
 	}
 	if !p.KeyIsHash() {
@@ -91,24 +95,24 @@ func TestKey(t *testing.T) {
 		lacks        bool
 	}{
 		{"id id\nkey id", full, "7", "7", false},
-		{"id id\nkey type id", full, "a.b/7", "7", false},
-		{"id id\nkey id type", full, "7/a.b", "7", false},
+		{"id id\nkey type id", full, "a.b\x007", "7", false},
+		{"id id\nkey id type", full, "7\x00a.b", "7", false},
 		{"id id\nkey type id", noID, "", "", true},
 		{"id id\nkey type id", noType, "", "7", false},
 		{"id id\nkey type id", neither, "", "", true},
 		{"id id\nkey hash", full, "", "7", false},
 		{"id id\nkey hash", noID, "", "", true},
 		{"key hash", full, "", "", false},
-		{"key hash type", full, envelope.Hash(full) + "/a.b", "", false},
+		{"key hash type", full, "\x00" + envelope.Hash(full) + "\x00a.b", "", false},
 		{"key hash type", noType, "", "", false},
-		{"id id\nkey id type hash", full, "7/a.b/" + envelope.Hash(full), "7", false},
+		{"id id\nkey id type hash", full, "7\x00a.b\x00\x00" + envelope.Hash(full), "7", false},
 		{"id id\nkey id hash", noID, "", "", true},
 	} {
 		t.Run(oneLine(test.lines)+" "+test.event, func(t *testing.T) {
 			hash := envelope.Hash(test.event)
 			key, id := test.key, test.id
 			if key == "" {
-				key = hash
+				key = "\x00" + hash
 			}
 			if id == "" {
 				id = hash
@@ -126,7 +130,7 @@ func TestKey(t *testing.T) {
 func TestKeyHasTheOwnType(t *testing.T) {
 	p := compile(t, acme("verify basic\nid id\nkey type id\ntype type {\na message.created\nb message.created\n}"))
 	a, b := read(t, p, `{"id":1,"type":"a"}`, nil), read(t, p, `{"id":1,"type":"b"}`, nil)
-	if a.Type != b.Type || a.DedupKey != "a/1" || b.DedupKey != "b/1" {
+	if a.Type != b.Type || a.DedupKey != "a\x001" || b.DedupKey != "b\x001" {
 		t.Errorf("%s %s and %s %s", a.Type, a.DedupKey, b.Type, b.DedupKey)
 	}
 }
@@ -136,7 +140,7 @@ func TestKeyHasTheOwnType(t *testing.T) {
 func TestKeyOfNothing(t *testing.T) {
 	const event = `{"id":7,"type":"a.b"}`
 	for lines, want := range map[string]string{
-		"":      envelope.Hash(event),
+		"":      "\x00" + envelope.Hash(event),
 		"id id": "7",
 	} {
 		t.Run(lines, func(t *testing.T) {
@@ -182,7 +186,7 @@ func TestWotNotKeys(t *testing.T) {
 			if other, ok := keys[e.DedupKey]; ok {
 				t.Errorf("%s has the same key as %s", f.Event, other)
 			}
-			if e.MissingID || e.ID != e.DedupKey {
+			if e.MissingID || "\x00"+e.ID != e.DedupKey {
 				t.Errorf("%s: id %s, lacks %v", f.Event, e.ID, e.MissingID)
 			}
 			keys[e.DedupKey] = f.Event

@@ -23,9 +23,20 @@ type scope struct {
 	named bool // whether the value has a name, as the members of an object do
 	key   int  // slot of keyPath, or 0
 	typ   int  // slot of the event's type, or 0
+
+	isItem    bool           // whether the value is an item of a list
+	templates []templateSlot // of the templates
 }
 
 func newScope() *scope { return &scope{index: make(map[string]int)} }
+
+// newItemScope returns the scope of the items of a list, which are members of an object
+// if they are named.
+func newItemScope(named bool) *scope {
+	s := newScope()
+	s.isItem, s.named = true, named
+	return s
+}
 
 // typeSlot returns the slot of the event's canonical type, which no walk fills.
 func (s *scope) typeSlot() int {

@@ -31,12 +31,13 @@ type Provider struct {
 	scope    *scope
 	programs map[string]*program // by canonical type
 	unknown  *program            // for all other types
-	words    *wordMap            // nil when the provider's types are canonical
-	id       source
-	ownType  source
-	time     source
+	words    *wordMap            // nil without a map of types
+	id       []int               // slots
+	ownType  []int               // slots
+	has      []int               // slots of Spec.Type.Has
+	time     []int               // slots
 	timeAs   timeFormat
-	key      []string
+	key      []keyPart
 
 	handshakes map[string][]*Responder // by method
 
@@ -56,7 +57,7 @@ func (p *Provider) Name() string { return p.spec.Name }
 func (p *Provider) IsBatch() bool { return p.spec.Events != "" }
 
 // KeyIsHash reports whether nothing but its content identifies an event.
-func (p *Provider) KeyIsHash() bool { return slices.Equal(p.key, []string{keyHash}) }
+func (p *Provider) KeyIsHash() bool { return slices.Equal(p.key, []keyPart{{word: keyHash}}) }
 
 // CanonicalTypes returns the canonical types that the provider is known to
 // send, in the order of its file.
@@ -76,9 +77,8 @@ func (p *Provider) CanonicalTypes() []string {
 // KnowsType reports whether t is one of CanonicalTypes.
 func (p *Provider) KnowsType(t string) bool { return p.programs[t] != nil }
 
-// Types returns the canonical types that the provider's file names. It is nil if the
-// file does not name them, because the provider's own types are canonical already.
-// Beside them, an event can have a type that begins with the provider's name.
+// Types returns the canonical types that the provider's file names. Beside them, an
+// event can have a type that begins with the provider's name.
 func (p *Provider) Types() []string {
 	if always := p.spec.Type.Always; always != "" {
 		return []string{always}
@@ -99,11 +99,7 @@ func (p *Provider) canonicalType(own string) string {
 		return p.spec.Type.Always
 	case own == "":
 		return p.unknownType()
-	case p.words == nil:
-		if typePattern.MatchString(own) {
-			return own
-		}
-	default:
+	case p.words != nil:
 		if to, ok := p.words.lookup(own); ok {
 			return to
 		}

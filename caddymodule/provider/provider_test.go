@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/provider"
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/verify"
 	"github.com/caddy-webhooks/caddy-webhooks/fixtures"
 )
 
@@ -66,7 +67,7 @@ func read(t testing.TB, p *provider.Provider, body string, header http.Header) p
 	if len(events) != 1 {
 		t.Fatalf("%d events, want 1", len(events))
 	}
-	return p.Read(events[0], header)
+	return p.Read(events[0], &verify.Request{Header: header})
 }
 
 // data returns what rules make of an event: the canonical members of `data`.

@@ -1,13 +1,12 @@
 package provider
 
 import (
-	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/tidwall/gjson"
 
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/envelope"
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/verify"
 )
 
 // jsonSpace is the white space of JSON.
@@ -22,7 +21,7 @@ type Event struct {
 	// Event has all attributes but Source and Recorded.
 	envelope.Event
 
-	// DedupKey identifies the event within its source.
+	// DedupKey identifies the event within its source. It is not for people to read.
 	DedupKey string
 
 	// MissingID reports that the provider has ids, but this event has none, so its
@@ -63,8 +62,9 @@ func (p *Provider) Split(body string) ([]string, error) {
 	return events, nil
 }
 
-// Read reads an event that Split returned. The header is that of the request.
-func (p *Provider) Read(raw string, header http.Header) Event {
+// Read reads an event that Split returned, from a request without which templates and
+// headers have no value.
+func (p *Provider) Read(raw string, request *verify.Request) Event {
 	found := p.found.Get().(*values)
 	defer func() {
 		clear(*found) // or it would keep the body in memory
@@ -74,14 +74,15 @@ func (p *Provider) Read(raw string, header http.Header) Event {
 	// Redacted members are not read either.
 	e.Original = p.redactEvent.apply(strings.Trim(raw, jsonSpace))
 	p.scope.root.read(value(e.Original), *found)
+	p.scope.fill(*found, request)
 	e.Provider = p.spec.Name
-	if own := p.ownType.text(*found, header); envelope.ValidAttribute(own) {
+	if own := p.ownTypeOf(*found); envelope.ValidAttribute(own) {
 		e.ProviderType = own
 	}
 	e.Type = p.canonicalType(e.ProviderType)
-	p.identify(&e, raw, *found, header)
+	p.identify(&e, raw, *found)
 	var buf [48]byte // room for any time
-	e.Time = string(p.timeAs.append(buf[:0], found.first(p.time.slots)))
+	e.Time = string(p.timeAs.append(buf[:0], found.first(p.time)))
 
 	program := p.programs[e.Type]
 	if program == nil {
@@ -95,55 +96,19 @@ func (p *Provider) Read(raw string, header http.Header) Event {
 	return e
 }
 
-// identify sets the event's id and dedup key.
-func (p *Provider) identify(e *Event, raw string, found values, header http.Header) {
-	id := p.id.text(found, header)
-	if !envelope.ValidAttribute(id) {
-		id = ""
-	}
-	hash := ""
-	if id == "" || slices.Contains(p.key, keyHash) {
-		hash = envelope.Hash(raw)
-	}
-	e.ID = id
-	if id == "" {
-		e.ID = hash
-		e.MissingID = !p.spec.ID.isZero()
-	}
-	parts := make([]string, 0, 3)
-	for _, part := range p.key {
-		text := hash
-		switch part {
-		case keyID:
-			text = id
-		case keyType:
-			text = e.ProviderType
-		}
-		if text == "" && hash == "" {
-			hash = envelope.Hash(raw)
-		}
-		if text == "" {
-			e.DedupKey = hash
-			return
-		}
-		parts = append(parts, text)
-	}
-	e.DedupKey = strings.Join(parts, "/")
-}
-
 // ReadWhole returns the event for a request that is forwarded as it came. That is its
 // only event, or, for a provider that sends batches, the batch, identified by the
 // hash of the body. Its Original is the body without the redacted members.
-func (p *Provider) ReadWhole(body string, events []string, header http.Header) Event {
+func (p *Provider) ReadWhole(body string, events []string, request *verify.Request) Event {
 	var e Event
 	if len(events) == 1 {
-		e = p.Read(events[0], header)
+		e = p.Read(events[0], request)
 	} else {
 		e = Event{Event: envelope.Event{Provider: p.spec.Name}}
 	}
 	if p.IsBatch() {
-		e.ID = envelope.Hash(body)
-		e.DedupKey = e.ID
+		e.DedupKey = hashKey(body)
+		e.ID = e.DedupKey[len(keySeparator):]
 		e.MissingID = false
 	}
 	e.Original = p.redactBody.apply(body)
@@ -162,14 +127,22 @@ func (pr *program) subject(found values) (subject, partitionKey string) {
 	return "", ""
 }
 
-// text returns the text of a string or number.
-func (s source) text(found values, header http.Header) string {
-	if s.header != "" {
-		return header.Get(s.header)
-	}
-	v := found.first(s.slots)
-	if v.isBool() {
+// textOf returns the text of the first value of the slots, if it is a string or a
+// number.
+func (v values) textOf(slots []int) string {
+	first := v.first(slots)
+	if first.isBool() {
 		return ""
 	}
-	return v.text()
+	return first.text()
+}
+
+// ownTypeOf returns the provider's own type of an event.
+func (p *Provider) ownTypeOf(found values) string {
+	for i, slot := range p.has {
+		if !found.get(slot).isNull() {
+			return p.spec.Type.Has[i]
+		}
+	}
+	return found.textOf(p.ownType)
 }

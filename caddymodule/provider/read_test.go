@@ -20,25 +20,25 @@ func TestHeaderSources(t *testing.T) {
 	}{
 		{"both", http.Header{"X-Delivery": {"d1"}, "X-Event": {"push"}}, provider.Event{
 			Event:    envelope.Event{ID: "d1", Type: "code.pushed", ProviderType: "push"},
-			DedupKey: "push/d1",
+			DedupKey: "push\x00d1",
 		}},
 		{"no id", http.Header{"X-Event": {"push"}}, provider.Event{
 			Event:     envelope.Event{ID: envelope.Hash(body), Type: "code.pushed", ProviderType: "push"},
-			DedupKey:  envelope.Hash(body),
+			DedupKey:  "\x00" + envelope.Hash(body),
 			MissingID: true,
 		}},
 		{"no type", http.Header{"X-Delivery": {"d1"}}, provider.Event{
 			Event:    envelope.Event{ID: "d1", Type: "acme.unknown"},
-			DedupKey: envelope.Hash(body),
+			DedupKey: "\x00" + envelope.Hash(body),
 		}},
 		{"ones that cannot be carried", http.Header{"X-Delivery": {"d\x7f"}, "X-Event": {"caf\xe9"}}, provider.Event{
 			Event:     envelope.Event{ID: envelope.Hash(body), Type: "acme.unknown"},
-			DedupKey:  envelope.Hash(body),
+			DedupKey:  "\x00" + envelope.Hash(body),
 			MissingID: true,
 		}},
 		{"none", nil, provider.Event{
 			Event:     envelope.Event{ID: envelope.Hash(body), Type: "acme.unknown"},
-			DedupKey:  envelope.Hash(body),
+			DedupKey:  "\x00" + envelope.Hash(body),
 			MissingID: true,
 		}},
 	} {
@@ -54,8 +54,8 @@ func TestHeaderSources(t *testing.T) {
 func TestMemberCalledHeader(t *testing.T) {
 	p := compile(t, acme("verify basic\nid \\header kind\ntype \\header"))
 	e := read(t, p, `{"header":"a.b","kind":"c"}`, http.Header{"Kind": {"d"}})
-	if e.ID != "a.b" || e.Type != "a.b" {
-		t.Errorf("id %q, type %q, want a.b", e.ID, e.Type)
+	if e.ID != "a.b" || e.Type != "acme.a.b" {
+		t.Errorf("id %q, type %q, want a.b and acme.a.b", e.ID, e.Type)
 	}
 }
 
@@ -86,12 +86,19 @@ func TestType(t *testing.T) {
 		{"type type {\n* acme.other\nopened conversation.created\n}", `{"type":"closed"}`, "closed", "acme.other"},
 		{"type type {\n* acme.other\n}", `{}`, "", "acme.unknown"},
 
-		{"type type", `{"type":"message.created"}`, "message.created", "message.created"},
-		{"type type", `{"type":"customer.subscription.trial_will_end"}`, "customer.subscription.trial_will_end", "customer.subscription.trial_will_end"},
+		{"type type", `{"type":"message.created"}`, "message.created", "acme.message.created"},
+		{"type type", `{"type":"customer.subscription.trial_will_end"}`, "customer.subscription.trial_will_end", "acme.customer.subscription.trial_will_end"},
 		{"type type", `{"type":"message"}`, "message", "acme.message"},
 		{"type type", `{"type":"Message.Created"}`, "Message.Created", "acme.Message.Created"},
 		{"type type", `{"type":"message."}`, "message.", "acme.message."},
 		{"type type", `{}`, "", "acme.unknown"},
+
+		{"type $body(kind).$body(action) kind", `{"kind":"issue","action":"opened"}`, "issue.opened", "acme.issue.opened"},
+		{"type $body(kind).$body(action) kind", `{"kind":"push","action":""}`, "push", "acme.push"},
+		{"type has message edited_message {\nmessage message.created\n}", `{"id":1,"message":{"text":"x"}}`, "message", "message.created"},
+		{"type has message edited_message {\nmessage message.created\n}", `{"message":null,"edited_message":{}}`, "edited_message", "acme.edited_message"},
+		{"type has message edited_message {\nmessage message.created\n}", `{"poll":{}}`, "", "acme.unknown"},
+		{"type has a.b.0 c", `{"a":{"b":[0]}}`, "a.b.0", "acme.a.b.0"},
 
 		{"type always message.created", `{"type":"x"}`, "", "message.created"},
 		{"type always message.created", `{}`, "", "message.created"},

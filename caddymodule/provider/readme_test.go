@@ -77,7 +77,7 @@ func TestReadmeCaddyfiles(t *testing.T) {
 				lines = "verify basic\n" + lines
 			}
 			if !strings.Contains("\n"+lines, "\ntype ") {
-				lines += "\ntype type"
+				lines += "\ntype type {\nmessage.created\n}"
 			}
 			compile(t, acme(lines))
 		}

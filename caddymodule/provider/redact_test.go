@@ -161,7 +161,7 @@ func TestRedactedIsNotRead(t *testing.T) {
 		hash := envelope.Hash(event)
 		checkEvent(t, read(t, p, event, nil), provider.Event{
 			Event:     envelope.Event{ID: hash, Type: "acme.unknown", Provider: "acme", Fields: []byte{}, Original: `{"n":1}`},
-			DedupKey:  hash,
+			DedupKey:  "\x00" + hash,
 			MissingID: true,
 		})
 	})

@@ -26,6 +26,14 @@ type Spec struct {
 	// What to enter at the provider. It is shown by `caddy webhooks providers`.
 	Note string `json:"note,omitempty"`
 
+	// The heading under which `caddy webhooks providers` lists the provider.
+	Group string `json:"group,omitempty"`
+
+	// What the tests check the proof with: `vector` is an example that the vendor
+	// publishes, `library` the vendor's own library, `page` a second implementation
+	// made from the vendor's page. Default: nothing.
+	Tested string `json:"tested,omitempty"`
+
 	// How the provider proves its requests.
 	Verify Verify `json:"verify"`
 
@@ -48,8 +56,9 @@ type Spec struct {
 	ID Source `json:"id,omitzero"`
 
 	// What identifies an event when it comes again: `id`, `type` (the provider's
-	// own) and `hash` (of the event's bytes). An event that lacks one of them is
-	// identified by its hash. Default: `id`, or `hash` for a provider without ids.
+	// own), `hash` (of the event's bytes) and templates. An event that lacks one of
+	// them is identified by its hash. Default: `id`, or `hash` for a provider without
+	// ids.
 	Keys []string `json:"keys,omitempty"`
 
 	// Where the event's type is, and which canonical type it becomes.
@@ -80,13 +89,16 @@ type Verify struct {
 	Basic bool `json:"basic,omitempty"`
 }
 
-// Source is the place of a text: a header, or the first of the paths that exists.
+// Source is where a value comes from: a header, or the first of the paths and
+// templates that yields one.
 type Source struct {
 	// The name of a header.
 	Header string `json:"header,omitempty"`
 
-	// The gjson paths in the event. The first one that exists and is not null
-	// counts.
+	// The gjson paths in the event, and templates, which are the ones with a `$`. The
+	// first path that exists and is not null counts, or the first template of which no
+	// part is absent. A path that begins with `..` is looked up in the nearest object
+	// around the event that has it.
 	Paths []string `json:"paths,omitempty"`
 }
 
@@ -96,11 +108,15 @@ func (s Source) isZero() bool { return s.Header == "" && len(s.Paths) == 0 }
 type Type struct {
 	Source
 
+	// The gjson paths in the event, of which the first one that exists and is not null
+	// is the provider's type, as it is written here.
+	Has []string `json:"has,omitempty"`
+
 	// The canonical type of every event, for a provider that has only one.
 	Always string `json:"always,omitempty"`
 
 	// The canonical types of the provider's types. A type without a mapping becomes
-	// `<provider>.<its own type>`. Default: the provider's types are canonical.
+	// `<provider>.<its own type>`.
 	Mappings []Mapping `json:"mappings,omitempty"`
 }
 
@@ -113,11 +129,9 @@ type Mapping struct {
 	To string `json:"to"`
 }
 
-// Time is the place of a time.
+// Time is where a time comes from.
 type Time struct {
-	// The gjson paths in the event. The first one that exists and is not null
-	// counts.
-	Paths []string `json:"paths"`
+	Source
 
 	// The format of the time: `rfc3339`, `unix` (seconds), `unix_ms`, or a layout of
 	// Go's time package, read as UTC unless it has a zone. Default: `rfc3339`.
@@ -143,11 +157,11 @@ type Field struct {
 	// The canonical field, such as `contact.name`.
 	Name string `json:"name"`
 
-	// The gjson paths in the event. The first one that exists and is not null
-	// counts. In a list, `.` is the item itself, and `.key` its name in an object.
-	Paths []string `json:"paths,omitempty"`
+	// In a list, paths are inside of the item: `.` is the item itself, and `.key` its
+	// name in an object.
+	Source
 
-	// A constant text, instead of paths.
+	// A constant text, instead of a source.
 	Always string `json:"always,omitempty"`
 
 	// The form of the value: `text` (strings, and numbers as they are written),
@@ -189,7 +203,10 @@ type Condition struct {
 	// The gjson path in the event of a value that must be one of Values.
 	Path string `json:"path,omitempty"`
 
-	// The values at Path. `*` stands for any characters.
+	// Whether the value must be none of Values. A value that is absent is none of them.
+	Not bool `json:"not,omitempty"`
+
+	// The values at Path. `*` stands for any characters, so that it alone is any value.
 	Values []string `json:"values,omitempty"`
 
 	Rules

@@ -12,6 +12,7 @@ import (
 
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/envelope"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/provider"
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/verify"
 )
 
 // repeat returns an array of n items.
@@ -110,7 +111,7 @@ func TestSplitIsBounded(t *testing.T) {
 // TestWhole shows what a request is when it passes on as it came.
 func TestReadWhole(t *testing.T) {
 	const rules = "id id\ntype type\nfield conversation.id chat\n"
-	header := http.Header{"X-Any": {"thing"}}
+	request := &verify.Request{Header: http.Header{"X-Any": {"thing"}}}
 
 	t.Run("one event", func(t *testing.T) {
 		p := compile(t, acme("verify basic\n"+rules+"redact secret"))
@@ -119,11 +120,11 @@ func TestReadWhole(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got := p.ReadWhole(body, events, header)
+		got := p.ReadWhole(body, events, request)
 		if want := `{"id":7,"type":"message.created","chat":"c"}` + "\n"; got.Original != want {
 			t.Errorf("got %q, want %q", got.Original, want)
 		}
-		want := p.Read(events[0], header)
+		want := p.Read(events[0], request)
 		want.Original = got.Original
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("got %+v, want %+v", got, want)
@@ -136,8 +137,8 @@ func TestReadWhole(t *testing.T) {
 	t.Run("one event without an id", func(t *testing.T) {
 		p := compile(t, acme("verify basic\n"+rules))
 		const body = `{"type":"message.created"}`
-		got := p.ReadWhole(body, []string{body}, header)
-		if hash := envelope.Hash(body); got.ID != hash || got.DedupKey != hash || !got.MissingID {
+		got := p.ReadWhole(body, []string{body}, request)
+		if hash := envelope.Hash(body); got.ID != hash || got.DedupKey != "\x00"+hash || !got.MissingID {
 			t.Errorf("got %+v", got)
 		}
 	})
@@ -150,13 +151,13 @@ func TestReadWhole(t *testing.T) {
 			t.Fatal(err)
 		}
 		hash := envelope.Hash(body)
-		checkEvent(t, p.ReadWhole(body, events, header), provider.Event{
+		checkEvent(t, p.ReadWhole(body, events, request), provider.Event{
 			Event: envelope.Event{
 				ID:       hash,
 				Provider: "acme",
 				Original: `{"events":[{"id":1,"type":"message.created"},{"id":2}],"n":2}`,
 			},
-			DedupKey: hash,
+			DedupKey: "\x00" + hash,
 		})
 	})
 
@@ -167,17 +168,17 @@ func TestReadWhole(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if e := p.Read(events[0], header); e.ID != "1" || e.Original != `{"id":1,"type":"message.created"}` {
+		if e := p.Read(events[0], request); e.ID != "1" || e.Original != `{"id":1,"type":"message.created"}` {
 			t.Errorf("got %+v", e)
 		}
 		hash := envelope.Hash(body)
-		checkEvent(t, p.ReadWhole(body, events, header), provider.Event{
+		checkEvent(t, p.ReadWhole(body, events, request), provider.Event{
 			Event: envelope.Event{
 				ID:       hash,
 				Provider: "acme",
 				Original: ` [{"id":1,"type":"message.created"}, {"id":2}]`,
 			},
-			DedupKey: hash,
+			DedupKey: "\x00" + hash,
 		})
 	})
 
@@ -186,19 +187,19 @@ func TestReadWhole(t *testing.T) {
 		for _, event := range []string{`{"id":1,"type":"message.created","chat":"c"}`, `{"type":"message.created","chat":"c"}`} {
 			body := fmt.Sprintf(`{"events":[%s]}`, event)
 			hash := envelope.Hash(body)
-			got := p.ReadWhole(body, []string{event}, header)
+			got := p.ReadWhole(body, []string{event}, request)
 			got.Fields = nil // which are not used
 			checkEvent(t, got, provider.Event{
 				Event: envelope.Event{
 					ID:           hash,
-					Type:         "message.created",
+					Type:         "acme.message.created",
 					ProviderType: "message.created",
 					Subject:      "conversations/c",
 					PartitionKey: "c",
 					Provider:     "acme",
 					Original:     body,
 				},
-				DedupKey: hash,
+				DedupKey: "\x00" + hash,
 			})
 		}
 	})

@@ -2,6 +2,7 @@ package provider
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/envelope"
@@ -52,4 +53,10 @@ func (m *wordMap) lookup(word string) (string, bool) {
 		}
 	}
 	return "", false
+}
+
+// hasEvery reports whether `*` alone is one of the words. It matches objects and arrays
+// too, which have no text.
+func (m *wordMap) hasEvery() bool {
+	return slices.ContainsFunc(m.patterns, func(pair Mapping) bool { return pair.From == "*" })
 }

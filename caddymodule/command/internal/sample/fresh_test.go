@@ -33,7 +33,7 @@ func read(t *testing.T, p *provider.Provider, r fixtures.Request) []provider.Eve
 	}
 	events := make([]provider.Event, len(raw))
 	for i := range raw {
-		events[i] = p.Read(raw[i], r.Header)
+		events[i] = p.Read(raw[i], sample.Request(r))
 	}
 	return events
 }

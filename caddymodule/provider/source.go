@@ -1,0 +1,180 @@
+package provider
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/envelope"
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/template"
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/verify"
+)
+
+// templateSlot is a template, and the slot that its text is put into as a JSON string,
+// so that what reads the slots knows nothing of templates.
+type templateSlot struct {
+	template template.Template
+	paths    []pathSlot // of the $body(<path>) in it
+	slot     int
+}
+
+// pathSlot is the slot of a path.
+type pathSlot struct {
+	path string
+	slot int
+}
+
+// source returns the slots of a source, in the order in which they count.
+func (s *scope) source(from Source) ([]int, error) {
+	if from.Header != "" {
+		if len(from.Paths) > 0 {
+			return nil, errors.New("use either a header or paths")
+		}
+		if err := verify.CheckHeaderName(from.Header); err != nil {
+			return nil, err
+		}
+		slot, err := s.template(template.Template{{Kind: template.Header, Text: http.CanonicalHeaderKey(from.Header)}})
+		return []int{slot}, err
+	}
+	var slots []int
+	for _, text := range from.Paths {
+		slot, err := s.pathOrTemplate(text)
+		if err != nil {
+			return nil, err
+		}
+		slots = append(slots, slot)
+	}
+	return slots, nil
+}
+
+func (s *scope) pathOrTemplate(text string) (int, error) {
+	if err := checkNotJSONPath(text); err != nil {
+		return 0, err
+	}
+	if !template.Is(text) {
+		return s.slot(text)
+	}
+	t, err := template.Parse(text)
+	if err != nil {
+		return 0, fmt.Errorf("template %q: %w", text, err)
+	}
+	slot, err := s.template(t)
+	if err != nil {
+		return 0, fmt.Errorf("template %q: %w", text, err)
+	}
+	return slot, nil
+}
+
+// checkNotJSONPath refuses `$.a`, which is not meant as a template.
+func checkNotJSONPath(text string) error {
+	if !strings.HasPrefix(text, "$.") && !strings.HasPrefix(text, "$[") {
+		return nil
+	}
+	path := strings.Trim(strings.NewReplacer("['", ".", "']", "", "[", ".", "]", "").Replace(text), "$.")
+	return fmt.Errorf("%q: a path begins at the event, without $; write %s", text, path)
+}
+
+// template returns the slot of a template.
+func (s *scope) template(t template.Template) (int, error) {
+	if err := s.checkTemplate(t); err != nil {
+		return 0, err
+	}
+	compiled := templateSlot{template: t}
+	for part := range t.Parts() {
+		if part.Kind != template.BodyPath {
+			continue
+		}
+		slot, err := s.slot(part.Text)
+		if err != nil {
+			return 0, err
+		}
+		compiled.paths = append(compiled.paths, pathSlot{part.Text, slot})
+	}
+	s.slots++
+	compiled.slot = s.slots
+	s.templates = append(s.templates, compiled)
+	return compiled.slot, nil
+}
+
+// checkTemplate refuses parts that do not work for an event, or for an item of a list.
+func (s *scope) checkTemplate(t template.Template) error {
+	isText := true
+	for part := range t.Parts() {
+		switch part.Kind {
+		case template.Literal, template.SHA256, template.Hex, template.Base64, template.JSON:
+			continue
+		case template.Body:
+			return errors.New("$body is the whole body; write $body(<path>) for a value in the event")
+		case template.Form, template.Timestamp, template.HMAC:
+			return fmt.Errorf("%s does not work here; use $body(<path>), $header(<name>), $query(<name>), $method, $uri or $url", part)
+		case template.Header:
+			if err := verify.CheckHeaderName(part.Text); err != nil {
+				return err
+			}
+			fallthrough
+		case template.Method, template.URI, template.URL, template.Query:
+			if s.isItem {
+				return fmt.Errorf("%s does not work in a list; use $body(<path>)", part)
+			}
+		}
+		isText = false
+	}
+	if isText {
+		return errors.New(`it is the same for every event; write a part such as $body(<path>), or "always" before a constant`)
+	}
+	return makesText(t)
+}
+
+// makesText refuses a template that makes raw bytes.
+func makesText(t template.Template) error {
+	for _, part := range t {
+		if part.Kind == template.SHA256 {
+			return fmt.Errorf("%s makes bytes; write $hex(%[1]s) or $base64(%[1]s)", part)
+		}
+	}
+	return nil
+}
+
+// fill fills the slots of the templates. A template that lacks a part has no value.
+func (s *scope) fill(found values, request *verify.Request) {
+	for i := range s.templates {
+		t := &s.templates[i]
+		text, ok := t.template.Append(nil, func(part template.Part) ([]byte, bool) {
+			part.Text = t.text(part, found, request)
+			return []byte(part.Text), part.Text != ""
+		})
+		if ok {
+			found[t.slot-1] = value(envelope.AppendString(nil, string(text)))
+		}
+	}
+}
+
+// text returns the text of a part, or "" if it is absent. A text that is empty counts
+// as absent: else all events that lack an id would have the same one.
+func (t *templateSlot) text(part template.Part, found values, request *verify.Request) string {
+	if part.Kind == template.BodyPath {
+		for _, p := range t.paths {
+			if p.path == part.Text {
+				return found.get(p.slot).text()
+			}
+		}
+	}
+	if request == nil {
+		return ""
+	}
+	switch part.Kind {
+	case template.Header:
+		return request.Header.Get(part.Text)
+	case template.Query:
+		query, _ := url.ParseQuery(request.Query) // what can be read of it
+		return query.Get(part.Text)
+	case template.Method:
+		return request.Method
+	case template.URI:
+		return request.URI
+	default:
+		return request.URL
+	}
+}
