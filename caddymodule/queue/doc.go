@@ -34,6 +34,19 @@
 // the end of the log. One that leaves keeps its backlog and opens a gap, which is closed
 // when it returns.
 //
+// # Filters
+//
+// A filter selects events by their source, their types and conditions on their
+// envelopes. The present one decides about all events of the log, also about those before
+// the position: whether an event was delivered under an earlier one is not recorded, apart
+// from attempts.
+//
+// Sources and types are columns. Conditions need the body, which a worker has at hand.
+// Whatever else asks which events a destination takes (status, searches, replays and
+// retention) finds those that it may take by the columns first, and reads the bodies of
+// these only if there are conditions. The verdicts are remembered in memory, two bits for
+// each event, for the era: a number belongs to one event within it.
+//
 // # What is remembered of attempts
 //
 // The commit that settles attempts also records them in webhooks_attempts, many to a
