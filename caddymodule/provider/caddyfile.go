@@ -1,6 +1,8 @@
 package provider
 
 import (
+	"slices"
+
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/internal/blocks"
@@ -33,6 +35,9 @@ import (
 //			from bearer | header <name> | query <name> | body <path>
 //		}
 //		verify basic
+//
+//		tolerance <duration>                            # defaults of its blocks
+//		dedup     <duration>
 //
 //		form [<field>]                                  # bodies may be forms, with JSON in a field
 //		handshake empty                                 # a POST without events
@@ -105,7 +110,7 @@ var words = append(blocks.Words[*Spec]{
 	{Name: "time", Usage: "<path|template...> [as <format>] | header <name> [as <format>]", Parse: (*Spec).parseTime},
 	{Name: "redact", Usage: "<path...>", Repeats: true, Parse: (*Spec).parseRedact},
 	{Name: "subscriptions", Block: true, Parse: (*Spec).parseSubscriptions},
-}, specWords(ruleWords())...)
+}, slices.Concat(defaultWords, specWords(ruleWords()))...)
 
 // specWords makes words of rules words of a provider.
 func specWords(rules blocks.Words[*Rules]) blocks.Words[*Spec] {

@@ -9,6 +9,8 @@
 package provider
 
 import (
+	"github.com/caddyserver/caddy/v2"
+
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/subscription"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/verify"
 )
@@ -66,6 +68,14 @@ type Spec struct {
 
 	// Where the time of the event is. Default: events have no time.
 	Time *Time `json:"time,omitempty"`
+
+	// The default of a block's `tolerance`. Default: five minutes.
+	Tolerance caddy.Duration `json:"tolerance,omitempty"`
+
+	// The default of the window of a block's `dedup`, for a provider that sends an event
+	// again after a longer time. Default: a day, or five minutes where nothing but the
+	// hash of its bytes identifies an event.
+	Dedup caddy.Duration `json:"dedup,omitempty"`
 
 	// The provider's own API for its webhooks. Default: the provider has none.
 	Subscriptions *subscription.API `json:"subscriptions,omitempty"`

@@ -30,7 +30,7 @@ func (h *Handler) Complete(p *provider.Provider) error {
 // setDefaults fills in every setting that is not there.
 func (h *Handler) setDefaults(p *provider.Provider) {
 	if p.Needs().Timestamp && !h.Unverified {
-		h.Tolerance = cmp.Or(h.Tolerance, caddy.Duration(verify.DefaultTolerance))
+		h.Tolerance = cmp.Or(h.Tolerance, p.Spec().Tolerance, caddy.Duration(verify.DefaultTolerance))
 	}
 	h.MaxBody = cmp.Or(h.MaxBody, DefaultMaxBody)
 	h.Source = cmp.Or(h.Source, "/webhooks/"+h.Provider)
@@ -50,7 +50,7 @@ func (h *Handler) setDefaults(p *provider.Provider) {
 	if p.KeyIsHash() || h.isWholeBatch(p) {
 		window = dedup.DefaultHashWindow
 	}
-	h.Dedup.Window = cmp.Or(h.Dedup.Window, caddy.Duration(window))
+	h.Dedup.Window = cmp.Or(h.Dedup.Window, p.Spec().Dedup, caddy.Duration(window))
 	if len(h.Destinations) == 0 {
 		h.Dedup.Entries = cmp.Or(h.Dedup.Entries, dedup.DefaultEntries)
 	}
