@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/provider"
 )
 
 // binary builds cmd/caddy once: commands are tested as users run them, even if
@@ -53,7 +55,12 @@ func runStatus(t *testing.T, stdin string, args ...string) (stdout, stderr strin
 
 func TestProvidersCommand(t *testing.T) {
 	out, _, ok := run(t, "", "providers")
-	if !ok || len(strings.Split(strings.TrimSpace(out), "\n")) != 6 {
+	for _, name := range provider.Builtin() {
+		if !ok || !strings.Contains(out, "\n"+name+" ") {
+			t.Errorf("no %s in:\n%s", name, out)
+		}
+	}
+	if out, _, ok = run(t, "", "providers", "assignee_change"); !ok || !strings.Contains(out, "\nwotnot ") || strings.Contains(out, "notifly") {
 		t.Errorf("%s", out)
 	}
 	out, _, ok = run(t, "", "providers", "chatbot")
@@ -72,7 +79,7 @@ func TestProvidersCommand(t *testing.T) {
 	if out, _, ok = run(t, "", "providers", "slacked", "--config", config); !ok || !strings.Contains(out, "hmac-sha256 in header X-Slack-Signature") {
 		t.Errorf("%s", out)
 	}
-	if _, errs, ok := run(t, "", "providers", "github"); ok || !strings.Contains(errs, "unknown provider") {
+	if _, errs, ok := run(t, "", "providers", "nothing-of-the-kind"); ok || !strings.Contains(errs, "unknown provider") {
 		t.Errorf("%s", errs)
 	}
 }

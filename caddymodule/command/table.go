@@ -25,10 +25,11 @@ type styled struct {
 	style emphasis
 }
 
-// tableRow is a row, and the text below it.
+// tableRow is a row and the text below it, or a heading.
 type tableRow struct {
-	cells []styled
-	below string
+	heading string // instead of cells
+	cells   []styled
+	below   string
 }
 
 // table prints rows in columns, fitted to the screen. Rows can come page by page.
@@ -62,6 +63,9 @@ func (t *table) add(cells ...styled) {
 	t.rows = append(t.rows, tableRow{cells: cells})
 }
 
+// heading adds a line above the rows that follow.
+func (t *table) heading(text string) { t.rows = append(t.rows, tableRow{heading: printable(text)}) }
+
 // below adds a text below the last row. It is never cut.
 func (t *table) below(text string) { t.rows[len(t.rows)-1].below = printable(text) }
 
@@ -78,6 +82,10 @@ func (t *table) flush() error {
 		t.headed = true
 	}
 	for _, row := range t.rows {
+		if row.heading != "" {
+			b.WriteString("\n" + row.heading + "\n")
+			continue
+		}
 		t.line(&b, row.cells, widths)
 		if row.below != "" {
 			b.WriteString("    " + row.below + "\n")
