@@ -15,6 +15,7 @@
 //	provider      a provider as data: its spec, its parser, its compiled form; handshakes
 //	verify        proof: signatures, tokens, basic auth
 //	template      texts made from a request: signed contents, ids, answers
+//	form          bodies that are HTML forms
 //	envelope      the event as CloudEvents JSON; Standard Webhooks signatures
 //	dedup         claim → commit or release, in memory, for the direct way
 //	queue         events on disk: log, positions of destinations, deferred deliveries

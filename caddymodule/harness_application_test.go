@@ -88,6 +88,7 @@ type event struct {
 	ID, Source, Type, Subject, Time, Provider string
 	PartitionKey                              string `json:"partitionkey"`
 	ProviderType                              string `json:"providertype"`
+	OriginalType                              string `json:"originaltype"`
 	Data                                      map[string]json.RawMessage
 }
 

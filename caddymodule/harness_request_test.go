@@ -72,12 +72,32 @@ func post(t testing.TB, path string, body []byte, headers ...string) answer {
 // wantStatus posts and checks the status; a refusal must not say why.
 func wantStatus(t testing.TB, status int, path string, body []byte, headers ...string) answer {
 	t.Helper()
-	a := post(t, path, body, headers...)
+	return wantStatusFor(t, status, request(t, path, body, headers...))
+}
+
+// wantForm is wantStatus for a form.
+func wantForm(t testing.TB, status int, path string, body []byte, headers ...string) answer {
+	t.Helper()
+	return wantStatusOf(t, status, path, "application/x-www-form-urlencoded", body, headers...)
+}
+
+// wantStatusOf is wantStatus for a body of any type.
+func wantStatusOf(t testing.TB, status int, path, contentType string, body []byte, headers ...string) answer {
+	t.Helper()
+	r := request(t, path, body, headers...)
+	r.Header.Set("Content-Type", contentType)
+	return wantStatusFor(t, status, r)
+}
+
+// wantStatusFor checks the answer to a request.
+func wantStatusFor(t testing.TB, status int, r *http.Request) answer {
+	t.Helper()
+	a := do(t, r)
 	if a.status != status {
-		t.Fatalf("POST %.60s: got %d %q, want %d", path, a.status, a.body, status)
+		t.Fatalf("POST %.60s: got %d %q, want %d", r.URL.RequestURI(), a.status, a.body, status)
 	}
 	if status >= 400 && status < 500 && a.body != "" {
-		t.Fatalf("POST %.60s: a refusal says why: %q", path, a.body)
+		t.Fatalf("POST %.60s: a refusal says why: %q", r.URL.RequestURI(), a.body)
 	}
 	return a
 }

@@ -30,16 +30,17 @@ var mayImport = map[string]string{
 	"webhooks": "ingress delivery journal provider verify envelope dedup queue subscription internal/blocks",
 
 	// Not each other, and not the configuration, which hands them all they need.
-	"ingress":  "journal provider verify envelope dedup queue internal/sampled internal/traced",
+	"ingress":  "journal provider verify form envelope dedup queue internal/sampled internal/traced",
 	"delivery": "journal envelope queue internal/sampled internal/traced",
 
 	// What requests and deliveries report to.
 	"journal": "envelope queue",
 
 	// The core.
-	"provider":     "verify template envelope subscription internal/blocks internal/jsonpath",
+	"provider":     "verify template form envelope subscription internal/blocks internal/jsonpath",
 	"verify":       "template",
 	"template":     "",
+	"form":         "",
 	"envelope":     "internal/jsonpath",
 	"dedup":        "",
 	"queue":        "envelope",
@@ -67,7 +68,7 @@ func TestImports(t *testing.T) {
 			}
 		}
 	}
-	for _, name := range []string{"provider", "verify", "template", "envelope", "dedup", "queue", "subscription"} {
+	for _, name := range []string{"provider", "verify", "template", "form", "envelope", "dedup", "queue", "subscription"} {
 		if slices.Contains(imports[name], "caddyhttp") {
 			t.Errorf("%s imports caddyhttp", name)
 		}

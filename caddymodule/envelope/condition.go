@@ -28,7 +28,7 @@ type Condition struct {
 
 // members are the members of an envelope; see Event.Append.
 var members = []string{
-	"specversion", "id", "source", "type", "subject", "time", "recordedtime", "partitionkey", "provider", "providertype",
+	"specversion", "id", "source", "type", "subject", "time", "recordedtime", "partitionkey", "provider", "providertype", "originaltype",
 	"traceparent", "tracestate", "datacontenttype", "data",
 }
 

@@ -46,6 +46,10 @@ type Event struct {
 	// ProviderType is the provider's own type.
 	ProviderType string
 
+	// OriginalType is the media type of the request's body if Original was made from it,
+	// such as that of a form; empty if the body was JSON.
+	OriginalType string
+
 	// TraceParent and TraceState are the trace of the request that brought the event, as
 	// in https://github.com/cloudevents/spec/blob/main/cloudevents/extensions/distributed-tracing.md.
 	TraceParent, TraceState string
@@ -72,6 +76,7 @@ func (e *Event) Append(dst []byte) []byte {
 	dst = appendAttribute(dst, `,"partitionkey":`, e.PartitionKey)
 	dst = appendAttribute(dst, `,"provider":`, e.Provider)
 	dst = appendAttribute(dst, `,"providertype":`, e.ProviderType)
+	dst = appendAttribute(dst, `,"originaltype":`, e.OriginalType)
 	dst = appendAttribute(dst, `,"traceparent":`, e.TraceParent)
 	dst = appendAttribute(dst, `,"tracestate":`, e.TraceState)
 	dst = append(dst, `,"datacontenttype":"application/json","data":{`...)
@@ -100,7 +105,7 @@ func appendMicroseconds(dst []byte, t time.Time) []byte {
 func (e *Event) Size() int {
 	return 384 + len(e.Fields) + len(e.Original) +
 		len(e.ID) + len(e.Source) + len(e.Type) + len(e.Subject) + len(e.Time) +
-		len(e.PartitionKey) + len(e.Provider) + len(e.ProviderType) + len(e.TraceParent) + len(e.TraceState)
+		len(e.PartitionKey) + len(e.Provider) + len(e.ProviderType) + len(e.OriginalType) + len(e.TraceParent) + len(e.TraceState)
 }
 
 func appendAttribute(dst []byte, name, value string) []byte {

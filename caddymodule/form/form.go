@@ -48,8 +48,8 @@ func MediaType(contentType string) string {
 	return ""
 }
 
-// Parse reads a body of a Content-Type that MediaType knows. The error wraps ErrBroken, and
-// holds nothing of the body.
+// Parse reads a body of a Content-Type that MediaType knows. The form is not nil. The error
+// wraps ErrBroken, and holds nothing of the body.
 func Parse(contentType string, body []byte) (f Form, err error) {
 	switch MediaType(contentType) {
 	case URLEncoded:
@@ -66,6 +66,9 @@ func Parse(contentType string, body []byte) (f Form, err error) {
 		if !utf8.ValidString(p.Name) || !utf8.ValidString(p.Value) {
 			return nil, fmt.Errorf("%w: a parameter is not UTF-8", ErrBroken)
 		}
+	}
+	if f == nil {
+		f = Form{}
 	}
 	return f, nil
 }

@@ -22,10 +22,14 @@ func eachPart(contentType string, body []byte, do func(part) error) error {
 	if err != nil {
 		return err
 	}
+	// The reader takes a body that ends after a boundary for a whole one.
+	if end := []byte("--" + boundary + "--"); !bytes.HasPrefix(body, end) && !bytes.Contains(body, append([]byte("\n"), end...)) {
+		return fmt.Errorf("%w: it is cut short", ErrBroken)
+	}
 	reader := multipart.NewReader(bytes.NewReader(body), boundary)
 	for n := 0; ; n++ {
 		next, err := reader.NextRawPart()
-		if err == io.EOF { // not wrapped, as the end of a body that is cut short is
+		if err == io.EOF { // not wrapped, as another one's is
 			return nil
 		}
 		if err != nil {

@@ -53,10 +53,11 @@ func BenchmarkEvent(b *testing.B) {
 				if _, err := verifier.Verify(request); err != nil {
 					b.Fatal(err)
 				}
-				if err := envelope.Check(body); err != nil {
+				payload := p.NewPayload("application/json", body)
+				if err := payload.Check(); err != nil {
 					b.Fatal(err)
 				}
-				events, err := p.Split(asString(body))
+				events, err := p.Split(payload.Text())
 				if err != nil {
 					b.Fatal(err)
 				}

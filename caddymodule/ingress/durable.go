@@ -41,12 +41,12 @@ func (x *exchange) readEvents(events []string) []provider.Event {
 	request := *x.request()
 	request.Header = request.Header.Clone()
 	x.removeCredentials()
-	if x.rc.Queue.WholeBatch {
-		return []provider.Event{x.rc.Provider.ReadWhole(x.payload.text, events, &request)}
+	if x.rc.Queue.WholeRequest {
+		return []provider.Event{x.whole(events, &request)}
 	}
 	read := make([]provider.Event, len(events))
 	for i, event := range events {
-		read[i] = x.rc.Provider.Read(event, &request)
+		read[i] = x.event(event, &request)
 	}
 	return read
 }
@@ -64,7 +64,7 @@ func (x *exchange) forQueue(read []provider.Event) []*queue.Event {
 			Subject: strings.Clone(e.Subject), PartitionKey: strings.Clone(e.PartitionKey), ID: strings.Clone(e.ID),
 			Received: x.received, Window: x.rc.Queue.Window, Request: request,
 		}
-		if x.rc.Queue.WholeBatch {
+		if x.rc.Queue.WholeRequest {
 			q.Body = []byte(e.Original)
 		} else {
 			e.Source, e.Recorded = x.rc.Source, x.received

@@ -37,7 +37,8 @@ type exchange struct {
 	waited   time.Duration // outside the gateway: in the next handler, for the queue, for a claim
 	body     []byte
 	sent     *verify.Request // as the client sent it, once it is needed
-	payload  payload         // the JSON in the body
+	payload  provider.Payload
+	form     []byte // to be handed over as it came, without redacted members; nil for none
 	proof    verify.Proof
 	isClean  bool // credentials are removed
 	outcome  Outcome

@@ -70,8 +70,8 @@ func (x *exchange) handshake() (answered bool, err error) {
 	if ok {
 		return true, x.answer(outcomeHandshake, answer)
 	}
-	if err := x.check(); err != nil {
-		if x.rc.Provider.TakesEmpty() && errors.Is(err, envelope.ErrNotJSON) && !looksLikeJSON(x.body) {
+	if err := x.payload.Check(); err != nil {
+		if x.rc.Provider.TakesEmpty() && errors.Is(err, envelope.ErrNotJSON) && !looksLikeJSON(x.payload.Text()) {
 			return true, x.acknowledge(outcomeHandshake)
 		}
 		return false, x.explain(err)

@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/envelope"
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/form"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/provider"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/verify"
 )
@@ -69,6 +70,7 @@ var reasons = []struct {
 	{verify.ErrBad, outcomeBadCredential},
 	{verify.ErrStale, outcomeStaleTimestamp},
 	{provider.ErrNoChallenge, outcomeMalformed},
+	{form.ErrBroken, outcomeMalformed},
 	{envelope.ErrTooDeep, outcomeTooDeep},
 	{envelope.ErrNotUTF8, outcomeMalformed},
 	{envelope.ErrNotJSON, outcomeMalformed},

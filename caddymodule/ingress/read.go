@@ -43,6 +43,7 @@ func (x *exchange) read() error {
 		return refuse(outcomeMalformed, fmt.Errorf("the body ended early, after %d bytes", len(body)))
 	}
 	x.body = body
+	x.payload = x.rc.Provider.NewPayload(x.r.Header.Get("Content-Type"), body)
 	return nil
 }
 
@@ -128,7 +129,8 @@ func (x *exchange) request() *verify.Request {
 		Query:  query,
 		Header: x.r.Header,
 		Body:   x.body,
-		JSON:   x.json,
+		JSON:   x.payload.JSON,
+		Form:   x.payload.Form,
 		Time:   x.received,
 	}
 	return x.sent

@@ -98,8 +98,9 @@ type Queue struct {
 	// not at all.
 	Window time.Duration
 
-	// WholeBatch makes a batch one event: every destination gets the original.
-	WholeBatch bool
+	// WholeRequest makes a request one event, kept as it came: every destination gets the
+	// original.
+	WholeRequest bool
 
 	// IsRouted reports whether a destination takes an event.
 	IsRouted func(e *queue.Event) bool
@@ -147,6 +148,14 @@ func (rc *Receiver) methods() string { return strings.Join(rc.Provider.Methods()
 
 // passesAnswers reports whether the provider reads the application's answer.
 func (rc *Receiver) passesAnswers() bool { return rc.Provider.Spec().Reply.Answer }
+
+// keepsRequests reports whether requests are handed over as they came.
+func (rc *Receiver) keepsRequests() bool {
+	if rc.Queue != nil {
+		return rc.Queue.WholeRequest
+	}
+	return rc.Format == envelope.FormatOriginal
+}
 
 // answersItself reports whether the provider gets the gateway's answer instead of the
 // application's 2xx.

@@ -255,10 +255,10 @@ func (h *Handler) dedupSettings() dedup.Settings {
 // ingressQueue returns the queue as the receiver sees it.
 func (h *Handler) ingressQueue() *ingress.Queue {
 	q := &ingress.Queue{
-		Store:      h.app.service.Store,
-		WholeBatch: h.isWholeBatch(h.provider),
-		IsRouted:   h.isRouted,
-		Unrouted:   h.app.unrouted,
+		Store:        h.app.service.Store,
+		WholeRequest: h.keepsRequests(h.provider),
+		IsRouted:     h.isRouted,
+		Unrouted:     h.app.unrouted,
 	}
 	if !h.Dedup.Off {
 		q.Window = time.Duration(h.Dedup.Window)

@@ -191,6 +191,12 @@ func (h *Handler) isWholeBatch(p *provider.Provider) bool {
 	return p.IsBatch() && h.onlyOriginals()
 }
 
+// keepsRequests reports whether the queue keeps requests as they came: batches and forms
+// of which no destination gets an envelope.
+func (h *Handler) keepsRequests(p *provider.Provider) bool {
+	return (p.IsBatch() || p.Spec().Form != nil) && h.onlyOriginals()
+}
+
 // onlyOriginals reports whether everything is handed over as the provider's own
 // bytes.
 func (h *Handler) onlyOriginals() bool {
@@ -217,8 +223,14 @@ func (h *Handler) validateDestinations(p *provider.Provider) error {
 			return &destinationError{d, errors.New("duplicate name; names are unique in a configuration, give one another name")}
 		}
 		names[d.Name] = true
-		if p.IsBatch() && d.Format != h.Destinations[0].Format {
+		if d.Format == h.Destinations[0].Format {
+			continue
+		}
+		switch {
+		case p.IsBatch():
 			return &destinationError{d, errMixedBatch}
+		case p.Spec().Form != nil:
+			return &destinationError{d, errMixedForm}
 		}
 	}
 	return nil
@@ -226,4 +238,8 @@ func (h *Handler) validateDestinations(p *provider.Provider) error {
 
 // errMixedBatch is the error of a block whose destinations have different formats.
 var errMixedBatch = wrong("format", "the provider sends batches, which are one event as `%s` and several as `%s`; use one `format` for all destinations of a block, or two blocks with a `source` each",
+	envelope.FormatOriginal, envelope.FormatCloudEvents)
+
+// errMixedForm is the same for a provider that sends forms.
+var errMixedForm = wrong("format", "the provider sends forms, which are kept as they came for `%s` and as JSON for `%s`; use one `format` for all destinations of a block, or two blocks with a `source` each",
 	envelope.FormatOriginal, envelope.FormatCloudEvents)
