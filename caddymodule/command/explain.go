@@ -36,6 +36,7 @@ other forms of the body and of the secret, and says which of them would be right
 	cmd.Flags().String("request", "", "Recorded request: a `file`, or - for standard input")
 	cmd.Flags().String("body", "", "Body of a POST: a `file`, or - for standard input")
 	cmd.Flags().String("query", "", "Query of the POST with --body, as a=b&c=d")
+	cmd.Flags().String("public-key", "", "The public `key` to check the signature with, as in the block's public_key; may be {env.NAME} or {file./path}")
 	cmd.Flags().String("at", "", "When the request arrives: a `time` in RFC 3339 or in Unix seconds (default now)")
 	cmd.Flags().String("source", "", "Source of the events, as in the block's source; selects one of several blocks")
 	cmd.Flags().String("format", "", "cloudevents or original, as in the block's format")

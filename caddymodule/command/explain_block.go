@@ -78,18 +78,21 @@ func (e *explanation) findBlock(fl caddycmd.Flags) (*webhooks.Handler, error) {
 // those of its block: but only for a request that can hold them, unlike a body alone.
 func (e *explanation) expect(fl caddycmd.Flags) error {
 	h, creds := e.handler, readCredentials(fl)
-	if creds == (sample.Credentials{}) {
+	if creds == (sample.Credentials{}) && fl.String("public-key") == "" {
 		lines, _ := fl.GetStringArray("header")
 		isRequest := fl.String("request") != "" || fl.String("query") != "" || len(lines) > 0
-		if !isRequest || h.Secrets == nil && h.Tokens == nil && h.BasicAuth == nil {
-			h.Secrets, h.Tokens, h.BasicAuth, h.Headers, h.Unverified = nil, nil, nil, nil, true
+		if !isRequest || h.Secrets == nil && h.PublicKeys == nil && h.Tokens == nil && h.BasicAuth == nil {
+			h.Secrets, h.PublicKeys, h.Tokens, h.BasicAuth, h.Headers, h.Unverified = nil, nil, nil, nil, nil, true
 			h.Tolerance = 0
 		}
 		return nil
 	}
-	h.Secrets, h.Tokens, h.BasicAuth, h.Headers, h.Unverified = nil, nil, nil, nil, false
+	h.Secrets, h.PublicKeys, h.Tokens, h.BasicAuth, h.Headers, h.Unverified = nil, nil, nil, nil, nil, false
 	if creds.Secret != "" {
 		h.Secrets = []string{creds.Secret}
+	}
+	if key := fl.String("public-key"); key != "" {
+		h.PublicKeys = []string{key}
 	}
 	if creds.Token != "" {
 		h.Tokens = []string{creds.Token}

@@ -96,7 +96,7 @@ func (e *explanation) hide(text string) string {
 	return text
 }
 
-// credentials returns the secrets and tokens of the handler, resolved.
+// credentials returns the secrets, or public keys, and tokens of the handler, resolved.
 func (e *explanation) credentials() (secrets, tokens []string) {
 	resolve := func(values []string) (resolved []string) {
 		for _, value := range values {
@@ -107,7 +107,7 @@ func (e *explanation) credentials() (secrets, tokens []string) {
 		}
 		return resolved
 	}
-	return resolve(e.handler.Secrets), resolve(e.handler.Tokens)
+	return resolve(slices.Concat(e.handler.Secrets, e.handler.PublicKeys)), resolve(e.handler.Tokens)
 }
 
 // diagnose prints what would have to be different for the proof to be right.

@@ -126,6 +126,7 @@ func (x *exchange) request() *verify.Request {
 	x.sent = &verify.Request{
 		Method: x.r.Method,
 		URI:    uri,
+		URL:    x.publicURL(uri, query),
 		Query:  query,
 		Header: x.r.Header,
 		Body:   x.body,

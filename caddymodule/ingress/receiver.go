@@ -49,6 +49,9 @@ type Receiver struct {
 	// handshake; nil if the provider does not sign. The MAC is nil if there is none.
 	Sign func(ordinal int, text []byte) []byte
 
+	// URL is the public URL, without placeholders. "": that of each request.
+	URL string
+
 	// Credentials are the places in a request that the proof comes from.
 	Credentials Credentials
 

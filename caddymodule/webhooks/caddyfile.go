@@ -59,6 +59,10 @@ func parseDirective(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 // clone returns a copy that shares nothing that setDefaults changes.
 func (h *Handler) clone() *Handler {
 	c := *h
+	if h.Subscribe != nil {
+		s := *h.Subscribe
+		c.Subscribe = &s
+	}
 	if h.Dedup != nil {
 		d := *h.Dedup
 		c.Dedup = &d
@@ -100,12 +104,14 @@ func stateOf(h httpcaddyfile.Helper) (*parserState, error) {
 //
 //	webhooks [<matcher>] <provider> {
 //		secret     <secret...>
+//		public_key <key...>
 //		token      <token...>
 //		basic_auth <username> <password>
 //		header     <name> <value>
 //		unverified
 //		tolerance  <duration>
 //
+//		url        <url>
 //		max_body   <size>
 //		source     <uri-reference>
 //
@@ -134,6 +140,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 // handlerWords are the words of the directive's block.
 var handlerWords = blocks.Words[*Handler]{
 	credentialsWord("secret", "<secret...>", func(h *Handler) *[]string { return &h.Secrets }),
+	credentialsWord("public_key", "<key...>", func(h *Handler) *[]string { return &h.PublicKeys }),
 	credentialsWord("token", "<token...>", func(h *Handler) *[]string { return &h.Tokens }),
 	{Name: "basic_auth", Usage: "<username> <password>", Parse: func(h *Handler, line blocks.Line) error {
 		h.BasicAuth = &BasicAuth{Username: line.Args[0], Password: line.Args[1]}
@@ -151,6 +158,10 @@ var handlerWords = blocks.Words[*Handler]{
 		return nil
 	}},
 	durationWord("tolerance", func(h *Handler) *caddy.Duration { return &h.Tolerance }),
+	{Name: "url", Usage: "<url>", Hint: unsetHint, Parse: func(h *Handler, line blocks.Line) error {
+		h.URL = line.Args[0]
+		return checkCredentials(line)
+	}},
 	{Name: "max_body", Usage: "<size>", Parse: func(h *Handler, line blocks.Line) (err error) {
 		h.MaxBody, err = parseSize(line, line.Args[0])
 		return err

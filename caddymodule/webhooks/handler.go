@@ -46,10 +46,14 @@ type Handler struct {
 	// them, or one of your own. Required.
 	Provider string `json:"provider"`
 
-	// The keys that the provider signs with, or its public keys. Any of them may
-	// match, so that a key can be rotated. Placeholders are resolved when the
-	// configuration loads; an empty one is an error.
+	// The keys that the provider signs with. Any of them may match, so that a key can be
+	// rotated. Placeholders are resolved when the configuration loads; an empty one is an
+	// error.
 	Secrets []string `json:"secrets,omitempty"`
+
+	// The public keys of a provider that signs with a private one. Any of them may match.
+	// Placeholders are resolved when the configuration loads.
+	PublicKeys []string `json:"public_keys,omitempty"`
 
 	// The tokens that the provider presents. Any of them may match. Placeholders are
 	// resolved when the configuration loads.
@@ -66,8 +70,14 @@ type Handler struct {
 	Unverified bool `json:"unverified,omitempty"`
 
 	// The maximum age of a signed timestamp, and how far in the future it may be. Only
-	// for providers that sign one. Default: 5m.
+	// for providers that sign one. Default: that of the provider's file, or 5m.
 	Tolerance caddy.Duration `json:"tolerance,omitempty"`
+
+	// The URL of the handler as the provider reaches it, for providers that sign it.
+	// Scheme, host and path count; the query is that of each request. Placeholders are
+	// resolved when the configuration loads. Default: as Caddy knows the URL of the
+	// request, through trusted proxies if there are any.
+	URL string `json:"url,omitempty"`
 
 	// The maximum size of a body, in bytes. A request with a larger one is refused
 	// with 413. Default: 1048576 (1 MiB).
@@ -134,8 +144,8 @@ type Dedup struct {
 	// Let every event through, however often it comes. Default: false.
 	Off bool `json:"off,omitempty"`
 
-	// How long an accepted event is remembered. Default: 24h; 5m for a provider whose
-	// events are identified by their content only.
+	// How long an accepted event is remembered. Default: that of the provider's file, or
+	// 24h; 5m for a provider whose events are identified by their content only.
 	Window caddy.Duration `json:"window,omitempty"`
 
 	// How many events are remembered; the oldest are forgotten first. An entry takes
@@ -217,6 +227,7 @@ func (h *Handler) provisionReceiver() error {
 	h.receiver = &ingress.Receiver{
 		Provider: h.provider, Source: h.Source, MaxBody: h.MaxBody, Format: h.Format,
 		Credentials: h.credentialPlaces(),
+		URL:         credentials.url,
 		Dedup:       h.dedupSettings(),
 		Metrics:     h.app.requests, Handling: h.app.requests.Handling(h.Provider),
 		Refusals: h.app.refusals, Logger: h.logger,

@@ -9,9 +9,10 @@ import (
 
 // credentials are a handler's, with placeholders resolved.
 type credentials struct {
-	secrets, tokens, signing []string
-	basicAuth                []string // a user name and a password, or nothing
-	headers                  []string // the values
+	secrets, publicKeys, tokens, signing []string
+	basicAuth                            []string // a user name and a password, or nothing
+	headers                              []string // the values
+	url                                  string   // "" for that of each request
 }
 
 // resolveCredentials resolves the placeholders, and warns about values that look
@@ -30,6 +31,7 @@ func (h *Handler) resolveCredentials() (c credentials, err error) {
 		to     *[]string
 	}{
 		{"secret", h.Secrets, &c.secrets},
+		{"public_key", h.PublicKeys, &c.publicKeys},
 		{"token", h.Tokens, &c.tokens},
 		{"basic_auth", basicAuth, &c.basicAuth},
 		{"header", headers, &c.headers},
@@ -40,7 +42,20 @@ func (h *Handler) resolveCredentials() (c credentials, err error) {
 		}
 		warnOfMistakes(h.logger, h.Provider, word.name, word.values, *word.to)
 	}
-	return c, nil
+	c.url, err = h.resolveURL()
+	return c, err
+}
+
+// resolveURL returns the public URL of the handler, "" if it is not configured.
+func (h *Handler) resolveURL() (string, error) {
+	if h.URL == "" {
+		return "", nil
+	}
+	resolved, err := Resolve("url", h.URL)
+	if err != nil {
+		return "", err
+	}
+	return resolved, checkURL(resolved)
 }
 
 // provisionProof makes the verifiers.
@@ -51,9 +66,13 @@ func (h *Handler) provisionProof(c credentials) error {
 	var all verify.All
 	spec := h.provider.Spec().Verify
 	if spec.Signature != nil {
-		v, err := verify.NewSignatureVerifier(*spec.Signature, c.secrets, time.Duration(h.Tolerance))
+		word, keys := "secret", c.secrets
+		if spec.Signature.HasPublicKey() {
+			word, keys = "public_key", c.publicKeys
+		}
+		v, err := verify.NewSignatureVerifier(*spec.Signature, keys, time.Duration(h.Tolerance))
 		if err != nil {
-			return wrong("secret", "%w", err)
+			return wrong(word, "%w", err)
 		}
 		all = append(all, v)
 		h.receiver.Sign = v.MAC

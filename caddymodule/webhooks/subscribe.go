@@ -21,8 +21,9 @@ const DefaultSubscriptionName = "caddy-webhooks"
 // gateway.
 type Subscribe struct {
 	// The URL of the handler as the provider reaches it, without a token: if the token
-	// belongs in the query, the command adds it. Required.
-	URL string `json:"url"`
+	// belongs in the query, the command adds it. Default: the URL of the handler, which is
+	// required then.
+	URL string `json:"url,omitempty"`
 
 	// The token of the provider's API. Required.
 	Key string `json:"key"`

@@ -14,6 +14,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/dedup"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/envelope"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/provider"
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/subscription"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/verify"
 )
 
@@ -31,6 +32,9 @@ func (h *Handler) Complete(p *provider.Provider) error {
 func (h *Handler) setDefaults(p *provider.Provider) {
 	if p.Needs().Timestamp && !h.Unverified {
 		h.Tolerance = cmp.Or(h.Tolerance, p.Spec().Tolerance, caddy.Duration(verify.DefaultTolerance))
+	}
+	if h.Subscribe != nil {
+		h.Subscribe.URL = cmp.Or(h.Subscribe.URL, h.URL)
 	}
 	h.MaxBody = cmp.Or(h.MaxBody, DefaultMaxBody)
 	h.Source = cmp.Or(h.Source, "/webhooks/"+h.Provider)
@@ -76,7 +80,7 @@ func (h *Handler) validate(p *provider.Provider) error {
 
 func (h *Handler) validateProof(p *provider.Provider) error {
 	if h.Unverified {
-		if len(h.Secrets) > 0 || len(h.Tokens) > 0 || h.BasicAuth != nil || len(h.Headers) > 0 {
+		if len(h.Secrets) > 0 || len(h.PublicKeys) > 0 || len(h.Tokens) > 0 || h.BasicAuth != nil || len(h.Headers) > 0 {
 			return wrong("unverified", "`unverified` accepts unauthenticated requests; remove it, or the credentials beside it")
 		}
 		if h.Tolerance != 0 {
@@ -118,6 +122,7 @@ func (h *Handler) validateCredentials(p *provider.Provider) error {
 	needs := p.Needs()
 	all := []credential{
 		{"secret", "signs its requests", needs.Secret, len(h.Secrets) > 0},
+		{"public_key", "signs its requests with a private key", needs.PublicKey, len(h.PublicKeys) > 0},
 		{"token", "presents a token", needs.Token, len(h.Tokens) > 0},
 		{"basic_auth", "uses basic auth", needs.BasicAuth, h.BasicAuth != nil},
 	}
@@ -136,22 +141,40 @@ func (h *Handler) validateCredentials(p *provider.Provider) error {
 	return nil
 }
 
-// validateSecrets checks the form of secrets that are written out. Those behind a
-// placeholder are checked when it is resolved.
+// validateSecrets checks the form of secrets and public keys that are written out. Those
+// behind a placeholder are checked when it is resolved.
 func (h *Handler) validateSecrets(p *provider.Provider) error {
 	signature := p.Spec().Verify.Signature
-	for i, secret := range h.Secrets {
-		if secret == "" || hasPlaceholder(secret) {
-			continue
-		}
-		if err := signature.CheckSecret(secret); err != nil {
-			return wrong("secret", "`secret`: value %d: %w", i+1, err)
+	if signature == nil {
+		return nil
+	}
+	for word, secrets := range map[string][]string{"secret": h.Secrets, "public_key": h.PublicKeys} {
+		for i, secret := range secrets {
+			if secret == "" || hasPlaceholder(secret) {
+				continue
+			}
+			if err := signature.CheckSecret(secret); err != nil {
+				return wrong(word, "`%s`: value %d: %w", word, i+1, err)
+			}
 		}
 	}
 	return nil
 }
 
+// checkURL checks the public URL of a handler, without placeholders.
+func checkURL(s string) error {
+	if err := subscription.CheckURL(s); err != nil {
+		return wrong("url", "`url` %w", err)
+	}
+	return nil
+}
+
 func (h *Handler) validateInput() error {
+	if h.URL != "" && !hasPlaceholder(h.URL) {
+		if err := checkURL(h.URL); err != nil {
+			return err
+		}
+	}
 	if h.MaxBody < 0 {
 		return wrong("max_body", "`max_body` must be positive")
 	}

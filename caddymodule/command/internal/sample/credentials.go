@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"time"
@@ -40,13 +41,21 @@ func (c Credentials) Missing(p *provider.Provider) error {
 	v := p.Spec().Verify
 	switch {
 	case v.Signature != nil && c.Secret == "":
-		return fmt.Errorf("%s signs its requests; give the key with --secret", p.Name())
+		return fmt.Errorf("%s signs its requests; give the key with --secret%s", p.Name(), privateHint(p))
 	case v.Token != nil && c.Token == "":
 		return fmt.Errorf("%s presents a token; give it with --token", p.Name())
 	case v.Basic && c.BasicAuth == "":
 		return fmt.Errorf("%s uses basic auth; give it with --basic-auth name:password", p.Name())
 	}
 	return nil
+}
+
+// privateHint explains which key signs, if the block has another one.
+func privateHint(p *provider.Provider) string {
+	if p.Needs().PublicKey {
+		return ": a private key, whose public key is in the block"
+	}
+	return ""
 }
 
 // HideToken replaces the token in an answer that returns it.
@@ -70,21 +79,39 @@ func (c Credentials) prove(r *http.Request, p *provider.Provider, body []byte, a
 	}
 	if token := p.Spec().Verify.Token; token != nil && c.Token != "" {
 		place := token.Places[0]
-		if place.Body != "" {
-			return fmt.Errorf("%s presents its token in the body; add it to the payload", p.Name())
+		if place.Body == "" {
+			place.Present(r, c.Token)
+		} else {
+			with, err := place.PresentInBody(body, c.Token)
+			if err != nil {
+				return err
+			}
+			setBody(r, with)
 		}
-		place.Present(r, c.Token)
 	}
 	scheme := p.Spec().Verify.Signature
 	if scheme == nil || c.Secret == "" {
 		return nil
 	}
-	return scheme.Sign(&verify.Request{
+	signed := &verify.Request{
 		Method: r.Method,
 		URI:    r.URL.RequestURI(),
+		URL:    r.URL.String(),
 		Query:  r.URL.RawQuery,
 		Header: r.Header,
 		Body:   body,
 		Time:   at,
-	}, c.Secret)
+	}
+	if err := scheme.Sign(signed, c.Secret); err != nil {
+		return err
+	}
+	r.URL.RawQuery = signed.Query
+	setBody(r, signed.Body)
+	return nil
+}
+
+// setBody sets the body of a request.
+func setBody(r *http.Request, body []byte) {
+	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	r.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
 }
