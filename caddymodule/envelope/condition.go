@@ -40,6 +40,9 @@ func (c Condition) Validate() error {
 	case (len(c.Is) > 0) == (len(c.IsNot) > 0):
 		return fmt.Errorf("%s: use either `is` or `is not`, with words after it", c.Path)
 	}
+	if path, isJSONPath := strings.CutPrefix(c.Path, "$."); isJSONPath {
+		return fmt.Errorf("path %q: a path begins at the envelope, without $; write %s", c.Path, path)
+	}
 	if err := jsonpath.Check(c.Path); err != nil {
 		return fmt.Errorf("path %q: %w", c.Path, err)
 	}

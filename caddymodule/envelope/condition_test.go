@@ -121,6 +121,7 @@ func TestConditionErrors(t *testing.T) {
 		{envelope.Condition{Path: "subject"}, "subject: use either `is` or `is not`, with words after it"},
 		{envelope.Condition{Path: "subject", Is: words, IsNot: words}, "subject: use either `is` or `is not`, with words after it"},
 		{envelope.Condition{Path: "data.@reverse", Is: words}, `path "data.@reverse": modifiers and literals do not work here; for a member whose name begins with @ or !, write a backslash before it`},
+		{envelope.Condition{Path: "$.data.message.kind", Is: words}, `path "$.data.message.kind": a path begins at the envelope, without $; write data.message.kind`},
 		{envelope.Condition{Path: "data.", Is: words}, `path "data.": a name is missing before or after a dot`},
 		{envelope.Condition{Path: "message.kind", Is: words}, `path "message.kind": an envelope has no "message"; begin with data, as in data.message.kind or data.original.message.kind, or use an attribute such as type or subject`},
 	} {

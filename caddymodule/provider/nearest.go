@@ -13,16 +13,25 @@ import (
 // pattern after the provider's name, as for a type without a mapping.
 func (p *Provider) NearestPattern(pattern envelope.TypePattern) string {
 	wrong := pattern.String()
+	if wrong == p.Name() {
+		return wrong + ".*"
+	}
+	if len(pattern) > 1 && isNear(pattern[0], p.Name()) {
+		return p.Name() + "." + pattern[1:].String()
+	}
 	var near []string
 	for _, t := range p.Types() {
 		near = append(near, likePattern(t, pattern))
 	}
 	slices.SortStableFunc(near, func(a, b string) int { return cmp.Compare(editDistance(wrong, a), editDistance(wrong, b)) })
-	if len(near) > 0 && editDistance(wrong, near[0]) <= max(1, len(wrong)/3) {
+	if len(near) > 0 && isNear(wrong, near[0]) {
 		return near[0]
 	}
 	return p.Name() + "." + wrong
 }
+
+// isNear reports whether a text is probably a slip of another one.
+func isNear(wrong, right string) bool { return editDistance(wrong, right) <= max(1, len(wrong)/3) }
 
 // likePattern returns a type with `*` for the segments for which a pattern has it.
 func likePattern(eventType string, pattern envelope.TypePattern) string {

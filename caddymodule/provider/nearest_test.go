@@ -35,6 +35,8 @@ func TestNearestPattern(t *testing.T) {
 		"message_created":        "message.created",
 		"charge.succeeded":       "acme.charge.succeeded",
 		"chat.*":                 "acme.chat.*",
+		"acm.charge.*":           "acme.charge.*",
+		"acme":                   "acme.*",
 		"invoice":                "acme.invoice",
 	} {
 		parsed, err := envelope.ParseTypePattern(pattern)

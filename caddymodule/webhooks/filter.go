@@ -59,11 +59,9 @@ func (d *Destination) Refusal(eventType string, body []byte) string {
 // an error: the provider may be defined to send more types later.
 func (d *Destination) warnOfTypes(h *Handler) {
 	known := h.provider.Types()
-	if known == nil {
-		return
-	}
 	for i, pattern := range d.filter.Types {
-		if strings.HasPrefix(d.Types[i], h.Provider+".") || slices.ContainsFunc(known, pattern.Match) {
+		mayBeOwn := strings.HasPrefix(d.Types[i], h.Provider+".") || len(known) == 0 && pattern[0] == "*"
+		if mayBeOwn || slices.ContainsFunc(known, pattern.Match) {
 			continue
 		}
 		h.logger.Warn("a pattern in `types` matches no type of the provider; its events are skipped",

@@ -1,10 +1,16 @@
 package webhooks
 
 import (
+	"fmt"
 	"reflect"
+	"strings"
 	"testing"
 
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/envelope"
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/provider"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/queue"
 )
 
@@ -52,6 +58,44 @@ func TestFilterErrors(t *testing.T) {
 		d.setDefaults(envelope.FormatCloudEvents)
 		if err := d.validateFilter(); err == nil || err.Error() != want {
 			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+}
+
+// TestWarnOfTypes shows which patterns of a destination are probably slips, for a provider
+// whose file names types, and one whose types are all its own.
+func TestWarnOfTypes(t *testing.T) {
+	for _, c := range []struct{ mapped, types, want string }{
+		{"", "*", ""},
+		{"", "*.succeeded acme.charge.* acme.charge.succeeded", ""},
+		{"", "charge.*", "charge.* acme.charge.*"},
+		{"", "acm.charge.* acme", "acm.charge.* acme.charge.*, acme acme.*"},
+		{"msg message.created", "message.* *.created acme.call.ended *", ""},
+		{"msg message.created", "mesage.created *.craeted call.ended", "mesage.created message.created, *.craeted *.created, call.ended acme.call.ended"},
+	} {
+		text := "provider acme {\n verify basic\n type type\n}"
+		if c.mapped != "" {
+			text = "provider acme {\n verify basic\n type type {\n " + c.mapped + "\n}\n}"
+		}
+		spec, err := provider.Parse("acme", []byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		compiled, err := spec.Compile()
+		if err != nil {
+			t.Fatal(err)
+		}
+		core, logs := observer.New(zap.WarnLevel)
+		d := &Destination{Name: "crm", Types: strings.Fields(c.types)}
+		d.filter = d.newFilter("/webhooks/acme")
+		d.warnOfTypes(&Handler{Provider: "acme", provider: compiled, logger: zap.New(core)})
+		var got []string
+		for _, line := range logs.All() {
+			fields := line.ContextMap()
+			got = append(got, fmt.Sprintf("%s %s", fields["pattern"], fields["nearest"]))
+		}
+		if got := strings.Join(got, ", "); got != c.want {
+			t.Errorf("%s: warnings about %q, want %q", c.types, got, c.want)
 		}
 	}
 }
