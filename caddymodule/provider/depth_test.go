@@ -114,7 +114,7 @@ func TestDepth(t *testing.T) {
 			}
 			deepest := 0
 			for _, sample := range samples {
-				eachDeepened(t, sample.Body, func(payload []byte) {
+				eachDeepened(t, []byte(payloadOf(t, p, sample)), func(payload []byte) {
 					if got := depthOf(t, payload); got != deepestPayload {
 						t.Fatalf("the payload is %d deep", got)
 					}

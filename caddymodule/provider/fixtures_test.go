@@ -27,20 +27,33 @@ func TestFixtures(t *testing.T) {
 }
 
 // requestOf returns a request as a provider reads it.
-func requestOf(r fixtures.Request) *verify.Request {
+func requestOf(p *provider.Provider, r fixtures.Request) *verify.Request {
 	_, query, _ := strings.Cut(r.Target, "?")
-	return &verify.Request{Method: r.Method, URI: r.Target, Query: query, Header: r.Header, Body: r.Body}
+	payload := p.NewPayload(r.Header.Get("Content-Type"), r.Body)
+	return &verify.Request{
+		Method: r.Method, URI: r.Target, Query: query, Header: r.Header, Body: r.Body, JSON: payload.JSON, Form: payload.Form,
+	}
+}
+
+// payloadOf returns the JSON of a fixture's body, which may be a form.
+func payloadOf(t testing.TB, p *provider.Provider, sample fixtures.Fixture) string {
+	t.Helper()
+	text, ok := requestOf(p, sample.Request).JSON()
+	if !ok {
+		t.Fatalf("%s is neither JSON nor a form", sample.Path())
+	}
+	return text
 }
 
 func compareEnvelope(t *testing.T, sample fixtures.Fixture) {
 	p := get(t, sample.Provider)
-	events, err := p.Split(string(sample.Body))
+	events, err := p.Split(payloadOf(t, p, sample))
 	if err != nil {
 		t.Fatal(err)
 	}
 	var got []byte
 	for _, event := range events {
-		e := p.Read(event, requestOf(sample.Request))
+		e := p.Read(event, requestOf(p, sample.Request))
 		e.Source = "/webhooks/" + sample.Provider
 		e.Recorded = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 		got = append(e.Append(got), '\n')

@@ -166,7 +166,7 @@ func TestJSONReads(t *testing.T) {
 				t.Fatal("no fixtures", err)
 			}
 			for _, f := range all {
-				body := string(f.Body)
+				body := payloadOf(t, p, f)
 				events, err := p.Split(body)
 				if err != nil {
 					t.Fatalf("%s: %v", f.Event, err)

@@ -45,6 +45,7 @@ func init() {
 		"tawk":           macOf("X-Tawk-Signature", "", sha1.New, hex.EncodeToString, "", nil, onlyBody),
 		"front":          macOf("X-Front-Signature", "", sha256.New, base64.StdEncoding.EncodeToString, "X-Front-Request-Timestamp", unixMilli, func(body, ts string) string { return ts + ":" + body }),
 		"front-rules":    macOf("X-Front-Signature", "", sha1.New, base64.StdEncoding.EncodeToString, "", nil, onlyBody),
+		"trengo":         {secret: "s3cret", prove: proveTrengo},
 		"tidio":          {secret: "s3cret", prove: proveTidio},
 		"hubspot":        {secret: "s3cret", prove: proveHubSpot},
 		"freshchat":      freshchat(),
@@ -116,6 +117,10 @@ func proveTidio(r *verify.Request, at time.Time) {
 		return hex.EncodeToString(hmacOf(sha256.New, secret, string(r.Body)+"_"+unix(at)))
 	}
 	r.Header.Set("X-Tidio-Signature", "t="+unix(at)+",s="+sign("older")+",s="+sign("s3cret"))
+}
+
+func proveTrengo(r *verify.Request, at time.Time) {
+	r.Header.Set("Trengo-Signature", unix(at)+";"+hex.EncodeToString(hmacOf(sha256.New, "s3cret", unix(at)+"."+string(r.Body))))
 }
 
 // proveHubSpot signs in version 3.
