@@ -39,14 +39,12 @@ func read(t *testing.T, p *provider.Provider, r fixtures.Request) []provider.Eve
 }
 
 // wantFresh checks that all events of a payload become other ones of the same type.
-func wantFresh(t *testing.T, p *provider.Provider, body string) []byte {
+func wantFresh(t *testing.T, p *provider.Provider, r fixtures.Request) []byte {
 	t.Helper()
-	r := fixtures.Body([]byte(body))
-	r.Header.Set("X-Id", "1")
 	before := read(t, p, r)
 	fresh, err := sample.Fresh(p, r)
 	if err != nil {
-		t.Fatalf("%.100s: %v", body, err)
+		t.Fatalf("%.100s: %v", r.Body, err)
 	}
 	seen := make(map[string]bool)
 	for _, e := range before {
@@ -75,7 +73,7 @@ func TestFreshFixtures(t *testing.T) {
 		if !ok {
 			t.Fatal(f.Provider)
 		}
-		wantFresh(t, p, string(f.Body))
+		wantFresh(t, p, f.Request)
 	}
 }
 
@@ -99,7 +97,9 @@ func TestFresh(t *testing.T) {
 		"bare batch":      {provider.Spec{Keys: []string{"hash"}, Events: "."}, ` [{},{}]`, ` [{"caddy_webhooks_new_id":"ID"},{"caddy_webhooks_new_id":"ID"}]`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			fresh := wantFresh(t, compiled(t, c.spec), c.body)
+			r := fixtures.Body([]byte(c.body))
+			r.Header.Set("X-Id", "1")
+			fresh := wantFresh(t, compiled(t, c.spec), r)
 			if got := newID.ReplaceAllString(string(fresh), `"ID"`); c.want != "" && got != c.want {
 				t.Errorf("%s became %s; want %s", c.body, got, c.want)
 			}

@@ -1,0 +1,41 @@
+package provider_test
+
+import (
+	"crypto/sha256"
+	"crypto/sha512"
+	"encoding/base64"
+	"encoding/hex"
+	"maps"
+	"time"
+
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/verify"
+)
+
+func init() {
+	versionZero := func(body, ts string) string { return "v0:" + ts + ":" + body }
+	maps.Copy(implementations, map[string]implementation{
+		"bird":         {secret: "s3cret", prove: proveBird},
+		"zoom":         macOf("x-zm-signature", "v0=", sha256.New, hex.EncodeToString, "x-zm-request-timestamp", unix, versionZero),
+		"customerio":   macOf("X-CIO-Signature", "", sha256.New, hex.EncodeToString, "X-CIO-Timestamp", unix, versionZero),
+		"sendbird":     macOf("x-sendbird-signature", "", sha256.New, hex.EncodeToString, "", nil, onlyBody),
+		"stream":       macOf("X-Signature", "", sha256.New, hex.EncodeToString, "", nil, onlyBody),
+		"lemonsqueezy": macOf("X-Signature", "", sha256.New, hex.EncodeToString, "", nil, onlyBody),
+		"paystack":     macOf("X-Paystack-Signature", "", sha512.New, hex.EncodeToString, "", nil, onlyBody),
+		"polar":        {secret: "polar_whs_s3cret", prove: provePolar},
+	})
+}
+
+// proveBird signs the 32 bytes of the body's hash, not their hex.
+func proveBird(r *verify.Request, at time.Time) {
+	sum := sha256.Sum256(r.Body)
+	r.Header.Set("messagebird-request-timestamp", unix(at))
+	content := unix(at) + "\n" + r.URL + "\n" + string(sum[:])
+	r.Header.Set("messagebird-signature", base64.StdEncoding.EncodeToString(hmacOf(sha256.New, "s3cret", content)))
+}
+
+// provePolar signs as Standard Webhooks, with the secret itself as the key.
+func provePolar(r *verify.Request, at time.Time) {
+	r.Header.Set("webhook-timestamp", unix(at))
+	content := r.Header.Get("webhook-id") + "." + unix(at) + "." + string(r.Body)
+	r.Header.Set("webhook-signature", "v1,"+base64.StdEncoding.EncodeToString(hmacOf(sha256.New, "polar_whs_s3cret", content)))
+}
