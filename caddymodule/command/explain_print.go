@@ -145,6 +145,9 @@ func isUnauthorized(err error) bool {
 // hasNoEvents reports whether the body has members, but no event of the provider.
 func (e *explanation) hasNoEvents() bool {
 	body := e.recorded.Body
+	if !gjson.ValidBytes(body) {
+		return false
+	}
 	_, err := e.provider.Split(string(body))
 	return errors.Is(err, provider.ErrNoEvent) && len(gjson.ParseBytes(body).Map()) > 0
 }

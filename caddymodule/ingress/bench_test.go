@@ -72,7 +72,7 @@ func BenchmarkEvent(b *testing.B) {
 					if err != nil || claim == nil {
 						b.Fatal("not claimed", err)
 					}
-					if out := e.Append(make([]byte, 0, e.Size())); len(out) <= len(raw) {
+					if out := e.Append(make([]byte, 0, e.Size())); len(out) <= len(raw.Text) {
 						b.Fatal("no envelope")
 					}
 					claim.Commit(nil)

@@ -131,7 +131,7 @@ func withoutTrace(err error) error {
 // forwardBatch lets the events of a request through, each once and in order. After a
 // failed one the others go on, except those of its partition key. The application's
 // answers are not sent.
-func (x *exchange) forwardBatch(events []string) error {
+func (x *exchange) forwardBatch(events []provider.Raw) error {
 	// One event at a time is read, so that a thousand need no more memory than the
 	// largest of them. Some providers' types and ids are in the header.
 	request := *x.request()

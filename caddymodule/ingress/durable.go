@@ -16,7 +16,7 @@ import (
 
 // store stores the events of a request, all of them or none, and answers once they
 // are on disk.
-func (x *exchange) store(events []string) error {
+func (x *exchange) store(events []provider.Raw) error {
 	read := x.readEvents(events)
 	stored := x.forQueue(read)
 	ctx, span := x.span(spanStore, trace.SpanKindProducer)
@@ -36,7 +36,7 @@ func (x *exchange) store(events []string) error {
 }
 
 // readEvents reads the events that the queue is to keep.
-func (x *exchange) readEvents(events []string) []provider.Event {
+func (x *exchange) readEvents(events []provider.Raw) []provider.Event {
 	// Some providers' types and ids are in the header, beside credentials.
 	request := *x.request()
 	request.Header = request.Header.Clone()

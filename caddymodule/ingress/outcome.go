@@ -76,5 +76,7 @@ var reasons = []struct {
 	{envelope.ErrNotJSON, outcomeMalformed},
 	{provider.ErrNoEvent, outcomeNoEvent},
 	{provider.ErrNotArray, outcomeMalformed},
+	{provider.ErrNotEvent, outcomeMalformed},
 	{provider.ErrTooMany, outcomeTooMany},
+	{provider.ErrTooLarge, outcomeTooLarge},
 }

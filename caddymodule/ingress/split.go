@@ -23,7 +23,7 @@ func (x *exchange) explain(err error) error {
 
 // split returns the events in the body, each as its own bytes. There are none in a
 // request by which a provider that sends empty ones tries the URL.
-func (x *exchange) split() (events []string, err error) {
+func (x *exchange) split() (events []provider.Raw, err error) {
 	events, err = x.rc.Provider.Split(x.payload.Text())
 	if errors.Is(err, provider.ErrNoEvent) && x.rc.Provider.TakesEmpty() {
 		return nil, nil
@@ -36,7 +36,7 @@ func (x *exchange) split() (events []string, err error) {
 
 // only returns the single event that a request is forwarded as: the one in it, or
 // the whole request.
-func (x *exchange) only(events []string) provider.Event {
+func (x *exchange) only(events []provider.Raw) provider.Event {
 	if x.rc.Format == envelope.FormatOriginal {
 		return x.whole(events, x.request())
 	}
@@ -44,7 +44,7 @@ func (x *exchange) only(events []string) provider.Event {
 }
 
 // event reads one event.
-func (x *exchange) event(raw string, request *verify.Request) provider.Event {
+func (x *exchange) event(raw provider.Raw, request *verify.Request) provider.Event {
 	e := x.rc.Provider.Read(raw, request)
 	e.OriginalType = x.payload.OriginalType()
 	return e
@@ -52,7 +52,7 @@ func (x *exchange) event(raw string, request *verify.Request) provider.Event {
 
 // whole reads the event for a request that is handed over as it came. Of a form, that is
 // the form.
-func (x *exchange) whole(events []string, request *verify.Request) provider.Event {
+func (x *exchange) whole(events []provider.Raw, request *verify.Request) provider.Event {
 	e := x.rc.Provider.ReadWhole(x.payload.Text(), events, request)
 	if x.form != nil {
 		e.Original = string(x.form)

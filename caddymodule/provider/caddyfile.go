@@ -53,7 +53,7 @@ import (
 //		reply status <code>
 //		reply text <text> [as <content-type>]
 //
-//		events <path>                                   # . when the body is the array
+//		events <path...> [as request]                   # # goes through an array; . is the body
 //		id     <source...>                              # paths and templates, or header <name>
 //		key    <id|type|hash|template...>
 //		type   <source...> | has <path...> | always <type> [{
@@ -103,7 +103,7 @@ var words = append(blocks.Words[*Spec]{
 	{Name: "form", Usage: "[<field>]", Parse: (*Spec).parseForm},
 	{Name: "handshake", Usage: "empty | [GET|HEAD|POST] [unproved]", Repeats: true, Block: true, Parse: (*Spec).parseHandshake},
 	{Name: "reply", Usage: "token|answer | status <code> | text <text> [as <content-type>]", Parse: (*Spec).parseReply},
-	{Name: "events", Usage: "<path>", Parse: (*Spec).parseEvents},
+	{Name: "events", Usage: "<path...> [as request]", Parse: (*Spec).parseEvents},
 	{Name: "id", Usage: sourceUsage, Parse: (*Spec).parseID},
 	{Name: "key", Usage: "<id|type|hash|template...>", Parse: (*Spec).parseKey},
 	{Name: "type", Usage: sourceUsage + " | has <path...> | always <type>", Block: true, Parse: (*Spec).parseType},
@@ -125,8 +125,19 @@ func specWords(rules blocks.Words[*Rules]) blocks.Words[*Spec] {
 }
 
 func (s *Spec) parseEvents(line blocks.Line) error {
-	s.Events = line.Args[0]
-	return checkPaths(line, line.Args)
+	args, as, err := cutAs(line, line.Args)
+	if err != nil {
+		return err
+	}
+	if len(args) == 0 {
+		return line.Misused()
+	}
+	s.Events = Events{Paths: args, As: as}
+	check := Provider{spec: &Spec{Events: s.Events}}
+	if err := check.compileEvents(); err != nil {
+		return line.Errf("%v", err)
+	}
+	return nil
 }
 
 func (s *Spec) parseKey(line blocks.Line) error {

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/internal/blocks"
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/internal/jsonpath"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/template"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/verify"
 )
@@ -44,7 +45,7 @@ func parseHeaderSource(line blocks.Line, name string, args []string) (Source, er
 // checkPaths checks the paths of a line, so that an error has its number.
 func checkPaths(line blocks.Line, paths []string) error {
 	for _, path := range paths {
-		if template.Is(path) {
+		if template.Is(path) && !jsonpath.IsJSONPath(path) {
 			return line.Errf("%s: %q is a template, and only a path works here", line.Word, path)
 		}
 		if _, err := newScope().slot(path); err != nil {

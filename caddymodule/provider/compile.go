@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"regexp"
 
-	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/internal/jsonpath"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/verify"
 )
 
@@ -29,7 +28,7 @@ func (s *Spec) Compile() (*Provider, error) {
 	for _, step := range []func() error{
 		p.checkName, func() error { return checkTested(s.Tested) }, p.checkVerify, p.checkDefaults, p.compileHandshakes, p.checkReply, p.checkSubscriptions,
 		p.compileEvents, p.compileType, p.compileID, p.compileTime,
-		p.compilePrograms, p.compileRedactions, p.scope.root.check,
+		p.compilePrograms, p.checkPerEvent, p.compileRedactions, p.scope.check,
 	} {
 		if err := step(); err != nil {
 			return nil, fmt.Errorf("provider %s: %w", s.Name, err)
@@ -41,16 +40,6 @@ func (s *Spec) Compile() (*Provider, error) {
 		return &v
 	}
 	return p, nil
-}
-
-func (p *Provider) compileEvents() error {
-	if p.spec.Events == "" || p.spec.Events == itemPath {
-		return nil
-	}
-	if err := jsonpath.Check(p.spec.Events); err != nil {
-		return fmt.Errorf("events: path %q: %w", p.spec.Events, err)
-	}
-	return nil
 }
 
 func (p *Provider) compileType() error {
@@ -140,23 +129,25 @@ func (p *Provider) compileProgram(eventType string) (*program, error) {
 
 func (p *Provider) compileRedactions() error {
 	p.redactEvent, p.redactBody = make(redaction), make(redaction)
-	prefix := ""
-	switch p.spec.Events {
-	case "":
-	case itemPath:
-		prefix = eachElement + "."
-	default:
-		prefix = p.spec.Events + "." + eachElement + "."
+	prefixes := []string{""}
+	if p.events != nil {
+		prefixes = p.spec.Events.prefixes()
 	}
 	for _, path := range p.spec.Redactions {
 		if err := p.redactEvent.add(path); err != nil {
 			return err
 		}
-		if err := p.redactBody.add(prefix + path); err != nil {
-			return err
+		for _, prefix := range prefixes {
+			if err := p.redactBody.add(prefix + path); err != nil {
+				return err
+			}
 		}
 	}
-	return p.redactProof(prefix == "")
+	if err := p.redactProof(p.events == nil); err != nil || p.events == nil {
+		return err
+	}
+	p.events.setRedaction(p.redactBody)
+	return nil
 }
 
 // redactProof makes the credentials in the body redacted. isWhole reports whether the

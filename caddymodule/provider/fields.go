@@ -228,7 +228,7 @@ func (l *list) append(dst []byte, start int, found values) []byte {
 		if l.scope.key > 0 {
 			item[l.scope.key-1] = key
 		}
-		l.scope.fill(item, nil)
+		l.scope.fill(item, nil, nil)
 		before := len(dst)
 		if before > start {
 			dst = append(dst, ',')

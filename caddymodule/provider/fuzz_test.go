@@ -206,7 +206,7 @@ func FuzzRedact(f *testing.F) {
 		if envelope.Check([]byte(event)) != nil || !strings.HasPrefix(event, "{") {
 			return
 		}
-		got := single.Read(event, nil).Original
+		got := single.Read(raw(event), nil).Original
 		if !isSubsequence(got, event) {
 			t.Errorf("%s has bytes that %s has not", got, event)
 		}
@@ -217,18 +217,18 @@ func FuzzRedact(f *testing.F) {
 		if !reflect.DeepEqual(parseTree(t, got), want) {
 			t.Errorf("%s became %s", event, got)
 		}
-		if again := single.Read(got, nil).Original; again != got {
+		if again := single.Read(raw(got), nil).Original; again != got {
 			t.Errorf("%s redacted twice is %s", got, again)
 		}
 		for _, space := range []string{"", "\n "} {
-			if whole := single.ReadWhole(space+event, []string{space + event}, nil).Original; whole != space+got {
+			if whole := single.ReadWhole(space+event, []provider.Raw{raw(space + event)}, nil).Original; whole != space+got {
 				t.Errorf("whole: %s, want %s", whole, space+got)
 			}
 		}
 
 		// The same of each event in a batch.
-		body := fmt.Sprintf(`{"a":1,"events":[%s, 1 ,%[1]s],"x":2}`, event)
-		wantBody := fmt.Sprintf(`{"a":1,"events":[%s, 1 ,%[1]s],"x":2}`, got)
+		body := fmt.Sprintf(`{"a":1,"events":[%s, {} ,%[1]s],"x":2}`, event)
+		wantBody := fmt.Sprintf(`{"a":1,"events":[%s, {} ,%[1]s],"x":2}`, got)
 		events, err := batch.Split(body)
 		if err != nil || len(events) != 3 {
 			t.Fatalf("%d events, %v", len(events), err)

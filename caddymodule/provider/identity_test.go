@@ -155,7 +155,7 @@ func TestKeyOfNothing(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if e := p.Read(event, nil); e.DedupKey != want {
+			if e := p.Read(raw(event), nil); e.DedupKey != want {
 				t.Errorf("key %q, want %q", e.DedupKey, want)
 			}
 			if p.KeyIsHash() != (lines == "") {
@@ -190,7 +190,7 @@ func TestWotNotKeys(t *testing.T) {
 				t.Errorf("%s: id %s, lacks %v", f.Event, e.ID, e.MissingID)
 			}
 			keys[e.DedupKey] = f.Event
-			items, names = append(items, event), append(names, f.Event)
+			items, names = append(items, event.Text), append(names, f.Event)
 		}
 	}
 	if len(keys) != samples {

@@ -8,11 +8,20 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/internal/jsonpath"
 )
 
-// Paths that are not gjson's: a value itself, and the name of an item in an object.
+// Paths that are not gjson's: a value itself, the name of an item in an object, and the
+// beginning of a path in an object around the event.
 const (
-	itemPath = "."
-	keyPath  = ".key"
+	itemPath  = "."
+	keyPath   = ".key"
+	outerPath = ".."
 )
+
+// outerSlot is the slot of a path that begins with `..`.
+type outerSlot struct {
+	path string
+	slot int
+	in   int // slot in scope.around
+}
 
 // scope holds the paths that are read from one JSON value, which is an event or an
 // item of a list. One walk over the value fills a slot for each path.
@@ -26,6 +35,8 @@ type scope struct {
 
 	isItem    bool           // whether the value is an item of a list
 	templates []templateSlot // of the templates
+	outers    []outerSlot    // of the paths that begin with `..`
+	around    *scope         // of the same paths without it, nil if there are none
 }
 
 func newScope() *scope { return &scope{index: make(map[string]int)} }
@@ -76,6 +87,9 @@ func (s *scope) slot(path string) (int, error) {
 		s.index[path] = s.slots
 		return s.slots, nil
 	}
+	if outer, ok := strings.CutPrefix(path, outerPath); ok && outer != "" {
+		return s.outerSlot(path, outer)
+	}
 	names, rest, err := parsePath(path)
 	if err != nil {
 		return 0, err
@@ -99,6 +113,24 @@ func (s *scope) slot(path string) (int, error) {
 	return s.index[path], nil
 }
 
+// outerSlot returns the slot of a path in an object around the event.
+func (s *scope) outerSlot(path, outer string) (int, error) {
+	if s.isItem {
+		return 0, fmt.Errorf("path %q: what is around the event cannot be read in a list", path)
+	}
+	if s.around == nil {
+		s.around = newScope()
+	}
+	in, err := s.around.slot(outer)
+	if err != nil {
+		return 0, err
+	}
+	s.slots++
+	s.outers = append(s.outers, outerSlot{path, s.slots, in})
+	s.index[path] = s.slots
+	return s.slots, nil
+}
+
 func (n *node) member(name string) *node {
 	for _, m := range n.members {
 		if m.name == name {
@@ -113,6 +145,16 @@ func (n *node) member(name string) *node {
 // maxMembers is the maximum number of members of one object that a provider can
 // name.
 const maxMembers = 63
+
+// check refuses more members than walk can count, also around the event.
+func (s *scope) check() error {
+	if s.around != nil {
+		if err := s.around.root.check(); err != nil {
+			return err
+		}
+	}
+	return s.root.check()
+}
 
 // check refuses more members than walk can count.
 func (n *node) check() error {

@@ -1,32 +1,17 @@
 package provider
 
 import (
-	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"sync"
 )
 
-// MaxEvents is the maximum number of events in one request.
-const MaxEvents = 1000
-
-// The errors of Split.
-var (
-	// ErrNoEvent is the error of a body without any event.
-	ErrNoEvent = errors.New("no event")
-
-	// ErrNotArray is the error of a body that has something else in the place of
-	// the array of events.
-	ErrNotArray = errors.New("the events are not an array")
-
-	// ErrTooMany is the error of a body with more than MaxEvents events.
-	ErrTooMany = fmt.Errorf("more than %d events", MaxEvents)
-)
-
 // Provider is a compiled Spec. It is safe for concurrent use.
 type Provider struct {
 	spec *Spec
+
+	events    *eventNode // nil if the body is the event
+	asRequest bool       // whether the original of an event is its request
 
 	scope    *scope
 	programs map[string]*program // by canonical type
@@ -54,7 +39,7 @@ func (p *Provider) Spec() *Spec { return p.spec }
 func (p *Provider) Name() string { return p.spec.Name }
 
 // IsBatch reports whether a request can hold several events.
-func (p *Provider) IsBatch() bool { return p.spec.Events != "" }
+func (p *Provider) IsBatch() bool { return p.events != nil }
 
 // KeyIsHash reports whether nothing but its content identifies an event.
 func (p *Provider) KeyIsHash() bool { return slices.Equal(p.key, []keyPart{{word: keyHash}}) }

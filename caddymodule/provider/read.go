@@ -3,8 +3,6 @@ package provider
 import (
 	"strings"
 
-	"github.com/tidwall/gjson"
-
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/envelope"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/verify"
 )
@@ -29,42 +27,9 @@ type Event struct {
 	MissingID bool
 }
 
-// Split returns the bytes of each event in a body, which must have passed
-// envelope.Check. The error is ErrNoEvent, ErrNotArray or ErrTooMany.
-func (p *Provider) Split(body string) ([]string, error) {
-	if p.spec.Events == "" {
-		if !strings.HasPrefix(strings.TrimLeft(body, jsonSpace), "{") {
-			return nil, ErrNoEvent
-		}
-		return []string{body}, nil
-	}
-	array := gjson.Parse(body)
-	if p.spec.Events != itemPath {
-		array = array.Get(p.spec.Events)
-	}
-	switch {
-	case array.Type == gjson.Null:
-		return nil, ErrNoEvent
-	case !array.IsArray():
-		return nil, ErrNotArray
-	}
-	events := make([]string, 0, 1)
-	array.ForEach(func(_, event gjson.Result) bool {
-		events = append(events, event.Raw)
-		return len(events) <= MaxEvents
-	})
-	switch {
-	case len(events) > MaxEvents:
-		return nil, ErrTooMany
-	case len(events) == 0:
-		return nil, ErrNoEvent
-	}
-	return events, nil
-}
-
 // Read reads an event that Split returned, from a request without which templates and
 // headers have no value.
-func (p *Provider) Read(raw string, request *verify.Request) Event {
+func (p *Provider) Read(raw Raw, request *verify.Request) Event {
 	found := p.found.Get().(*values)
 	defer func() {
 		clear(*found) // or it would keep the body in memory
@@ -72,15 +37,15 @@ func (p *Provider) Read(raw string, request *verify.Request) Event {
 	}()
 	var e Event
 	// Redacted members are not read either.
-	e.Original = p.redactEvent.apply(strings.Trim(raw, jsonSpace))
+	e.Original = p.redactEvent.apply(strings.Trim(raw.Text, jsonSpace))
 	p.scope.root.read(value(e.Original), *found)
-	p.scope.fill(*found, request)
+	p.scope.fill(*found, request, raw.around)
 	e.Provider = p.spec.Name
 	if own := p.ownTypeOf(*found); envelope.ValidAttribute(own) {
 		e.ProviderType = own
 	}
 	e.Type = p.canonicalType(e.ProviderType)
-	p.identify(&e, raw, *found)
+	p.identify(&e, raw.Text, *found)
 	var buf [48]byte // room for any time
 	e.Time = string(p.timeAs.append(buf[:0], found.first(p.time)))
 
@@ -93,13 +58,16 @@ func (p *Provider) Read(raw string, request *verify.Request) Event {
 	}
 	e.Subject, e.PartitionKey = program.subject(*found)
 	e.Fields, _ = program.data.appendMembers(make([]byte, 0, fieldsSize+len(e.Original)), *found)
+	if p.asRequest {
+		e.Original = p.redactBody.apply(raw.request())
+	}
 	return e
 }
 
 // ReadWhole returns the event for a request that is forwarded as it came. That is its
 // only event, or, for a provider that sends batches, the batch, identified by the
 // hash of the body. Its Original is the body without the redacted members.
-func (p *Provider) ReadWhole(body string, events []string, request *verify.Request) Event {
+func (p *Provider) ReadWhole(body string, events []Raw, request *verify.Request) Event {
 	var e Event
 	if len(events) == 1 {
 		e = p.Read(events[0], request)

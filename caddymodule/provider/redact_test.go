@@ -77,11 +77,11 @@ func TestRedact(t *testing.T) {
 			if e.Original != test.want {
 				t.Errorf("got:\n%s\nwant:\n%s", e.Original, test.want)
 			}
-			if whole := p.ReadWhole(test.event, []string{test.event}, nil); whole.Original != test.want {
+			if whole := p.ReadWhole(test.event, []provider.Raw{raw(test.event)}, nil); whole.Original != test.want {
 				t.Errorf("of the whole body: got:\n%s\nwant:\n%s", whole.Original, test.want)
 			}
 			const before, after = "\r\n\t ", " \n"
-			if whole := p.ReadWhole(before+test.event+after, []string{test.event}, nil); whole.Original != before+test.want+after {
+			if whole := p.ReadWhole(before+test.event+after, []provider.Raw{raw(test.event)}, nil); whole.Original != before+test.want+after {
 				t.Errorf("of the whole body with space around: got:\n%s\nwant:\n%s", whole.Original, before+test.want+after)
 			}
 			if !json.Valid([]byte(e.Original)) {
@@ -99,7 +99,7 @@ func TestRedactBatch(t *testing.T) {
 	const want = ` {"s":0,"data":{"s":1,"events":[{"b":3},{"a":[{}]}],"events":[{}]}, "data":{"events":[{}]}} `
 	events, err := p.Split(body)
 	if err != nil || len(events) != 2 {
-		t.Fatalf("%q, %v", events, err)
+		t.Fatalf("%v, %v", events, err)
 	}
 	for i, want := range []string{`{"b":3}`, `{"a":[{}]}`} {
 		if e := p.Read(events[i], nil); e.Original != want {
@@ -112,12 +112,12 @@ func TestRedactBatch(t *testing.T) {
 
 	// When the body is the array.
 	array := compile(t, acme(basics+"events .\nredact s a.#.s"))
-	const arrayBody = "\n" + ` [{"s":2,"b":3} , {"a":[{"s":4}]},[{"s":5}]]`
-	const arrayWant = "\n" + ` [{"b":3} , {"a":[{}]},[{"s":5}]]`
+	const arrayBody = "\n" + ` [{"s":2,"b":3} , {"a":[{"s":4}]},{"b":[{"s":5}]}]`
+	const arrayWant = "\n" + ` [{"b":3} , {"a":[{}]},{"b":[{"s":5}]}]`
 	if events, err = array.Split(arrayBody); err != nil || len(events) != 3 {
-		t.Fatalf("%q, %v", events, err)
+		t.Fatalf("%v, %v", events, err)
 	}
-	for i, want := range []string{`{"b":3}`, `{"a":[{}]}`, `[{"s":5}]`} {
+	for i, want := range []string{`{"b":3}`, `{"a":[{}]}`, `{"b":[{"s":5}]}`} {
 		if e := array.Read(events[i], nil); e.Original != want {
 			t.Errorf("got %s, want %s", e.Original, want)
 		}
@@ -185,10 +185,10 @@ func TestRedactToken(t *testing.T) {
 	if e := read(t, single, body, nil); e.Original != want {
 		t.Errorf("got %s, want %s", e.Original, want)
 	}
-	if e := single.ReadWhole(body, []string{body}, nil); e.Original != want {
+	if e := single.ReadWhole(body, []provider.Raw{raw(body)}, nil); e.Original != want {
 		t.Errorf("whole: got %s, want %s", e.Original, want)
 	}
-	if e := single.ReadWhole(" "+body, []string{" " + body}, nil); e.Original != " "+want {
+	if e := single.ReadWhole(" "+body, []provider.Raw{raw(" " + body)}, nil); e.Original != " "+want {
 		t.Errorf("whole with space before: got %s, want %s", e.Original, want)
 	}
 
@@ -199,7 +199,7 @@ func TestRedactToken(t *testing.T) {
 		t.Errorf("got %s", e.Original)
 	}
 	for _, space := range []string{"", "\n"} {
-		if e := batch.ReadWhole(space+body, []string{`{"token":"of the event"}`}, nil); e.Original != space+want {
+		if e := batch.ReadWhole(space+body, []provider.Raw{raw(`{"token":"of the event"}`)}, nil); e.Original != space+want {
 			t.Errorf("whole: got %s, want %s", e.Original, want)
 		}
 	}
@@ -217,7 +217,7 @@ func TestRedactSignature(t *testing.T) {
 	const batch = `{"items":[{"sig":"s","id":"1"},{"id":"2","sig":"s"}]}`
 	const want = `{"items":[{"id":"1"},{"id":"2"}]}`
 	p = compile(t, acme("verify hmac sha256 {\nsignature body sig\ncontent $body(id)\neach items\n}\nevents items\ntype type\n"))
-	if e := p.ReadWhole(batch, []string{`{"sig":"s","id":"1"}`, `{"id":"2","sig":"s"}`}, nil); e.Original != want {
+	if e := p.ReadWhole(batch, []provider.Raw{raw(`{"sig":"s","id":"1"}`), raw(`{"id":"2","sig":"s"}`)}, nil); e.Original != want {
 		t.Errorf("got %s, want %s", e.Original, want)
 	}
 	if e := read(t, p, `{"items":[{"sig":"s","id":"1"}]}`, nil); e.Original != `{"id":"1"}` {
@@ -241,7 +241,7 @@ func TestOneRouteCredentials(t *testing.T) {
 		if e := read(t, p, body, nil); strings.Contains(e.Original, secret) || strings.Contains(string(e.Fields), secret) {
 			t.Errorf("%s is in the event", secret)
 		}
-		if e := p.ReadWhole(body, []string{body}, nil); strings.Contains(e.Original, secret) || !json.Valid([]byte(e.Original)) {
+		if e := p.ReadWhole(body, []provider.Raw{raw(body)}, nil); strings.Contains(e.Original, secret) || !json.Valid([]byte(e.Original)) {
 			t.Errorf("%s is in the body", secret)
 		}
 	}

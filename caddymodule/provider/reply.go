@@ -67,7 +67,7 @@ func (p *Provider) checkReply() error {
 	if reply.Token && p.spec.Verify.Token == nil {
 		return errors.New(`"reply token" works only with "verify token"`)
 	}
-	if reply.Answer && p.spec.Events != "" {
+	if reply.Answer && len(p.spec.Events.Paths) > 0 {
 		return errors.New(`"reply answer" does not work with "events": several events cannot share one answer; remove one of them`)
 	}
 	return nil

@@ -5,9 +5,10 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"strings"
+	"slices"
 
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/envelope"
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/internal/jsonpath"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/template"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/verify"
 )
@@ -50,10 +51,7 @@ func (s *scope) source(from Source) ([]int, error) {
 }
 
 func (s *scope) pathOrTemplate(text string) (int, error) {
-	if err := checkNotJSONPath(text); err != nil {
-		return 0, err
-	}
-	if !template.Is(text) {
+	if !template.Is(text) || jsonpath.IsJSONPath(text) {
 		return s.slot(text)
 	}
 	t, err := template.Parse(text)
@@ -65,15 +63,6 @@ func (s *scope) pathOrTemplate(text string) (int, error) {
 		return 0, fmt.Errorf("template %q: %w", text, err)
 	}
 	return slot, nil
-}
-
-// checkNotJSONPath refuses `$.a`, which is not meant as a template.
-func checkNotJSONPath(text string) error {
-	if !strings.HasPrefix(text, "$.") && !strings.HasPrefix(text, "$[") {
-		return nil
-	}
-	path := strings.Trim(strings.NewReplacer("['", ".", "']", "", "[", ".", "]", "").Replace(text), "$.")
-	return fmt.Errorf("%q: a path begins at the event, without $; write %s", text, path)
 }
 
 // template returns the slot of a template.
@@ -137,8 +126,12 @@ func makesText(t template.Template) error {
 	return nil
 }
 
-// fill fills the slots of the templates. A template that lacks a part has no value.
-func (s *scope) fill(found values, request *verify.Request) {
+// fill fills the slots of what a walk over the value does not find: what is around it,
+// and templates. A template that lacks a part has no value.
+func (s *scope) fill(found values, request *verify.Request, outer *around) {
+	for _, o := range s.outers {
+		found[o.slot-1] = outer.first(o.in)
+	}
 	for i := range s.templates {
 		t := &s.templates[i]
 		text, ok := t.template.Append(nil, func(part template.Part) ([]byte, bool) {
@@ -177,4 +170,29 @@ func (t *templateSlot) text(part template.Part, found values, request *verify.Re
 	default:
 		return request.URL
 	}
+}
+
+// isOfEvent reports whether the value of a slot is at least partly from the event, and
+// not only from the request or from what is around the event.
+func (s *scope) isOfEvent(slot int) bool {
+	if slices.ContainsFunc(s.outers, func(o outerSlot) bool { return o.slot == slot }) {
+		return false
+	}
+	for _, t := range s.templates {
+		if t.slot == slot {
+			return slices.ContainsFunc(t.paths, func(p pathSlot) bool { return s.isOfEvent(p.slot) })
+		}
+	}
+	return true
+}
+
+// nameOf returns the template or the path of a slot, if it is not one in the event.
+func (s *scope) nameOf(slot int) string {
+	for _, t := range s.templates {
+		if t.slot == slot {
+			return t.template.String()
+		}
+	}
+	i := slices.IndexFunc(s.outers, func(o outerSlot) bool { return o.slot == slot })
+	return s.outers[i].path
 }

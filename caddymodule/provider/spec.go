@@ -50,9 +50,8 @@ type Spec struct {
 	// Whether bodies may be forms, by their Content-Type. Default: bodies are JSON.
 	Form *Form `json:"form,omitempty"`
 
-	// The path of the array that holds the events; `.` if the body is that array.
-	// Default: the body is one event.
-	Events string `json:"events,omitempty"`
+	// Where the events are. Default: the body is one event.
+	Events Events `json:"events,omitzero"`
 
 	// Where the event's own id is.
 	ID Source `json:"id,omitzero"`
@@ -110,6 +109,19 @@ type Source struct {
 	// part is absent. A path that begins with `..` is looked up in the nearest object
 	// around the event that has it.
 	Paths []string `json:"paths,omitempty"`
+}
+
+// Events is where the events are in a body.
+type Events struct {
+	// The paths of the events: names of members, and `#` for each element of an array.
+	// What is there is an array of events, or one event that is an object; `.` is the
+	// body. Several paths add up. An object that holds events of an earlier path is not
+	// an event of a later one.
+	Paths []string `json:"paths,omitempty"`
+
+	// What the original of an event is: `request` is the body without the other events.
+	// Default: the event alone.
+	As string `json:"as,omitempty"`
 }
 
 func (s Source) isZero() bool { return s.Header == "" && len(s.Paths) == 0 }

@@ -78,7 +78,7 @@ const languageWords = `
 	signature header item separator prefix encoding hex base64 base64url content timestamp key raw
 	from bearer query body unix unix_ms rfc3339
 	form handshake GET HEAD POST unproved empty when is not status answer as reply
-	events id type always time redact hash
+	events request id type always time redact hash
 	field text string lower value list require members is not has . .key
 	subscriptions api path get update patch put name url inbox basic_auth active error
 `

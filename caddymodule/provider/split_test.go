@@ -20,9 +20,23 @@ func repeat(n int, item string) string {
 	return "[" + strings.TrimSuffix(strings.Repeat(item+",", n), ",") + "]"
 }
 
+// texts returns the texts of events, which are where they say in the body.
+func texts(body string, events []provider.Raw) []string {
+	var texts []string
+	for _, e := range events {
+		texts = append(texts, body[e.Start:e.Start+len(e.Text)])
+		if e.Text != texts[len(texts)-1] {
+			return nil
+		}
+	}
+	return texts
+}
+
 // TestSplit finds the events in a body.
 func TestSplit(t *testing.T) {
 	const single, batch, nested, array = "", "events events", "events data.items", "events ."
+	const entries = "events entry.#.changes"
+	const rest = "events entry.#.changes.#.value.messages entry.#.changes.#.value.statuses entry.#.changes"
 	for _, test := range []struct {
 		name, lines, body string
 		want              []string
@@ -52,33 +66,51 @@ func TestSplit(t *testing.T) {
 		{"empty, with space", batch, "{\"events\":[ \n]}", nil, provider.ErrNoEvent},
 		{"no object", batch, `[{"events":[{}]}]`, nil, provider.ErrNoEvent},
 		{"a text body", batch, `"events"`, nil, provider.ErrNoEvent},
-		{"an object", batch, `{"events":{"a":1}}`, nil, provider.ErrNotArray},
+		{"an object", batch, `{"events":{"a":1}}`, []string{`{"a":1}`}, nil},
 		{"a text", batch, `{"events":"[{}]"}`, nil, provider.ErrNotArray},
 		{"an empty text", batch, `{"events":""}`, nil, provider.ErrNotArray},
 		{"a number", batch, `{"events":0}`, nil, provider.ErrNotArray},
 		{"false", batch, `{"events":false}`, nil, provider.ErrNotArray},
 		{"nested null", nested, `{"data":{"items":null}}`, nil, provider.ErrNoEvent},
-		{"nested no array", nested, `{"data":{"items":{}}}`, nil, provider.ErrNotArray},
+		{"nested no array", nested, `{"data":{"items":true}}`, nil, provider.ErrNotArray},
 
 		{"an array", array, `[{"a":1},{"b":2}]`, []string{`{"a":1}`, `{"b":2}`}, nil},
-		{"an array with space", array, "\r\n\t [ {\"a\" : 1} ,\n2 ] \n", []string{`{"a" : 1}`, `2`}, nil},
+		{"an array with space", array, "\r\n\t [ {\"a\" : 1} ,\n{} ] \n", []string{`{"a" : 1}`, `{}`}, nil},
 		{"an empty array", array, ` []`, nil, provider.ErrNoEvent},
 		{"null instead of an array", array, ` null`, nil, provider.ErrNoEvent},
-		{"an object instead of an array", array, `{"events":[{}]}`, nil, provider.ErrNotArray},
+		{"an object instead of an array", array, ` {"events":[{}]}`, []string{`{"events":[{}]}`}, nil},
 		{"a text instead of an array", array, `"[{}]"`, nil, provider.ErrNotArray},
 		{"an array of too many", array, repeat(provider.MaxEvents+1, `{}`), nil, provider.ErrTooMany},
 
 		{"as many as may be", batch, `{"events":` + repeat(provider.MaxEvents, `{}`) + `}`, slices.Repeat([]string{`{}`}, provider.MaxEvents), nil},
 		{"one too many", batch, `{"events":` + repeat(provider.MaxEvents+1, `{}`) + `}`, nil, provider.ErrTooMany},
-		{"many in an event", batch, `{"events":[` + repeat(provider.MaxEvents+1, `{}`) + `]}`, []string{repeat(provider.MaxEvents+1, `{}`)}, nil},
+		{"many in an event", batch, `{"events":[{"a":` + repeat(provider.MaxEvents+1, `{}`) + `}]}`, []string{`{"a":` + repeat(provider.MaxEvents+1, `{}`) + `}`}, nil},
+
+		{"a number", batch, `{"events":[{},1]}`, nil, provider.ErrNotEvent},
+		{"a null", array, `[{},null]`, nil, provider.ErrNotEvent},
+		{"a text", array, `["a"]`, nil, provider.ErrNotEvent},
+		{"an array in an array", array, `[[{}]]`, nil, provider.ErrNotEvent},
+
+		{"in nested arrays", entries, `{"entry":[{"changes":[{"n":1},{"n":2}]},{"id":1},{"changes":[]},{"changes":[{"n":3}]}]}`, []string{`{"n":1}`, `{"n":2}`, `{"n":3}`}, nil},
+		{"in nested arrays, a number", entries, `{"entry":[{"changes":[{"n":1},2]}]}`, nil, provider.ErrNotEvent},
+		{"in nested arrays, a number on the way", entries, `{"entry":[1]}`, nil, provider.ErrNotEvent},
+		{"in nested arrays, an object on the way", entries, `{"entry":{"changes":[{}]}}`, nil, provider.ErrNotArray},
+		{"in nested arrays, null on the way", entries, `{"entry":null}`, nil, provider.ErrNoEvent},
+		{"in nested arrays, one event", entries, `{"entry":[{"changes":{"n":1}}]}`, []string{`{"n":1}`}, nil},
+		{"too many in nested arrays", entries, `{"entry":` + repeat(2, `{"changes":`+repeat(provider.MaxEvents/2+1, `{}`)+`}`) + `}`, nil, provider.ErrTooMany},
+		{"objects at the end", "events items.#.item", `{"items":[{"item":{"n":1}},{"item":{"n":2}}]}`, []string{`{"n":1}`, `{"n":2}`}, nil},
+		{"objects at the end, a text", "events items.#.item", `{"items":[{"item":"x"}]}`, nil, provider.ErrNotArray},
+		{"several paths, in order", "events a b", `{"b":[{"n":1}],"a":{"n":2}}`, []string{`{"n":1}`, `{"n":2}`}, nil},
+		{"several paths, the rest", rest, `{"entry":[{"changes":[{"value":{"statuses":[{"n":2}],"messages":[{"n":1}]}},{"field":"x"},{"value":{"messages":[]}}]}]}`,
+			[]string{`{"n":2}`, `{"n":1}`, `{"field":"x"}`, `{"value":{"messages":[]}}`}, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			events, err := compile(t, acme(basics+test.lines)).Split(test.body)
 			if !errors.Is(err, test.err) || (err == nil) != (test.err == nil) {
 				t.Errorf("error %v, want %v", err, test.err)
 			}
-			if !slices.Equal(events, test.want) {
-				t.Errorf("%d events %.100q, want %d", len(events), events, len(test.want))
+			if got := texts(test.body, events); !slices.Equal(got, test.want) {
+				t.Errorf("%d events %.100q, want %d", len(got), got, len(test.want))
 			}
 		})
 	}
@@ -98,7 +130,7 @@ func TestSplitIsBounded(t *testing.T) {
 			runtime.ReadMemStats(&before)
 			events, err := p.Split(body)
 			runtime.ReadMemStats(&after)
-			if events != nil || !errors.Is(err, provider.ErrTooMany) {
+			if want := map[bool]error{true: provider.ErrTooMany, false: provider.ErrNotEvent}[item == `{}`]; events != nil || !errors.Is(err, want) {
 				t.Errorf("%d events, %v", len(events), err)
 			}
 			if allocated := after.TotalAlloc - before.TotalAlloc; allocated > 256<<10 {
@@ -137,7 +169,7 @@ func TestReadWhole(t *testing.T) {
 	t.Run("one event without an id", func(t *testing.T) {
 		p := compile(t, acme("verify basic\n"+rules))
 		const body = `{"type":"message.created"}`
-		got := p.ReadWhole(body, []string{body}, request)
+		got := p.ReadWhole(body, []provider.Raw{raw(body)}, request)
 		if hash := envelope.Hash(body); got.ID != hash || got.DedupKey != "\x00"+hash || !got.MissingID {
 			t.Errorf("got %+v", got)
 		}
@@ -187,7 +219,7 @@ func TestReadWhole(t *testing.T) {
 		for _, event := range []string{`{"id":1,"type":"message.created","chat":"c"}`, `{"type":"message.created","chat":"c"}`} {
 			body := fmt.Sprintf(`{"events":[%s]}`, event)
 			hash := envelope.Hash(body)
-			got := p.ReadWhole(body, []string{event}, request)
+			got := p.ReadWhole(body, []provider.Raw{raw(event)}, request)
 			got.Fields = nil // which are not used
 			checkEvent(t, got, provider.Event{
 				Event: envelope.Event{

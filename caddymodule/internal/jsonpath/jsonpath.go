@@ -1,12 +1,19 @@
 // Package jsonpath checks the gjson paths that a configuration reads values with.
 package jsonpath
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
 
 // Check refuses a path with which gjson writes new JSON or finds nothing.
 func Check(path string) error {
 	if path == "" {
 		return errors.New("a path must not be empty")
+	}
+	if err := checkLanguage(path); err != nil {
+		return err
 	}
 	depth := 0 // of parentheses: a query may hold anything
 	start := true
@@ -37,6 +44,8 @@ func Check(path string) error {
 			return errors.New("modifiers and literals do not work here; for a member whose name begins with @ or !, write a backslash before it")
 		case start && (c == '{' || c == '['):
 			return errors.New("multipaths do not work here; write each path separately")
+		case c == '[':
+			return errors.New("a position goes between dots; write items.0.id instead of items[0].id")
 		case c == '|':
 			return errors.New("use . between members, not |")
 		case c == '.' && (start || i == len(path)-1):
@@ -46,6 +55,27 @@ func Check(path string) error {
 	}
 	if depth > 0 {
 		return errors.New("a parenthesis is not closed")
+	}
+	return nil
+}
+
+// simple writes a JSONPath or a JSON Pointer as a path.
+var simple = strings.NewReplacer("['", ".", "']", "", "[", ".", "]", "", "/", ".")
+
+// IsJSONPath reports whether a path is in the language JSONPath: `$.a` or `$[0]`.
+func IsJSONPath(path string) bool {
+	return strings.HasPrefix(path, "$.") || strings.HasPrefix(path, "$[")
+}
+
+// checkLanguage refuses paths in the languages JSONPath and JSON Pointer, with which gjson
+// finds nothing.
+func checkLanguage(path string) error {
+	written := strings.Trim(simple.Replace(strings.TrimPrefix(path, "$")), ".")
+	switch {
+	case IsJSONPath(path):
+		return fmt.Errorf("a path begins without $; write %s", written)
+	case path[0] == '/':
+		return fmt.Errorf("names have dots between them, not slashes; write %s", written)
 	}
 	return nil
 }

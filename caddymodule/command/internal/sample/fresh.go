@@ -4,11 +4,13 @@ import (
 	"crypto/rand"
 	"fmt"
 	"math/big"
+	"slices"
 	"strings"
 
 	"github.com/tidwall/gjson"
 
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/provider"
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/template"
 	"github.com/caddy-webhooks/caddy-webhooks/fixtures"
 )
 
@@ -18,7 +20,7 @@ const freshMember = "caddy_webhooks_new_id"
 // Fresh returns a request with new ids in its events, or with one more member in each
 // event that is identified by its bytes. An id that is in a header is set there.
 func Fresh(p *provider.Provider, r fixtures.Request) (fixtures.Request, error) {
-	if name := p.Spec().ID.Header; name != "" && !p.KeyIsHash() {
+	if name := idHeader(p.Spec().ID); name != "" && !p.KeyIsHash() {
 		r.Header = r.Header.Clone()
 		r.Header.Set(name, rand.Text())
 		return r, nil
@@ -28,43 +30,42 @@ func Fresh(p *provider.Provider, r fixtures.Request) (fixtures.Request, error) {
 	return r, err
 }
 
+// idHeader returns the header that an id is in, or a part of it; "" for none.
+func idHeader(id provider.Source) string {
+	for _, text := range id.Paths {
+		t, err := template.Parse(text)
+		if err != nil {
+			continue // a path
+		}
+		for part := range t.Parts() {
+			if part.Kind == template.Header {
+				return part.Text
+			}
+		}
+	}
+	return id.Header
+}
+
 // freshBody returns a body with new ids in its events.
 func freshBody(p *provider.Provider, body []byte) ([]byte, error) {
-	spec := p.Spec()
 	events, err := p.Split(string(body))
 	if err != nil {
 		return nil, fmt.Errorf("--new-id: the payload has %w", err)
 	}
-	if !p.IsBatch() {
-		fresh, freshErr := freshEvent(p, events[0])
-		return []byte(fresh), freshErr
-	}
-	array := gjson.ParseBytes(body)
-	if !array.IsArray() {
-		array = array.Get(spec.Events)
-	}
-	begin := array.Index
-	var fresh strings.Builder
-	fresh.Write(body[:begin])
-	fresh.WriteByte('[')
-	for i, event := range events {
-		if i > 0 {
-			fresh.WriteByte(',')
-		}
-		if event, err = freshEvent(p, event); err != nil {
+	for _, event := range slices.Backward(events) {
+		fresh, err := freshEvent(p, event.Text)
+		if err != nil {
 			return nil, err
 		}
-		fresh.WriteString(event)
+		body = slices.Concat(body[:event.Start], []byte(fresh), body[event.Start+len(event.Text):])
 	}
-	fresh.WriteByte(']')
-	fresh.Write(body[begin+len(array.Raw):])
-	return []byte(fresh.String()), nil
+	return body, nil
 }
 
 // freshEvent returns an event with a new id.
 func freshEvent(p *provider.Provider, event string) (string, error) {
 	if !p.KeyIsHash() {
-		for _, path := range p.Spec().ID.Paths {
+		for _, path := range idPaths(p.Spec().ID) {
 			id := gjson.Get(event, path)
 			if id.Type == gjson.Null {
 				continue
@@ -83,6 +84,26 @@ func freshEvent(p *provider.Provider, event string) (string, error) {
 		members = "," + members
 	}
 	return fmt.Sprintf(`%s{"%s":"%s"%s`, before, freshMember, rand.Text(), members), nil
+}
+
+// idPaths returns the paths that an id is at, or a part of it: of a template, the last.
+func idPaths(id provider.Source) []string {
+	var paths []string
+	for _, text := range id.Paths {
+		path := text
+		if t, err := template.Parse(text); err == nil && template.Is(text) {
+			path = ""
+			for part := range t.Parts() {
+				if part.Kind == template.BodyPath {
+					path = part.Text
+				}
+			}
+		}
+		if path != "" {
+			paths = append(paths, path)
+		}
+	}
+	return paths
 }
 
 // newID returns an id in JSON, a number in the place of one.

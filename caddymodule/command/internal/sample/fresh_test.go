@@ -93,8 +93,11 @@ func TestFresh(t *testing.T) {
 		"hash":            {provider.Spec{Keys: []string{"hash"}}, `{}`, `{"caddy_webhooks_new_id":"ID"}`},
 		"hash with space": {provider.Spec{Keys: []string{"hash"}}, "{ \n}", "{\"caddy_webhooks_new_id\":\"ID\" \n}"},
 		"header":          {provider.Spec{ID: provider.Source{Header: "x-id"}}, `{"id":"1"}`, `{"id":"1"}`},
-		"batch":           {provider.Spec{ID: id, Events: "a.events"}, `{"id":"x","a":{"events": [ {"id":"1"}, {"id":"1","a":[{"id":"1"}]} ],"b":1}}`, `{"id":"x","a":{"events": [{"id":"ID"},{"id":"ID","a":[{"id":"1"}]}],"b":1}}`},
-		"bare batch":      {provider.Spec{Keys: []string{"hash"}, Events: "."}, ` [{},{}]`, ` [{"caddy_webhooks_new_id":"ID"},{"caddy_webhooks_new_id":"ID"}]`},
+		"template":        {provider.Spec{ID: provider.Source{Paths: []string{"$body(kind)/$body(id)", "id"}}}, `{"kind":"k","id":"1"}`, `{"kind":"k","id":"ID"}`},
+		"header template": {provider.Spec{ID: provider.Source{Paths: []string{"$header(x-id)/$body(id)"}}}, `{"id":"1"}`, `{"id":"1"}`},
+		"nested batch":    {provider.Spec{ID: id, Events: provider.Events{Paths: []string{"a.#.b"}}}, `{"a":[{"b":[{"id":"1"}]},{"b":{"id":"2"}}]}`, `{"a":[{"b":[{"id":"ID"}]},{"b":{"id":"ID"}}]}`},
+		"batch":           {provider.Spec{ID: id, Events: provider.Events{Paths: []string{"a.events"}}}, `{"id":"x","a":{"events": [ {"id":"1"}, {"id":"1","a":[{"id":"1"}]} ],"b":1}}`, `{"id":"x","a":{"events": [ {"id":"ID"}, {"id":"ID","a":[{"id":"1"}]} ],"b":1}}`},
+		"bare batch":      {provider.Spec{Keys: []string{"hash"}, Events: provider.Events{Paths: []string{"."}}}, ` [{},{}]`, ` [{"caddy_webhooks_new_id":"ID"},{"caddy_webhooks_new_id":"ID"}]`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := fixtures.Body([]byte(c.body))
@@ -111,11 +114,11 @@ func TestFresh(t *testing.T) {
 var newID = regexp.MustCompile(`"[A-Z2-7]{26}"`)
 
 func TestFreshErrors(t *testing.T) {
-	hash := provider.Spec{Keys: []string{"hash"}, Events: "events"}
+	hash := provider.Spec{Keys: []string{"hash"}, Events: provider.Events{Paths: []string{"events"}}}
 	several := provider.Spec{ID: provider.Source{Paths: []string{"ids.#.id"}}}
 	for body, spec := range map[string]provider.Spec{
 		`{"events":[]}`:                   hash,
-		`{"events":{}}`:                   hash,
+		`{"events":1}`:                    hash,
 		`{"events":[1]}`:                  hash,
 		`[]`:                              several,
 		`{"ids":[{"id":"1"},{"id":"2"}]}`: several,
