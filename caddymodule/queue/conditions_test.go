@@ -56,8 +56,12 @@ func TestConditions(t *testing.T) {
 		whole.Original = 0 // not an envelope
 		first := ofKind("video", "video")
 		g.keep(t, noKind, whole, first, ofKind("text", "text"), ofKind("image", "image"))
+		var others []*Event
 		for i := range 2100 { // several parts of the log
-			g.keep(t, newEvent(fmt.Sprint("none-", i), ""))
+			others = append(others, newEvent(fmt.Sprint("none-", i), ""))
+		}
+		for part := range slices.Chunk(others, 300) {
+			g.keep(t, part...)
 		}
 		g.keep(t, ofKind("late", "text"))
 		g.drain(t, "all")
