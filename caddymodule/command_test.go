@@ -65,7 +65,7 @@ func TestProvidersCommand(t *testing.T) {
 	}
 	out, _, ok = run(t, "", "providers", "chatbot")
 	for _, want := range []string{
-		"token in query token", "a GET with challenge is answered with it, if token is right",
+		"token in query token", "handshake ",
 		"the application's own", "interaction.matched",
 	} {
 		if !ok || !strings.Contains(out, want) {

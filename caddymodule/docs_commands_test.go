@@ -29,6 +29,7 @@ var notRun = []struct{ prefix, reason string }{
 	{"promtool ", "may be missing; TestAlertRules runs it"},
 	{"curl ", "needs a state of the gateway; the tests of the admin API make these requests"},
 	{"cp ", "copies files of the reader"},
+	{"caddy webhooks explain notifly --request ", "is refused; the page's own TestReadme runs it"},
 	{"$EDITOR ", "waits for the reader"},
 }
 

@@ -18,6 +18,7 @@ import (
 
 	_ "github.com/caddy-webhooks/caddy-webhooks/caddymodule"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/provider"
+	"github.com/caddy-webhooks/caddy-webhooks/fixtures"
 )
 
 // documentedKey is a value for every secret in a page: it is a key for `sign` too.
@@ -195,6 +196,15 @@ func (d *docs) testJSON(t *testing.T) {
 			checkEnvelope(t, b, value)
 		default:
 			d.checkOwnEnvelope(t, b, name, value)
+		}
+	}
+}
+
+// testRequests shows that the recorded requests of the pages can be read.
+func (d *docs) testRequests(t *testing.T) {
+	for _, b := range d.blocks("http") {
+		if _, err := fixtures.ParseRequest([]byte(b.text)); err != nil {
+			t.Errorf("%s: %v", b, err)
 		}
 	}
 }

@@ -3,13 +3,10 @@ package caddymodule_test
 import (
 	"bytes"
 	"encoding/json"
-	"flag"
-	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
 	"reflect"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -51,53 +48,6 @@ func checkEnvelope(t *testing.T, b docBlock, shown map[string]any) {
 		}
 	}
 	t.Errorf("%s is not the envelope of any fixture", b)
-}
-
-// providerTable matches the README's table of providers.
-var providerTable = regexp.MustCompile(`(?s)(\| provider \| needs \|[^\n]*\n\|[-|]+\n)(.*?)\n\n`)
-
-// testProviders shows that the README's table of providers has the text of
-// the providers' own files, as the commands print it.
-func (d *docs) testProviders(t *testing.T) {
-	var rows strings.Builder
-	for _, name := range provider.Builtin() {
-		p, ok := provider.Get(name)
-		if !ok {
-			t.Fatal(name)
-		}
-		out, err := d.run(t, nil, "webhooks", "providers", name)
-		if err != nil {
-			t.Fatal(err, out)
-		}
-		fmt.Fprintf(&rows, "| `%s` | %s | %s | %s | %s |\n", name, p.Needs(), p.Spec().Note, printedRow(t, out, "proof"), printedRow(t, out, "identified by"))
-	}
-	path := filepath.Join(repository, "README.md")
-	readme, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if strings.Contains(string(readme), "|\n"+rows.String()+"\n") {
-		return
-	}
-	if update := flag.Lookup("update"); update == nil || update.Value.String() != "true" {
-		t.Fatalf("the README's table of providers should be:\n%s", &rows)
-	}
-	updated := providerTable.ReplaceAllString(string(readme), "${1}"+strings.ReplaceAll(rows.String(), "$", "$$")+"\n")
-	if err := os.WriteFile(path, []byte(updated), 0o644); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// printedRow returns what a command prints beside a name.
-func printedRow(t *testing.T, output, name string) string {
-	t.Helper()
-	for line := range strings.Lines(output) {
-		if text, ok := strings.CutPrefix(line, name+"  "); ok {
-			return strings.TrimSpace(text)
-		}
-	}
-	t.Fatalf("no %q in:\n%s", name, output)
-	return ""
 }
 
 // TestDocumentedFilter shows that the documented log filter removes every credential of

@@ -36,7 +36,7 @@ func TestPages(t *testing.T) {
 	t.Run("go", d.testGo)
 	t.Run("commands", d.testCommands)
 	t.Run("commands in the text", d.testInlineCommands)
-	t.Run("providers", d.testProviders)
+	t.Run("requests", d.testRequests)
 }
 
 // docs is the pages, and the program that they describe.
@@ -142,7 +142,7 @@ var unchecked = map[string]string{
 // testLanguages shows that there is a check for each block, or a reason why
 // there is none.
 func (d *docs) testLanguages(t *testing.T) {
-	checked := []string{"caddyfile", "json", "sh", "console", "go"}
+	checked := []string{"caddyfile", "json", "sh", "console", "go", "http"}
 	for _, p := range d.pages {
 		for _, b := range p.blocks {
 			if unchecked[b.language] == "" && !slices.Contains(checked, b.language) {

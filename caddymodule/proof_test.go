@@ -102,7 +102,10 @@ const ownProviders = `
 				content   v0:$timestamp:$body
 				timestamp header X-Slack-Request-Timestamp unix
 			}
-			handshake body challenge when type url_verification
+			handshake {
+				when   type is url_verification
+				answer $body(challenge)
+			}
 			id   event_id
 			type event.type {
 				message message.created

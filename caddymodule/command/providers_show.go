@@ -5,6 +5,9 @@ import (
 	"io"
 	"strings"
 	"text/tabwriter"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/provider"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/subscription"
@@ -32,6 +35,10 @@ func showProvider(w io.Writer, p *provider.Provider) error {
 	row("needs", needsText(p))
 	row("proof", proofText(p))
 	row("tested with", testedText(p))
+	row("tolerance", durationText(spec.Tolerance))
+	row("dedup", durationText(spec.Dedup))
+	row("forms", formText(spec.Form))
+	row("events", strings.Join(spec.Events.Paths, ", "))
 	row("handshake", handshakeText(p))
 	row("answer", answerText(p))
 	row("identified by", identityText(p))
@@ -67,6 +74,25 @@ func subscribeWordsText(p *provider.Provider) string {
 		}
 	}
 	return strings.Join(append(words, "api"), ", ")
+}
+
+// durationText returns the provider's own default of a duration, "" if it has none.
+func durationText(d caddy.Duration) string {
+	if d == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s by default", time.Duration(d))
+}
+
+// formText describes the bodies that are forms, "" if none are.
+func formText(form *provider.Form) string {
+	switch {
+	case form == nil:
+		return ""
+	case form.Field != "":
+		return "a body may be a form, with the event as JSON in " + form.Field
+	}
+	return "a body may be a form; its parameters are the event"
 }
 
 // testedText describes what the tests check the proof with.
