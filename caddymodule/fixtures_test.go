@@ -86,6 +86,7 @@ func prove(t *testing.T, r *http.Request, f fixtures.Fixture, secret string) {
 		signed := &verify.Request{
 			Method: r.Method, URI: r.URL.RequestURI(), Query: r.URL.RawQuery, Header: r.Header, Body: f.Body, Time: time.Now(),
 		}
+		p.Attach(signed)
 		if err := proof.Signature.Sign(signed, secret); err != nil {
 			t.Fatal(err)
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/command/internal/diagnose"
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/command/internal/sample"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/envelope"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/ingress"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/provider"
@@ -144,10 +145,10 @@ func isUnauthorized(err error) bool {
 
 // hasNoEvents reports whether the body has members, but no event of the provider.
 func (e *explanation) hasNoEvents() bool {
-	body := e.recorded.Body
-	if !gjson.ValidBytes(body) {
+	payload, ok := sample.Request(e.provider, e.recorded).JSON()
+	if !ok {
 		return false
 	}
-	_, err := e.provider.Split(string(body))
-	return errors.Is(err, provider.ErrNoEvent) && len(gjson.ParseBytes(body).Map()) > 0
+	_, err := e.provider.Split(payload)
+	return errors.Is(err, provider.ErrNoEvent) && len(gjson.Parse(payload).Map()) > 0
 }

@@ -79,7 +79,7 @@ func (e *explanation) request() *http.Request {
 
 // proofRequest returns the request, with another body, as verifiers get it.
 func (e *explanation) proofRequest(body []byte) *verify.Request {
-	return &verify.Request{
+	r := &verify.Request{
 		Method: e.recorded.Method,
 		URI:    e.recorded.Target,
 		Query:  e.recorded.Query(),
@@ -87,4 +87,6 @@ func (e *explanation) proofRequest(body []byte) *verify.Request {
 		Body:   body,
 		Time:   e.at,
 	}
+	e.provider.Attach(r)
+	return r
 }

@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/tidwall/gjson"
-
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/command/internal/sample"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/ingress"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/provider"
@@ -40,16 +38,18 @@ func receiptText(answer sample.Answer, types []string) string {
 
 // typesIn returns the type of each event in a request, as in its envelope.
 func typesIn(p *provider.Provider, r fixtures.Request) []string {
-	if !gjson.ValidBytes(r.Body) {
+	request := sample.Request(p, r)
+	payload, ok := request.JSON()
+	if !ok {
 		return nil // a handshake
 	}
-	events, err := p.Split(string(r.Body))
+	events, err := p.Split(payload)
 	if err != nil {
 		return nil // a handshake
 	}
 	var types []string
 	for _, event := range events {
-		types = append(types, p.Read(event, sample.Request(r)).Type)
+		types = append(types, p.Read(event, request).Type)
 	}
 	return types
 }

@@ -97,7 +97,7 @@ func parsedCondition(t *testing.T, text string) (c envelope.Condition) {
 // TestConditionMembers shows that conditions can be about every member of an envelope.
 func TestConditionMembers(t *testing.T) {
 	e := envelope.Event{
-		ID: "1", Source: "/", Type: "a.b", Subject: "s", Time: "2026-01-01T00:00:00Z", PartitionKey: "k", Provider: "p", ProviderType: "t",
+		ID: "1", Source: "/", Type: "a.b", Subject: "s", Time: "2026-01-01T00:00:00Z", PartitionKey: "k", Provider: "p", ProviderType: "t", OriginalType: "o",
 		TraceParent: "p", TraceState: "s", Original: "{}",
 	}
 	var members map[string]json.RawMessage

@@ -56,6 +56,13 @@ func inTrace() envelope.Event {
 	return e
 }
 
+// ofForm returns an event that was made from a form.
+func ofForm() envelope.Event {
+	e := full()
+	e.OriginalType = "application/x-www-form-urlencoded"
+	return e
+}
+
 const (
 	fullEnvelope = `{"specversion":"1.0","id":"a056V7R7NmNRjl70","source":"/webhooks/notifly","type":"message.updated",` +
 		`"subject":"conversations/xgQQXg3hrtjh7AvZ","time":"1991-12-08T23:00:00Z","recordedtime":"2026-11-20T12:00:00.123456Z",` +
@@ -77,6 +84,7 @@ func TestAppend(t *testing.T) {
 	}{
 		{"full", full(), fullEnvelope},
 		{"in a trace", inTrace(), strings.Replace(fullEnvelope, `,"datacontenttype"`, `,"traceparent":"`+traceParent+`","tracestate":"`+traceState+`","datacontenttype"`, 1)},
+		{"of a form", ofForm(), strings.Replace(fullEnvelope, `,"datacontenttype"`, `,"originaltype":"application/x-www-form-urlencoded","datacontenttype"`, 1)},
 		{"minimal", minimal(), minimalEnvelope},
 		{"fields without attributes", fieldsOnly, strings.Replace(minimalEnvelope, `"original"`, `"contact":{"id":"7"},"original"`, 1)},
 	} {
@@ -122,6 +130,7 @@ func checkCloudEvent(t *testing.T, e *envelope.Event) {
 		{"partitionkey", extension("partitionkey"), e.PartitionKey},
 		{"provider", extension("provider"), e.Provider},
 		{"providertype", extension("providertype"), e.ProviderType},
+		{"originaltype", extension("originaltype"), e.OriginalType},
 		{"recordedtime", extension("recordedtime"), e.Recorded.UTC().Format("2006-01-02T15:04:05.000000Z")},
 		{"datacontenttype", got.DataContentType(), "application/json"},
 		{"traceparent", trace.TraceParent, e.TraceParent},
@@ -202,7 +211,7 @@ func TestSize(t *testing.T) {
 	big.ProviderType = strings.Repeat("é", envelope.MaxAttribute/2)
 	big.Original = `"` + strings.Repeat("x", 1<<20) + `"`
 	big.Time = "2026-11-20T12:00:00.123456789Z"
-	for _, e := range []envelope.Event{full(), minimal(), inTrace(), big} {
+	for _, e := range []envelope.Event{full(), minimal(), inTrace(), ofForm(), big} {
 		size := e.Size()
 		if written := e.Append(make([]byte, 0, size)); len(written) > size || cap(written) != size {
 			t.Errorf("Size() = %d, for an envelope of %d bytes", size, len(written))

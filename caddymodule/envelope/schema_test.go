@@ -54,7 +54,7 @@ const allFields = `"account":{"id":"1","name":"Acme"},` +
 func TestSchemaAccepts(t *testing.T) {
 	for _, formats := range []bool{false, true} {
 		schema := compileSchema(t, formats)
-		events := map[string]envelope.Event{"full": full(), "minimal": minimal(), "in a trace": inTrace()}
+		events := map[string]envelope.Event{"full": full(), "minimal": minimal(), "in a trace": inTrace(), "of a form": ofForm()}
 		all := full()
 		all.Fields = []byte(allFields)
 		events["all fields"] = all

@@ -139,7 +139,7 @@ func (x *exchange) forwardBatch(events []provider.Raw) error {
 	x.removeCredentials()
 	b := batch{seen: make(map[envelope.Key]bool, len(events)), parked: make(map[string]bool), result: outcomeDuplicate}
 	for _, event := range events {
-		e := x.event(event, &request)
+		e := x.rc.Provider.Read(event, &request)
 		outcome, err := x.forwardNext(&b, &e)
 		x.reportDirect(&e, outcome)
 		b.note(&e, outcome, err)

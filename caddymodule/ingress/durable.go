@@ -46,7 +46,7 @@ func (x *exchange) readEvents(events []provider.Raw) []provider.Event {
 	}
 	read := make([]provider.Event, len(events))
 	for i, event := range events {
-		read[i] = x.event(event, &request)
+		read[i] = x.rc.Provider.Read(event, &request)
 	}
 	return read
 }

@@ -40,14 +40,7 @@ func (x *exchange) only(events []provider.Raw) provider.Event {
 	if x.rc.Format == envelope.FormatOriginal {
 		return x.whole(events, x.request())
 	}
-	return x.event(events[0], x.request())
-}
-
-// event reads one event.
-func (x *exchange) event(raw provider.Raw, request *verify.Request) provider.Event {
-	e := x.rc.Provider.Read(raw, request)
-	e.OriginalType = x.payload.OriginalType()
-	return e
+	return x.rc.Provider.Read(events[0], x.request())
 }
 
 // whole reads the event for a request that is handed over as it came. Of a form, that is

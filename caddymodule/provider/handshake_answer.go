@@ -152,7 +152,7 @@ func (p *parts) parameters() url.Values {
 
 func (p *parts) json() (string, bool) {
 	if p.request.JSON == nil {
-		return "", false
+		return string(p.request.Body), gjson.ValidBytes(p.request.Body)
 	}
 	return p.request.JSON()
 }

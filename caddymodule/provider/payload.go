@@ -5,6 +5,7 @@ import (
 
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/envelope"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/form"
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/verify"
 )
 
 // Payload is the JSON of a request's body: the body itself, or what is made of a form. It
@@ -28,6 +29,21 @@ func (p *Provider) NewPayload(contentType string, body []byte) Payload {
 		y.contentType, y.mediaType = contentType, form.MediaType(contentType)
 	}
 	return y
+}
+
+// Attach sets the JSON and Form of a request to those of its payload, which it returns.
+func (p *Provider) Attach(r *verify.Request) *Payload {
+	y := p.NewPayload(r.Header.Get("Content-Type"), r.Body)
+	r.JSON, r.Form = y.JSON, y.Form
+	return &y
+}
+
+// originalType returns the media type of a request whose body is a form; "" for any other.
+func (p *Provider) originalType(r *verify.Request) string {
+	if p.spec.Form == nil || r == nil {
+		return ""
+	}
+	return form.MediaType(r.Header.Get("Content-Type"))
 }
 
 // OriginalType returns the media type of a body that is a form; "" for any other.

@@ -40,7 +40,7 @@ func (p *Provider) Read(raw Raw, request *verify.Request) Event {
 	e.Original = p.redactEvent.apply(strings.Trim(raw.Text, jsonSpace))
 	p.scope.root.read(value(e.Original), *found)
 	p.scope.fill(*found, request, raw.around)
-	e.Provider = p.spec.Name
+	e.Provider, e.OriginalType = p.spec.Name, p.originalType(request)
 	if own := p.ownTypeOf(*found); envelope.ValidAttribute(own) {
 		e.ProviderType = own
 	}

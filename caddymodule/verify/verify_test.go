@@ -159,6 +159,33 @@ func TestStaticHeaderWithoutValueProvesNothing(t *testing.T) {
 	checkRefused(t, v, r, verify.ErrMissing)
 }
 
+// TestAllPresented shows which requests are not without a credential: those with the first
+// one, or with a wrong one of the others.
+func TestAllPresented(t *testing.T) {
+	r := newRequest()
+	r.Header["X-Key"] = []string{"key"}
+	right := verify.StaticHeader{Name: "X-Key", Value: "key"}
+	wrong := verify.StaticHeader{Name: "X-Key", Value: "other"}
+	none := verify.StaticHeader{Name: "X-None", Value: "key"}
+	for _, test := range []struct {
+		name string
+		all  verify.All
+		want bool
+	}{
+		{"nothing is asked for", nil, false},
+		{"none", verify.All{none}, false},
+		{"right", verify.All{right}, true},
+		{"wrong", verify.All{wrong}, true},
+		{"right, and no other", verify.All{right, none}, true},
+		{"none, and another", verify.All{none, right}, false},
+		{"none, and another is wrong", verify.All{none, right, wrong}, true},
+	} {
+		if got := test.all.Presented(r); got != test.want {
+			t.Errorf("%s: %v, want %v", test.name, got, test.want)
+		}
+	}
+}
+
 func TestAll(t *testing.T) {
 	token := func(place verify.Place, tokens ...string) verify.Verifier {
 		v, err := verify.NewTokenVerifier(verify.Token{Places: []verify.Place{place}}, tokens)

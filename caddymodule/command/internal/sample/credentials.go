@@ -102,6 +102,7 @@ func (c Credentials) prove(r *http.Request, p *provider.Provider, body []byte, a
 		Body:   body,
 		Time:   at,
 	}
+	p.Attach(signed)
 	if err := scheme.Sign(signed, c.Secret); err != nil {
 		return err
 	}

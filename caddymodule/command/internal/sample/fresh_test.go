@@ -1,7 +1,6 @@
 package sample_test
 
 import (
-	"encoding/json"
 	"regexp"
 	"strings"
 	"testing"
@@ -27,13 +26,18 @@ func compiled(t *testing.T, spec provider.Spec) *provider.Provider {
 // read returns the events of a request.
 func read(t *testing.T, p *provider.Provider, r fixtures.Request) []provider.Event {
 	t.Helper()
-	raw, err := p.Split(string(r.Body))
-	if err != nil || !json.Valid(r.Body) {
+	request := sample.Request(p, r)
+	payload, ok := request.JSON()
+	if !ok {
+		t.Fatalf("no JSON: %s", r.Body)
+	}
+	raw, err := p.Split(payload)
+	if err != nil {
 		t.Fatalf("%v: %s", err, r.Body)
 	}
 	events := make([]provider.Event, len(raw))
 	for i := range raw {
-		events[i] = p.Read(raw[i], sample.Request(r))
+		events[i] = p.Read(raw[i], request)
 	}
 	return events
 }
