@@ -90,6 +90,18 @@ func init() {
 				header: map[string]string{"x-square-hmacsha256-signature": "Cxt7+aTi4rKgcA0bC4g9EHdVtLSDWdqccmL5MvihU4U="},
 			},
 		},
+		"adyen": {
+			{
+				from:   "Adyen/adyen-node-api-library src/__tests__/hmacValidator.spec.ts",
+				secret: "DFB1EB5485895CFA84146406857104ABB4CBCABDC8AAF103A624C8F6A3EAAB00",
+				body:   `{"notificationItems":[{"NotificationRequestItem":{"pspReference":"pspReference","originalReference":"originalReference","merchantAccountCode":"merchantAccount","merchantReference":"reference","amount":{"currency":"EUR","value":1000},"eventCode":"CAPTURE","success":"true","additionalData":{"hmacSignature":"xhpHvYq2u2Np0rstbZ6QjLGu7JWhvf7Iwaa6EviJSX0="}}}]}`,
+			},
+			{ // without an original reference
+				from:   "Adyen/adyen-python-api-library test/UtilTest.py",
+				secret: adyenKey,
+				body:   `{"notificationItems":[{"NotificationRequestItem":{"pspReference":"7914073381342284","merchantReference":"TestPayment-1407325143704","merchantAccountCode":"TestMerchant","amount":{"currency":"EUR","value":1130},"eventCode":"AUTHORISATION","success":"true","additionalData":{"hmacSignature":"coqCmt/IZ4E3CzPvMY8zTjQVL5hYJUiBRg8UU+iCWo0="}}}]}`,
+			},
+		},
 		"adyen-platform": {
 			{
 				from:   "Adyen/adyen-python-api-library test/UtilTest.py",
