@@ -72,6 +72,11 @@ func (p *Provider) compileID() error {
 		}
 		p.key = append(p.key, compiled)
 	}
+	if hash := (keyPart{word: keyHash}); !slices.Contains(p.key, hash) && p.keyIsUnsigned() {
+		// Else a signed body under the id of another event, which anyone who has one can
+		// send, would make the other event a duplicate.
+		p.key = append(p.key, hash)
+	}
 	return nil
 }
 

@@ -67,6 +67,7 @@ func (a *App) Provision(ctx caddy.Context) (err error) {
 	if a.providers, err = provider.CompileAll(a.Providers); err != nil {
 		return err
 	}
+	a.warnOfUnsigned()
 	if a.queueSettings, err = a.QueueSettings(); err != nil {
 		return err
 	}
@@ -77,6 +78,17 @@ func (a *App) Provision(ctx caddy.Context) (err error) {
 		return err
 	}
 	return a.service.RegisterMetrics(ctx.GetMetricsRegistry(), a.reportedQueue)
+}
+
+// warnOfUnsigned warns about providers of the user's own whose signature covers the body,
+// but not all that their events are identified by. The built-in ones cannot do better.
+func (a *App) warnOfUnsigned() {
+	for _, p := range a.Providers {
+		if parts := a.providers[p.Name].Unsigned(); parts != nil {
+			a.logger.Warn("the signature does not cover all that identifies an event; a captured request can be sent again as another event, or as one of another type",
+				zap.String("provider", p.Name), zap.Strings("unsigned", parts))
+		}
+	}
 }
 
 // prepare makes everything that does not depend on the configuration.
