@@ -24,7 +24,7 @@ var mayImport = map[string]string{
 	"console":                   "webhooks journal envelope queue internal/blocks",
 	"command":                   "admin webhooks ingress journal provider verify envelope queue subscription command/demo command/internal/diagnose command/internal/sample fixtures", // a client of the API, with its types
 	"command/demo":              "webhooks provider verify envelope command/internal/sample fixtures",
-	"command/internal/sample":   "template provider verify fixtures",
+	"command/internal/sample":   "template form provider verify fixtures",
 	"command/internal/diagnose": "provider verify",
 
 	"webhooks": "ingress delivery journal provider verify envelope dedup queue subscription internal/blocks",

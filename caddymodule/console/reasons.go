@@ -24,7 +24,7 @@ var reasons = map[string]reason{
 		"Check that the clock is set (NTP). A provider that repeats old requests with their first timestamp needs a larger `tolerance`.",
 	},
 	"malformed": {
-		"The proof is right, and the body is not the JSON that the provider documents.",
+		"The proof is right, and the body is not the JSON or form that the provider documents.",
 		"Check the format that is selected at the provider, and that nothing in between changes the body.",
 	},
 	"too_large": {

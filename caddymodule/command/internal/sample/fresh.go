@@ -9,6 +9,7 @@ import (
 
 	"github.com/tidwall/gjson"
 
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/form"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/provider"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/template"
 	"github.com/caddy-webhooks/caddy-webhooks/fixtures"
@@ -24,6 +25,9 @@ func Fresh(p *provider.Provider, r fixtures.Request) (fixtures.Request, error) {
 		r.Header = r.Header.Clone()
 		r.Header.Set(name, rand.Text())
 		return r, nil
+	}
+	if p.Spec().Form != nil && form.MediaType(r.Header.Get("Content-Type")) != "" {
+		return freshForm(p, r)
 	}
 	body, err := freshBody(p, r.Body)
 	r.Body = body

@@ -114,6 +114,9 @@ func TestFresh(t *testing.T) {
 	}
 }
 
+// newText matches the text of a new id.
+var newText = regexp.MustCompile(`[A-Z2-7]{26}`)
+
 // newID matches a new id that is a text.
 var newID = regexp.MustCompile(`"[A-Z2-7]{26}"`)
 
