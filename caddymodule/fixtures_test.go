@@ -82,12 +82,12 @@ func prove(t *testing.T, r *http.Request, f fixtures.Fixture, secret string) {
 	p, _ := provider.Get(f.Provider)
 	proof := p.Spec().Verify
 	switch {
-	case proof.Signature != nil:
+	case proof.Signature != nil || proof.JWT != nil:
 		signed := &verify.Request{
 			Method: r.Method, URI: r.URL.RequestURI(), Query: r.URL.RawQuery, Header: r.Header, Body: f.Body, Time: time.Now(),
 		}
 		p.Attach(signed)
-		if err := proof.Signature.Sign(signed, secret); err != nil {
+		if err := proof.Sign(signed, secret); err != nil {
 			t.Fatal(err)
 		}
 	case proof.Token != nil:

@@ -113,6 +113,9 @@ func proofText(p *provider.Provider) string {
 	if v.Signature != nil {
 		kind = v.Signature.Algorithm
 	}
+	if v.JWT != nil {
+		kind = "JWT"
+	}
 	var places []string
 	for _, place := range v.Places() {
 		switch {

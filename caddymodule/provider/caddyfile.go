@@ -31,6 +31,10 @@ import (
 //			each      <path>                            # elements that are signed one by one
 //		}
 //		verify ed25519 | ecdsa | rsa { ... }            # the same words; a block has its public_key
+//		verify jwt hs256|hs384|hs512... {
+//			from  bearer | header <name>
+//			claim <name> <template>
+//		}
 //		verify token {
 //			from bearer | header <name> | query <name> | body <path>
 //		}
@@ -99,7 +103,7 @@ var words = append(blocks.Words[*Spec]{
 	blocks.Text("group", "<text>", func(s *Spec) *string { return &s.Group }),
 	blocks.Text("note", "<text>", func(s *Spec) *string { return &s.Note }),
 	{Name: "tested", Usage: "vector|library|page", Parse: (*Spec).parseTested},
-	{Name: "verify", Usage: "hmac sha1|sha256|sha512 | ed25519 | ecdsa | rsa | token | basic", Block: true, Parse: (*Spec).parseVerify},
+	{Name: "verify", Usage: "hmac sha1|sha256|sha512 | ed25519 | ecdsa | rsa | jwt hs256|hs384|hs512 [<another> <another>] | token | basic", Block: true, Parse: (*Spec).parseVerify},
 	{Name: "form", Usage: "[<field>]", Parse: (*Spec).parseForm},
 	{Name: "handshake", Usage: "empty | [GET|HEAD|POST] [unproved]", Repeats: true, Block: true, Parse: (*Spec).parseHandshake},
 	{Name: "reply", Usage: "token|answer | status <code> | text <text> [as <content-type>]", Parse: (*Spec).parseReply},

@@ -20,6 +20,8 @@ func (s *Spec) parseVerify(line blocks.Line) error {
 			return line.Errf("verify hmac: unknown hash %q; use sha1, sha256 or sha512", line.Args[1])
 		}
 		return s.parseSignature(line, algorithm)
+	case scheme == "jwt" && len(line.Args) > 1:
+		return s.parseJWT(line)
 	case len(line.Args) > 1:
 		return line.Misused()
 	case scheme == verify.Ed25519 || scheme == verify.ECDSA || scheme == verify.RSA:

@@ -20,17 +20,22 @@ func (p *Provider) checkName() error {
 func (p *Provider) checkVerify() error {
 	v := p.spec.Verify
 	n := 0
-	for _, set := range []bool{v.Signature != nil, v.Token != nil, v.Basic} {
+	for _, set := range []bool{v.Signature != nil, v.Token != nil, v.JWT != nil, v.Basic} {
 		if set {
 			n++
 		}
 	}
 	if n != 1 {
-		return errors.New(`exactly one "verify" is required: hmac, ed25519, token or basic`)
+		return errors.New(`exactly one "verify" is required: hmac, ed25519, ecdsa, rsa, jwt, token or basic`)
 	}
 	if v.Signature != nil {
 		if err := v.Signature.Validate(); err != nil {
 			return fmt.Errorf("verify: %w", err)
+		}
+	}
+	if v.JWT != nil {
+		if err := v.JWT.Validate(); err != nil {
+			return fmt.Errorf("verify jwt: %w", err)
 		}
 	}
 	if v.Token != nil {

@@ -69,10 +69,10 @@ func TestCompileAllErrors(t *testing.T) {
 		return &provider.Spec{Name: name, Verify: provider.Verify{Basic: true}, Type: provider.Type{Always: "a.b"}}
 	}
 	for want, specs := range map[string][]*provider.Spec{
-		"a provider is null; remove it":                                                  {spec("acme"), nil},
-		"provider notifly is built in; give yours another name":                          {spec("notifly")},
-		"duplicate provider acme; give one of them another name":                         {spec("acme"), spec("other"), spec("acme")},
-		`provider acme: exactly one "verify" is required: hmac, ed25519, token or basic`: {{Name: "acme"}},
+		"a provider is null; remove it":                                                                   {spec("acme"), nil},
+		"provider notifly is built in; give yours another name":                                           {spec("notifly")},
+		"duplicate provider acme; give one of them another name":                                          {spec("acme"), spec("other"), spec("acme")},
+		`provider acme: exactly one "verify" is required: hmac, ed25519, ecdsa, rsa, jwt, token or basic`: {{Name: "acme"}},
 	} {
 		if _, err := provider.CompileAll(specs); err == nil || err.Error() != want {
 			t.Errorf("got %v, want %s", err, want)

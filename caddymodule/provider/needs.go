@@ -30,11 +30,11 @@ func (n Needs) String() string {
 func (p *Provider) Needs() Needs {
 	v := p.spec.Verify
 	needs := Needs{
-		Secret:    v.Signature != nil && !v.Signature.HasPublicKey(),
+		Secret:    v.JWT != nil || v.Signature != nil && !v.Signature.HasPublicKey(),
 		PublicKey: v.Signature != nil && v.Signature.HasPublicKey(),
 		Token:     v.Token != nil,
 		BasicAuth: v.Basic,
-		Timestamp: v.Signature != nil && v.Signature.Timestamp != nil,
+		Timestamp: v.JWT != nil || v.Signature != nil && v.Signature.Timestamp != nil,
 	}
 	for _, h := range p.spec.Handshakes {
 		needs.Token = needs.Token || h.Token != ""

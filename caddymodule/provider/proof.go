@@ -15,5 +15,20 @@ func (v Verify) Places() []verify.Place {
 	if v.Token != nil {
 		places = append(places, v.Token.Places...)
 	}
+	if v.JWT != nil {
+		places = append(places, v.JWT.Places...)
+	}
 	return places
+}
+
+// Sign signs r as the provider does, with a secret or a private key, at r.Time: see
+// verify.Signature and verify.JWT. It leaves r alone if the provider signs nothing.
+func (v Verify) Sign(r *verify.Request, secret string) error {
+	switch {
+	case v.Signature != nil:
+		return v.Signature.Sign(r, secret)
+	case v.JWT != nil:
+		return v.JWT.Sign(r, secret)
+	}
+	return nil
 }

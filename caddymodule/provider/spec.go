@@ -94,6 +94,9 @@ type Verify struct {
 	// The places of the token, for a provider that presents a shared token.
 	Token *verify.Token `json:"token,omitempty"`
 
+	// The JSON Web Token, for a provider that presents one.
+	JWT *verify.JWT `json:"jwt,omitempty"`
+
 	// Whether the provider uses basic auth.
 	Basic bool `json:"basic,omitempty"`
 }

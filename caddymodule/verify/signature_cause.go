@@ -34,7 +34,7 @@ func (v *SignatureVerifier) mismatch(place *source, signatures []string) error {
 		return because(ErrBad, "the signature in %s is malformed: it should be %s in %s", place, v.keys[0].form(), v.scheme.Encoding)
 	}
 	return because(ErrBad, "the signature in %s is well-formed, but not by %s over this content; compare the keys, and check that nothing changes the body on its way",
-		place, v.tried())
+		place, keyNames(len(v.keys)))
 }
 
 // isWellFormed reports whether a text is a signature by some key.
@@ -43,12 +43,12 @@ func (v *SignatureVerifier) isWellFormed(signature string) bool {
 	return ok && slices.ContainsFunc(v.keys, func(key checker) bool { return key.isWellFormed(decoded) })
 }
 
-// tried names the keys.
-func (v *SignatureVerifier) tried() string {
-	if len(v.keys) == 1 {
+// keyNames names a number of keys.
+func keyNames(n int) string {
+	if n == 1 {
 		return "the configured key"
 	}
-	return fmt.Sprintf("any of the %d configured keys", len(v.keys))
+	return fmt.Sprintf("any of the %d configured keys", n)
 }
 
 // whichItem describes the items of a place that are signatures, if not all are.

@@ -90,17 +90,17 @@ func (v *TokenVerifier) Verify(r *Request) (Proof, error) {
 	}
 	switch {
 	case wrong == nil:
-		return Proof{}, because(ErrMissing, "no token in %s", v.names())
+		return Proof{}, because(ErrMissing, "no token in %s", placeNames(v.places))
 	case isTwice:
 		return Proof{}, explain(ErrBad, wrong.String())
 	}
 	return Proof{}, because(ErrBad, "the token in %s is not %s", wrong, v.configured())
 }
 
-// names lists the places.
-func (v *TokenVerifier) names() string {
-	names := make([]string, len(v.places))
-	for i, place := range v.places {
+// placeNames lists the places.
+func placeNames(places []tokenPlace) string {
+	names := make([]string, len(places))
+	for i, place := range places {
 		names[i] = place.String()
 	}
 	return strings.Join(names, " or ")

@@ -77,6 +77,13 @@ func (h *Handler) provisionProof(c credentials) error {
 		all = append(all, v)
 		h.receiver.Sign = v.MAC
 	}
+	if spec.JWT != nil {
+		v, err := verify.NewJWTVerifier(*spec.JWT, c.secrets, time.Duration(h.Tolerance))
+		if err != nil {
+			return wrong("secret", "%w", err)
+		}
+		all = append(all, v)
+	}
 	if spec.Token != nil {
 		v, err := verify.NewTokenVerifier(*spec.Token, c.tokens)
 		if err != nil {

@@ -40,7 +40,7 @@ func (c Credentials) SplitBasicAuth() (username, password string, err error) {
 func (c Credentials) Missing(p *provider.Provider) error {
 	v := p.Spec().Verify
 	switch {
-	case v.Signature != nil && c.Secret == "":
+	case (v.Signature != nil || v.JWT != nil) && c.Secret == "":
 		return fmt.Errorf("%s signs its requests; give the key with --secret%s", p.Name(), privateHint(p))
 	case v.Token != nil && c.Token == "":
 		return fmt.Errorf("%s presents a token; give it with --token", p.Name())
@@ -82,15 +82,14 @@ func (c Credentials) prove(r *http.Request, p *provider.Provider, body []byte, a
 		if place.Body == "" {
 			place.Present(r, c.Token)
 		} else {
-			with, err := place.PresentInBody(body, c.Token)
-			if err != nil {
+			var err error
+			if body, err = place.PresentInBody(body, c.Token); err != nil {
 				return err
 			}
-			setBody(r, with)
+			setBody(r, body)
 		}
 	}
-	scheme := p.Spec().Verify.Signature
-	if scheme == nil || c.Secret == "" {
+	if c.Secret == "" {
 		return nil
 	}
 	signed := &verify.Request{
@@ -103,7 +102,7 @@ func (c Credentials) prove(r *http.Request, p *provider.Provider, body []byte, a
 		Time:   at,
 	}
 	p.Attach(signed)
-	if err := scheme.Sign(signed, c.Secret); err != nil {
+	if err := p.Spec().Verify.Sign(signed, c.Secret); err != nil {
 		return err
 	}
 	r.URL.RawQuery = signed.Query
