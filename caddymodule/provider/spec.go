@@ -158,8 +158,9 @@ type Mapping struct {
 type Time struct {
 	Source
 
-	// The format of the time: `rfc3339`, `unix` (seconds), `unix_ms`, or a layout of
-	// Go's time package, read as UTC unless it has a zone. Default: `rfc3339`.
+	// The format of the time: `rfc3339`, `unix` (seconds, or milliseconds from 12 digits
+	// on), `unix_ms`, or a layout of Go's time package, read as UTC unless it has a
+	// zone. Default: `rfc3339`.
 	As string `json:"as,omitempty"`
 }
 

@@ -51,10 +51,14 @@ func (f timeFormat) append(dst []byte, v value) []byte {
 	return appendTime(dst, t, digits)
 }
 
+// milliDigits is the number of digits from which a Unix time is in milliseconds: as
+// seconds, it would be after the year 5000.
+const milliDigits = 12
+
 // appendNumber reads seconds, with or without a fraction, or milliseconds.
 func (f timeFormat) appendNumber(dst []byte, v value) []byte {
 	digits := v.text()
-	if f == verify.UnixMilli {
+	if f == verify.UnixMilli || len(digits) >= milliDigits && isDigits(digits) {
 		n, err := strconv.ParseInt(digits, 10, 64)
 		if err != nil {
 			return dst
