@@ -93,6 +93,13 @@ func init() {
 			},
 			at: 1588788367,
 		}},
+		"dropbox-sign": {{
+			from:   "hellosign/dropbox-sign-node test_fixtures/EventCallbackHelper_AccountCallbacks.json",
+			secret: "324e3b0840f065eb51f3fd63231d0d33daa35d4ed10d27718839e81737065782",
+			body:   `json={"event":{"event_type":"account_confirmed","event_time":"1669926463","event_hash":"ff8b03439122f9160500c3fb855bdee5a9ccba5fff27d3b258745d8f3074832f"}}`,
+			header: map[string]string{"Content-Type": "application/x-www-form-urlencoded"},
+			at:     1669926463,
+		}},
 		"box": {
 			boxVector("SamplePrimaryKey", "Box-Signature-Primary", "6TfeAW3A1PASkgboxxA5yqHNKOwFyMWuEXny/FPD5hI="),
 			boxVector("SampleSecondaryKey", "Box-Signature-Secondary", "v+1CD1Jdo3muIcbpv5lxxgPglOqMfsNHPV899xWYydo="),
