@@ -50,7 +50,7 @@ func TestHandshakes(t *testing.T) {
 		})
 	}
 	// Broken events are not a handshake.
-	for _, body := range []string{`{"events":[{"a":`, `{"events":{}}`, "{\"events\":[\"\xff\"]}", `[`} {
+	for _, body := range []string{`{"events":[{"a":`, `{"events":1}`, "{\"events\":[\"\xff\"]}", `[`} {
 		wantStatus(t, 400, "/wotnot", []byte(body), "token", secret)
 	}
 

@@ -1,6 +1,7 @@
 package sample_test
 
 import (
+	"net/url"
 	"strings"
 	"testing"
 
@@ -26,10 +27,10 @@ func TestFreshForms(t *testing.T) {
 		body        string
 		want        string // with ID in the place of an id
 	}{
-		{"parameter", parameters, nil, form.URLEncoded, "a=%2B&id=1&a=2", "a=%2B&a=2&id=ID"},
+		{"parameter", parameters, nil, form.URLEncoded, "a=%2B&id=1&a=2", "a=+&a=2&id=ID"},
 		{"no id", parameters, []string{"hash"}, form.URLEncoded, "a=1", "caddy_webhooks_new_id=ID&a=1"},
 		{"part", parameters, nil, multipart, part("id", "1") + part("a", "2") + "--b--\r\n", "id=ID&a=2"},
-		{"field", field, nil, form.URLEncoded, "a=%41&data=%7B%22id%22%3A%221%22%7D", "a=%41&data=%7B%22id%22%3A%22ID%22%7D"},
+		{"field", field, nil, form.URLEncoded, "a=%41&data=%7B%22id%22%3A%221%22%7D", `a=A&data={"id":"ID"}`},
 		{"field of a part", field, nil, multipart, part("data", `{"id":"1"}`) + "--b--\r\n", part("data", `{"id":"ID"}`) + "--b--\r\n"},
 		{"no field", field, nil, form.URLEncoded, "id=1", "id=ID"},
 	} {
@@ -37,7 +38,11 @@ func TestFreshForms(t *testing.T) {
 			r := fixtures.Body([]byte(test.body))
 			r.Header.Set("Content-Type", test.contentType)
 			fresh := wantFresh(t, compiled(t, provider.Spec{ID: id, Keys: test.keys, Form: test.form}), r)
-			if got := newText.ReplaceAllString(string(fresh), "ID"); got != test.want {
+			text, err := url.QueryUnescape(string(fresh)) // an escape before an id looks like a part of it
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := newText.ReplaceAllString(text, "ID"); got != test.want {
 				t.Errorf("got  %q\nwant %q", got, test.want)
 			}
 		})
