@@ -1,6 +1,7 @@
 package provider_test
 
 import (
+	"crypto/ed25519"
 	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/base64"
@@ -21,7 +22,9 @@ func init() {
 		"stream":       macOf("X-Signature", "", sha256.New, hex.EncodeToString, "", nil, onlyBody),
 		"lemonsqueezy": macOf("X-Signature", "", sha256.New, hex.EncodeToString, "", nil, onlyBody),
 		"paystack":     macOf("X-Paystack-Signature", "", sha512.New, hex.EncodeToString, "", nil, onlyBody),
+		"woocommerce":  macOf("X-WC-Webhook-Signature", "", sha256.New, base64.StdEncoding.EncodeToString, "", nil, onlyBody),
 		"polar":        {secret: "polar_whs_s3cret", prove: provePolar},
+		"telnyx":       telnyx(),
 	})
 }
 
@@ -38,4 +41,19 @@ func provePolar(r *verify.Request, at time.Time) {
 	r.Header.Set("webhook-timestamp", unix(at))
 	content := r.Header.Get("webhook-id") + "." + unix(at) + "." + string(r.Body)
 	r.Header.Set("webhook-signature", "v1,"+base64.StdEncoding.EncodeToString(hmacOf(sha256.New, "polar_whs_s3cret", content)))
+}
+
+func telnyx() implementation {
+	public, private, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		panic(err)
+	}
+	return implementation{
+		secret: base64.StdEncoding.EncodeToString(public),
+		prove: func(r *verify.Request, at time.Time) {
+			r.Header.Set("telnyx-timestamp", unix(at))
+			signature := ed25519.Sign(private, []byte(unix(at)+"|"+string(r.Body)))
+			r.Header.Set("telnyx-signature-ed25519", base64.StdEncoding.EncodeToString(signature))
+		},
+	}
 }

@@ -2,11 +2,38 @@ package provider_test
 
 import "maps"
 
-// adyenKey is the key of Adyen's tests.
-const adyenKey = "44782DEF547AAA06C910C43932B1EB0C71FC68D9D0C057550C48EC2ACF6BA056"
+// What several vectors share.
+const (
+	twilioURL  = "https://mycompany.com/myapp.php?foo=1&bar=2"
+	twilioForm = "application/x-www-form-urlencoded"
+	adyenKey   = "44782DEF547AAA06C910C43932B1EB0C71FC68D9D0C057550C48EC2ACF6BA056"
+)
 
 func init() {
 	maps.Copy(vectors, map[string][]vector{
+		"twilio": {
+			{
+				from:   "twilio/twilio-go client/request_validator_test.go",
+				secret: "12345",
+				url:    twilioURL,
+				body:   "CallSid=CA1234567890ABCDE&Caller=%2B14158675309&Digits=1234&From=%2B14158675309&To=%2B18005551212",
+				header: map[string]string{"Content-Type": twilioForm, "X-Twilio-Signature": "RSOYDt4T1cUTdK1PDd93/VVr8B8="},
+			},
+			{ // a value that is repeated counts once
+				from:   "twilio/twilio-node spec/validation.spec.js",
+				secret: "12345",
+				url:    twilioURL,
+				body:   "Sid=CA123&SidAccount=AC123&Digits=5678&Digits=1234&Digits=1234",
+				header: map[string]string{"Content-Type": twilioForm, "X-Twilio-Signature": "IK+Dwps556ElfBT0I3Rgjkr1wJU="},
+			},
+			{ // JSON
+				from:   "twilio/twilio-node spec/validation.spec.js",
+				secret: "12345",
+				url:    twilioURL + "&bodySHA256=0a1ff7634d9ab3b95db5c9a2dfe9416e41502b283a80c7cf19632632f96e6620",
+				body:   `{"property": "value", "boolean": true}`,
+				header: map[string]string{"X-Twilio-Signature": "a9nBmqA0ju/hNViExpshrM61xv4="},
+			},
+		},
 		"stripe": {
 			{
 				from:   "stripe/stripe-dotnet src/StripeTests/Services/Events/EventUtilityTest.cs",
