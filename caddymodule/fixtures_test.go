@@ -2,30 +2,31 @@ package caddymodule_test
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/envelope"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/provider"
-	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/verify"
 	"github.com/caddy-webhooks/caddy-webhooks/fixtures"
 )
 
 // TestFixtures sends every fixture, proved as its provider proves it, and compares
 // what the application gets with the golden envelope. Every built-in provider has one.
 func TestFixtures(t *testing.T) {
-	secret := secretIn(t, "SECRET")
 	app := startApplication(t)
+	vendors := make(map[string]vendor)
 	var site strings.Builder
 	for _, name := range provider.Builtin() {
-		fmt.Fprintf(&site, "webhooks /%s %[1]s {\n%s\nsign {env.WEBHOOKS_TEST_SIGN}\n}\n", name, credentialsOf(t, name))
+		vendors[name] = newVendor(t, name)
+		fmt.Fprintf(&site, "webhooks /%s %[1]s {\n%ssign {env.WEBHOOKS_TEST_SIGN}\n}\n", name, vendors[name].lines)
 	}
-	start(t, site.String()+app.proxy())
+	g := newGateway(t, "DEBUG", site.String()+app.proxy())
+	g.filter = filterOf(provider.Builtin())
+	g.load("")
 	all, err := fixtures.All()
 	if err != nil {
 		t.Fatal(err)
@@ -38,16 +39,17 @@ func TestFixtures(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			prove(t, r, f, secret)
+			v := vendors[f.Provider]
+			v.prove(t, r, f.Body)
 			before := len(app.requests())
-			if a := do(t, r); a.status != 200 {
+			if a := do(t, r); a.status != cmp.Or(v.Spec().Reply.Status, 200) {
 				t.Fatalf("answered %d %q", a.status, a.body)
 			}
 			var envelopes []byte
 			for _, sent := range app.requests()[before:] {
 				checkForwarded(t, sent)
 				envelopes = append(append(envelopes, sent.Body...), '\n')
-				if strings.Contains(fmt.Sprint(sent), secret) {
+				if strings.Contains(fmt.Sprint(sent), v.secret) {
 					t.Error("a credential was forwarded")
 				}
 			}
@@ -58,42 +60,6 @@ func TestFixtures(t *testing.T) {
 		if !covered[name] {
 			t.Errorf("%s has no fixture", name)
 		}
-	}
-}
-
-// credentialsOf returns the line of a block that its provider needs to prove itself.
-func credentialsOf(t *testing.T, name string) string {
-	t.Helper()
-	p, ok := provider.Get(name)
-	switch needs := p.Needs(); {
-	case !ok:
-		t.Fatalf("no provider %s", name)
-	case needs.Secret:
-		return "secret {env.SECRET}"
-	case needs.Token:
-		return "token {env.SECRET}"
-	}
-	return "basic_auth user {env.SECRET}"
-}
-
-// prove makes a request prove itself as the provider of a fixture does.
-func prove(t *testing.T, r *http.Request, f fixtures.Fixture, secret string) {
-	t.Helper()
-	p, _ := provider.Get(f.Provider)
-	proof := p.Spec().Verify
-	switch {
-	case proof.Signature != nil || proof.JWT != nil:
-		signed := &verify.Request{
-			Method: r.Method, URI: r.URL.RequestURI(), Query: r.URL.RawQuery, Header: r.Header, Body: f.Body, Time: time.Now(),
-		}
-		p.Attach(signed)
-		if err := proof.Sign(signed, secret); err != nil {
-			t.Fatal(err)
-		}
-	case proof.Token != nil:
-		proof.Token.Places[0].Present(r, secret)
-	default:
-		r.SetBasicAuth("user", secret)
 	}
 }
 
