@@ -32,6 +32,23 @@ func init() {
 			},
 			at: 1531420618,
 		}},
+		"whatsapp":  {metaVector},
+		"messenger": {metaVector},
+		"instagram": {metaVector},
+		"line": {
+			{
+				from:   "line/line-bot-sdk-nodejs test/middleware.spec.ts",
+				secret: "test_channel_secret",
+				body:   `{"events":[{"message":{"id":"test_event_message_id","text":"this is test message.😄😅😢😞😄😅😢😞","quoteToken":"test_quote_token","type":"text"},"replyToken":"test_reply_token","source":{"groupId":"test_group_id","type":"group"},"webhookEventId":"test_webhook_event_id","deliveryContext":{"isRedelivery":false},"timestamp":0,"mode":"active","type":"message"}],"destination":"Uaaaabbbbccccddddeeeeffff"}`,
+				header: map[string]string{"X-Line-Signature": "eRdWYcVCzZV3MVZ3M9/rHJCl/a3oSbsRb04cLovpVwM="},
+			},
+			{
+				from:   "line/line-bot-sdk-python tests/test_webhook.py",
+				secret: "channel_secret",
+				body:   "bodybodybodybody",
+				header: map[string]string{"X-Line-Signature": "/gg9a+LvFevTH1sd7XCQycD7tsWclCsInj7MhBHxN7k="},
+			},
+		},
 		"viber": {
 			viberVector("", "d21b343448c8aee33b8e93768ef6ceb64a6ba6163099973a2b8bd028fea510ef"),
 			viberVector("d21b343448c8aee33b8e93768ef6ceb64a6ba6163099973a2b8bd028fea510ef", ""),
@@ -51,6 +68,7 @@ func init() {
 		"freshchat":      freshchat(),
 		"discord":        discord(),
 		"discord-events": discord(),
+		"sunshine":       tokenIn("X-API-Key"),
 		"telegram":       tokenIn("X-Telegram-Bot-Api-Secret-Token"),
 		"livechat":       {secret: "s3cret", prove: proveLiveChat},
 		"chatbot":        tokenInQuery("token"),
@@ -59,6 +77,14 @@ func init() {
 		"wotnot":         tokenIn("token"),
 		"notifly":        macOf("x-notifly-signature", "", sha256.New, hex.EncodeToString, "", nil, onlyBody),
 	})
+}
+
+// metaVector is signed as all products of Meta sign.
+var metaVector = vector{
+	from:   "WhatsApp/WhatsApp-Nodejs-SDK src/__tests__/utils.test.ts",
+	secret: "TEST_APP_SECRET",
+	body:   "test",
+	header: map[string]string{"X-Hub-Signature-256": "sha256=0c61947b610d4f45e65f3d680e26027121ec2413e77598bcb6cfc6e0d9888221"},
 }
 
 // viberVector has the signature in the query or in the header.
