@@ -141,6 +141,8 @@ func (v vendor) prove(t *testing.T, r *http.Request, body []byte) {
 	t.Helper()
 	spec := v.Spec().Verify
 	switch {
+	case v.isSignedInForm():
+		setBody(r, v.signedForm(t, r.Header.Get("Content-Type"), body))
 	case spec.Signature != nil || spec.JWT != nil:
 		signed := &verify.Request{
 			Method: r.Method, URI: r.URL.RequestURI(), URL: r.URL.String(), Query: r.URL.RawQuery,
@@ -159,6 +161,25 @@ func (v vendor) prove(t *testing.T, r *http.Request, body []byte) {
 	default:
 		r.SetBasicAuth("user", v.secret)
 	}
+}
+
+// isSignedInForm reports whether the signature is in the JSON in a form.
+func (v vendor) isSignedInForm() bool {
+	s := v.Spec().Verify.Signature
+	return v.Spec().Form != nil && s != nil && s.Places[0].Body != ""
+}
+
+// signedForm returns a form whose signature is right, in the place of the fixture's.
+func (v vendor) signedForm(t *testing.T, contentType string, form []byte) []byte {
+	t.Helper()
+	payload := v.NewPayload(contentType, form)
+	s := v.Spec().Verify.Signature
+	signed := &verify.Request{Header: http.Header{}, Body: []byte(payload.Text()), Time: signedAt(s, []byte(payload.Text()))}
+	if err := s.Sign(signed, v.secret); err != nil {
+		t.Fatal(err)
+	}
+	path := s.Places[0].Body
+	return bytes.Replace(form, []byte(gjson.Get(payload.Text(), path).String()), []byte(gjson.GetBytes(signed.Body, path).String()), 1)
 }
 
 // signedAt returns when a body is signed: now, or when the timestamp in it says, so that
