@@ -34,6 +34,28 @@ func init() {
 				header: map[string]string{"X-Twilio-Signature": "a9nBmqA0ju/hNViExpshrM61xv4="},
 			},
 		},
+		"vonage": {
+			{ // a token without a body
+				from:   "Vonage/vonage-python-sdk jwt/tests/test_verify_jwt.py",
+				secret: "qwertyuiopasdfghjklzxcvbnm123456",
+				at:     1697634680,
+				header: map[string]string{
+					"Authorization": "Bearer eyJ0eXAiOiJKV1QiLCJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJPbmxpbmUgSldUIEJ1aWxkZXIiLCJpYXQiOjE2OTc2MzQ2ODAsImV4cCI6MzMyNTQ1NDA4MjgsImF1ZCI6IiIsInN1YiI6IiJ9.88vJc3I2HhuqEDixHXVhc9R30tA6U_HQHZTC29y6CGM",
+				},
+			},
+		},
+		"messagebird": {
+			{
+				from:   "messagebird/go-rest-api signature_jwt/testdata/reference.json",
+				secret: "36efdd1aace2e26cd490f0d951138253bef2f7c6d34d18981da781555cc4cebb",
+				url:    "https://example.com/path?bar=1&foo=2",
+				at:     1625479200,
+				body:   "Hello, World!",
+				header: map[string]string{
+					"MessageBird-Signature-JWT": "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJpc3MiOiJNZXNzYWdlQmlyZCIsIm5iZiI6MTYyNTQ3OTIwMCwiZXhwIjoxNjI1NDc5MjYwLCJqdGkiOiI5M2U1NTAwNi1hMGU4LTQ1MjYtYTE5MC1mYTVmZjAwZWExMTYiLCJ1cmxfaGFzaCI6IjQxZjA1ZjBkZGQwYTIyYWIyMDlhYzQ2ZjQ3YzQ1NzJkOWNlZmEyNTdlZDc0YjI0MDA0YmFlNzUzZWNlNmMyNjAiLCJwYXlsb2FkX2hhc2giOiJkZmZkNjAyMWJiMmJkNWIwYWY2NzYyOTA4MDllYzNhNTMxOTFkZDgxYzdmNzBhNGIyODY4OGEzNjIxODI5ODZmIn0._H--TOuYFLpeEH39-rg5E3IHVkjHozBcaKVWPRC5m9I",
+				},
+			},
+		},
 		"stripe": {
 			{
 				from:   "stripe/stripe-dotnet src/StripeTests/Services/Events/EventUtilityTest.cs",

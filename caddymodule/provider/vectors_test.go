@@ -1,6 +1,7 @@
 package provider_test
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"hash"
 	"maps"
@@ -188,24 +189,31 @@ func changed(s string) string {
 // covers reports whether one of the parts of a request is in what the proof covers.
 func covers(t *testing.T, spec provider.Verify, kinds ...template.Kind) bool {
 	t.Helper()
-	if spec.Signature == nil {
-		return false
+	var contents []string
+	switch {
+	case spec.Signature != nil:
+		contents = append(contents, cmp.Or(spec.Signature.Content, verify.DefaultContent))
+	case spec.JWT != nil:
+		for _, claim := range spec.JWT.Claims {
+			contents = append(contents, claim.Value)
+		}
 	}
-	content := spec.Signature.Content
-	if content == "" {
-		content = verify.DefaultContent
-	}
-	parsed, err := template.Parse(content)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return parsed.Has(kinds...)
+	return slices.ContainsFunc(contents, func(content string) bool {
+		parsed, err := template.Parse(content)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return parsed.Has(kinds...)
+	})
 }
 
 // verifierOf returns the verifier of a block with one secret, token or public key.
 func verifierOf(spec provider.Verify, secret string) (verify.Verifier, error) {
 	if spec.Signature != nil {
 		return verify.NewSignatureVerifier(*spec.Signature, []string{secret}, time.Minute)
+	}
+	if spec.JWT != nil {
+		return verify.NewJWTVerifier(*spec.JWT, []string{secret}, time.Minute)
 	}
 	return verify.NewTokenVerifier(*spec.Token, []string{secret})
 }
