@@ -26,7 +26,7 @@ func (s Signature) Sign(r *Request, secret string) error {
 	if err != nil {
 		return err
 	}
-	if s.isInBody() && r.isForm() {
+	if s.IsInBody() && r.isForm() {
 		return errors.New("the signature belongs in the form; write it in the payload")
 	}
 	signed := signing{Signature: s, content: content, sign: sign, request: r}
@@ -36,7 +36,7 @@ func (s Signature) Sign(r *Request, secret string) error {
 	if s.BodyHash != "" && len(r.Body) > 0 && (!r.isForm() || !content.has(template.Form)) {
 		r.setQuery(s.BodyHash, hex.EncodeToString(sum256(r.Body)))
 	}
-	if !s.isInBody() {
+	if !s.IsInBody() {
 		_, err = signed.put("")
 		return err
 	}
@@ -47,8 +47,8 @@ func (s Signature) Sign(r *Request, secret string) error {
 	return err
 }
 
-// isInBody reports whether Sign changes the body.
-func (s Signature) isInBody() bool {
+// IsInBody reports whether Sign changes the body.
+func (s Signature) IsInBody() bool {
 	return s.Places[0].Body != "" || s.Timestamp != nil && s.Timestamp.Body != ""
 }
 

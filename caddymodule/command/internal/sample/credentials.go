@@ -101,8 +101,7 @@ func (c Credentials) prove(r *http.Request, p *provider.Provider, body []byte, a
 		Body:   body,
 		Time:   at,
 	}
-	p.Attach(signed)
-	if err := p.Spec().Verify.Sign(signed, c.Secret); err != nil {
+	if err := p.Sign(signed, c.Secret); err != nil {
 		return err
 	}
 	r.URL.RawQuery = signed.Query
