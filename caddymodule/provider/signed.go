@@ -1,19 +1,19 @@
 package provider
 
 import (
-	"cmp"
 	"net/http"
 	"slices"
 
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/template"
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/verify"
 )
 
 // Unsigned returns the parts of a request that identify an event, or are its type, and
-// that a signature of the provider does not cover, such as `$header(X-Id)`. A
-// captured request can be sent again with other ones. There are none for a provider
-// that presents a token or a password: these prove the sender, and no content.
+// that the proof of the provider does not cover, such as `$header(X-Id)`. A captured
+// request can be sent again with other ones. There are none for a provider whose proof
+// is about no content, such as a token or a password: these prove the sender.
 func (p *Provider) Unsigned() []string {
-	slots := slices.Concat(p.id, p.ownType)
+	slots := slices.Concat(p.id, p.ownType, p.has)
 	for _, part := range p.key {
 		if part.slot > 0 {
 			slots = append(slots, part.slot)
@@ -30,23 +30,23 @@ func (p *Provider) Unsigned() []string {
 	return unsigned
 }
 
-// unsignedIn returns the parts of the template in a slot that no signature covers.
+// unsignedIn returns the parts of the path or the template in a slot that the proof does
+// not cover.
 func (p *Provider) unsignedIn(slot int) []string {
+	signed := p.signedContent()
+	if signed == nil {
+		return nil
+	}
 	var unsigned []string
-	for _, t := range p.scope.templates {
-		if t.slot != slot {
-			continue
-		}
-		for part := range t.template.Parts() {
-			if !p.spec.Verify.covers(part) {
-				unsigned = append(unsigned, part.String())
-			}
+	for _, part := range p.scope.partsOf(slot) {
+		if !p.isCovered(part, signed) {
+			unsigned = append(unsigned, part.String())
 		}
 	}
 	return unsigned
 }
 
-// keyIsUnsigned reports whether a part of the key reads what no signature covers.
+// keyIsUnsigned reports whether a part of the key reads what the proof does not cover.
 func (p *Provider) keyIsUnsigned() bool {
 	isUnsigned := func(slot int) bool { return p.unsignedIn(slot) != nil }
 	return slices.ContainsFunc(p.key, func(part keyPart) bool {
@@ -54,7 +54,7 @@ func (p *Provider) keyIsUnsigned() bool {
 		case keyID:
 			return slices.ContainsFunc(p.id, isUnsigned)
 		case keyType:
-			return slices.ContainsFunc(p.ownType, isUnsigned)
+			return slices.ContainsFunc(p.ownType, isUnsigned) || slices.ContainsFunc(p.has, isUnsigned)
 		case keyHash:
 			return false
 		}
@@ -62,36 +62,87 @@ func (p *Provider) keyIsUnsigned() bool {
 	})
 }
 
-// covers reports whether a part of a template is as the sender signed it. Without a
-// signature there is nothing to compare it with.
-func (v Verify) covers(part template.Part) bool {
-	switch part.Kind {
-	case template.Method, template.URI, template.URL, template.Header, template.Query:
-	default:
+// signedContent returns the templates of what the proof covers, nil if it is about no
+// content of the request.
+func (p *Provider) signedContent() []template.Template {
+	var texts []string
+	v := p.spec.Verify
+	switch {
+	case v.Signature != nil && v.Signature.Content == "":
+		texts = []string{verify.DefaultContent}
+	case v.Signature != nil:
+		texts = []string{v.Signature.Content}
+	case v.JWT != nil:
+		for _, claim := range v.JWT.Claims {
+			texts = append(texts, claim.Value)
+		}
+	}
+	var signed []template.Template
+	for _, text := range texts {
+		if t, _ := template.Parse(text); readsRequest(t) { // Validate has checked it
+			signed = append(signed, t)
+		}
+	}
+	return signed
+}
+
+// readsRequest reports whether a template has a part of the request.
+func readsRequest(t template.Template) bool {
+	return t.Has(template.Body, template.BodyPath, template.Method, template.URI, template.URL, template.Header, template.Query, template.Form)
+}
+
+// isCovered reports whether a part of a template is as the sender signed it.
+func (p *Provider) isCovered(part template.Part, signed []template.Template) bool {
+	if !readsRequest(template.Template{{Kind: part.Kind}}) {
+		return true // literal text, or a function, whose parts come after it
+	}
+	signature := p.spec.Verify.Signature
+	if part.Kind == template.BodyPath && signature != nil && signature.BodyHash != "" {
 		return true
 	}
-	if v.Signature == nil {
-		return true
-	}
-	content, _ := template.Parse(cmp.Or(v.Signature.Content, "$body")) // Validate has checked it
-	for signed := range content.Parts() {
-		if v.isSigned(part, signed) {
-			return true
+	for _, t := range signed {
+		for other := range t.Parts() {
+			if p.isSigned(part, other) {
+				return true
+			}
 		}
 	}
 	return false
 }
 
 // isSigned reports whether a part of the signed content holds a part of a template.
-func (v Verify) isSigned(part, signed template.Part) bool {
+func (p *Provider) isSigned(part, signed template.Part) bool {
 	switch signed.Kind {
+	case template.Body, template.Form:
+		return part.Kind == template.BodyPath
+	case template.BodyPath:
+		return part.Kind == template.BodyPath && part.Text == signed.Text && p.provesMembers()
 	case template.URI, template.URL:
 		return part.Kind == signed.Kind || part.Kind == template.Query
 	case template.Timestamp:
-		timestamp := v.Signature.Timestamp
-		return timestamp != nil &&
-			(part.Kind == template.Header && part.Text == http.CanonicalHeaderKey(timestamp.Header) ||
-				part.Kind == template.Query && part.Text == timestamp.Query)
+		return p.isTimestamp(part)
 	}
 	return part.Kind == signed.Kind && part.Text == signed.Text
+}
+
+// isTimestamp reports whether a part of a template is the signed timestamp.
+func (p *Provider) isTimestamp(part template.Part) bool {
+	timestamp := p.spec.Verify.Signature.Timestamp // $timestamp is only for signatures
+	switch {
+	case timestamp == nil:
+		return false
+	case part.Kind == template.Header:
+		return part.Text == http.CanonicalHeaderKey(timestamp.Header)
+	case part.Kind == template.Query:
+		return part.Text == timestamp.Query
+	}
+	return part.Kind == template.BodyPath && part.Text == timestamp.Body && p.provesMembers()
+}
+
+// provesMembers reports whether a path in the proof begins where a path in an event does.
+func (p *Provider) provesMembers() bool {
+	if signature := p.spec.Verify.Signature; signature != nil && signature.Each != "" {
+		return slices.Equal(p.spec.Events.Paths, []string{signature.Each})
+	}
+	return p.events == nil
 }

@@ -186,6 +186,21 @@ func (s *scope) isOfEvent(slot int) bool {
 	return true
 }
 
+// partsOf returns the parts of the template in a slot, or the path as one.
+func (s *scope) partsOf(slot int) []template.Part {
+	for _, t := range s.templates {
+		if t.slot == slot {
+			return slices.Collect(t.template.Parts())
+		}
+	}
+	for path, of := range s.index {
+		if of == slot {
+			return []template.Part{{Kind: template.BodyPath, Text: path}}
+		}
+	}
+	return nil // the event's canonical type
+}
+
 // nameOf returns the template or the path of a slot, if it is not one in the event.
 func (s *scope) nameOf(slot int) string {
 	for _, t := range s.templates {
