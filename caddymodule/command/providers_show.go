@@ -159,9 +159,5 @@ func identityText(p *provider.Provider) string {
 	if p.KeyIsHash() {
 		return "the hash of its bytes"
 	}
-	key := p.Spec().Keys
-	if key == nil {
-		key = []string{"id"}
-	}
-	return strings.Join(key, " and ")
+	return strings.Join(p.Keys(), " and ")
 }

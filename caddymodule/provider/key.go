@@ -51,13 +51,7 @@ func (p *Provider) compileID() error {
 	if err := p.compileSource("id", p.spec.ID, &p.id); err != nil {
 		return err
 	}
-	parts := p.spec.Keys
-	if len(parts) == 0 {
-		parts = []string{keyID}
-		if p.spec.ID.isZero() {
-			parts = []string{keyHash}
-		}
-	}
+	parts := p.spec.keys()
 	if err := p.checkKey(parts); err != nil {
 		return err
 	}
@@ -78,6 +72,27 @@ func (p *Provider) compileID() error {
 		p.key = append(p.key, hash)
 	}
 	return nil
+}
+
+// keys returns Spec.Keys, or the default.
+func (s *Spec) keys() []string {
+	switch {
+	case len(s.Keys) > 0:
+		return s.Keys
+	case s.ID.isZero():
+		return []string{keyHash}
+	}
+	return []string{keyID}
+}
+
+// Keys returns what identifies an event when it comes again, in the words of Spec.Keys:
+// these, or the default, and the hash if it is added to what no proof covers.
+func (p *Provider) Keys() []string {
+	keys := slices.Clone(p.spec.keys())
+	if len(p.key) > len(keys) {
+		keys = append(keys, keyHash)
+	}
+	return keys
 }
 
 // checkKey checks the parts of the key against the rest of the spec.

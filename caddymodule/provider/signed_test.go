@@ -2,6 +2,7 @@ package provider_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -54,5 +55,22 @@ func TestUnsigned(t *testing.T) {
 				t.Errorf("got %q, want %q", got, test.want)
 			}
 		})
+	}
+}
+
+// TestKeys shows the parts of the key, with the hash that is added to what is unsigned.
+func TestKeys(t *testing.T) {
+	const verify = "verify hmac sha256 {\nsignature header X-Sig\n}\ntype type\n"
+	for lines, want := range map[string]string{
+		"":                            "hash",
+		"id id":                       "id",
+		"id id\nkey type id":          "type id",
+		"id header X-Id":              "id hash",
+		"id header X-Id\nkey id hash": "id hash",
+		"key $header(X-Id) type":      "$header(X-Id) type hash",
+	} {
+		if got := strings.Join(compile(t, acme(verify+lines)).Keys(), " "); got != want {
+			t.Errorf("%s: got %s, want %s", oneLine(lines), got, want)
+		}
 	}
 }
