@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/provider"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/verify"
+	"github.com/caddy-webhooks/caddy-webhooks/fixtures"
 )
 
 // Credentials are what a delivery proves itself with. Empty ones are not sent.
@@ -24,6 +26,10 @@ type Credentials struct {
 
 	// BasicAuth is a user name and a password, with a colon between them.
 	BasicAuth string
+
+	// URL is the public URL of the block, for a provider that signs it. Default: the one
+	// that the delivery is sent to.
+	URL string
 }
 
 // SplitBasicAuth splits BasicAuth.
@@ -78,24 +84,29 @@ func (c Credentials) prove(r *http.Request, p *provider.Provider, body []byte, a
 		r.SetBasicAuth(username, password)
 	}
 	if token := p.Spec().Verify.Token; token != nil && c.Token != "" {
-		place := token.Places[0]
-		if place.Body == "" {
-			place.Present(r, c.Token)
-		} else {
-			var err error
-			if body, err = place.PresentInBody(body, c.Token); err != nil {
-				return err
-			}
-			setBody(r, body)
-		}
+		return c.present(r, p, token.Places[0], body)
 	}
 	if c.Secret == "" {
 		return nil
 	}
+	return c.sign(r, p, body, at)
+}
+
+// present presents the token.
+func (c Credentials) present(r *http.Request, p *provider.Provider, place verify.Place, body []byte) error {
+	if place.Body == "" {
+		place.Present(r, c.Token)
+		return nil
+	}
+	return inPayload(r, p, body, func(payload []byte) ([]byte, error) { return place.PresentInBody(payload, c.Token) })
+}
+
+// sign signs the request.
+func (c Credentials) sign(r *http.Request, p *provider.Provider, body []byte, at time.Time) error {
 	signed := &verify.Request{
 		Method: r.Method,
 		URI:    r.URL.RequestURI(),
-		URL:    r.URL.String(),
+		URL:    c.publicURL(r.URL),
 		Query:  r.URL.RawQuery,
 		Header: r.Header,
 		Body:   body,
@@ -107,6 +118,37 @@ func (c Credentials) prove(r *http.Request, p *provider.Provider, body []byte, a
 	r.URL.RawQuery = signed.Query
 	setBody(r, signed.Body)
 	return nil
+}
+
+// inPayload changes the payload of a request: its body, or what is in a form.
+func inPayload(r *http.Request, p *provider.Provider, body []byte, change func([]byte) ([]byte, error)) error {
+	recorded := fixtures.Request{Header: r.Header, Body: body}
+	payload, ok := Request(p, recorded).JSON()
+	if !ok {
+		return errors.New("the credential belongs in the payload, which is not JSON; write it into a payload of your own, and give that with --body")
+	}
+	changed, err := change([]byte(payload))
+	if err != nil {
+		return err
+	}
+	if recorded, err = withPayload(p, recorded, string(changed)); err != nil {
+		return err
+	}
+	r.Header = recorded.Header
+	setBody(r, recorded.Body)
+	return nil
+}
+
+// publicURL returns the public URL of a request: its query is that of the request.
+func (c Credentials) publicURL(to *url.URL) string {
+	if c.URL == "" {
+		return to.String()
+	}
+	base, _, _ := strings.Cut(c.URL, "?")
+	if to.RawQuery == "" {
+		return base
+	}
+	return base + "?" + to.RawQuery
 }
 
 // setBody sets the body of a request.

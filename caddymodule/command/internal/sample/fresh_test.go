@@ -59,7 +59,7 @@ func wantFresh(t *testing.T, p *provider.Provider, r fixtures.Request) []byte {
 		t.Fatalf("%d events became %d", len(before), len(after))
 	}
 	for i, e := range after {
-		if seen[e.DedupKey] || e.Type != before[i].Type || e.Subject != before[i].Subject || e.MissingID != before[i].MissingID {
+		if seen[e.DedupKey] || e.Type != before[i].Type || e.Subject != before[i].Subject || e.MissingID && !before[i].MissingID {
 			t.Errorf("%.200s became %.200s", before[i].Original, e.Original)
 		}
 		seen[e.DedupKey] = true
@@ -98,7 +98,11 @@ func TestFresh(t *testing.T) {
 		"hash with space": {provider.Spec{Keys: []string{"hash"}}, "{ \n}", "{\"caddy_webhooks_new_id\":\"ID\" \n}"},
 		"header":          {provider.Spec{ID: provider.Source{Header: "x-id"}}, `{"id":"1"}`, `{"id":"1"}`},
 		"template":        {provider.Spec{ID: provider.Source{Paths: []string{"$body(kind)/$body(id)", "id"}}}, `{"kind":"k","id":"1"}`, `{"kind":"k","id":"ID"}`},
-		"header template": {provider.Spec{ID: provider.Source{Paths: []string{"$header(x-id)/$body(id)"}}}, `{"id":"1"}`, `{"id":"1"}`},
+		"header template": {provider.Spec{ID: provider.Source{Paths: []string{"$header(x-id)/$body(id)"}}}, `{"id":"1"}`, `{"id":"ID"}`},
+		"time":            {provider.Spec{Keys: []string{"$body(at)"}}, `{"at":"2026-11-20T12:00:00Z"}`, ""},
+		"several values":  {provider.Spec{ID: provider.Source{Paths: []string{"ids.#.id"}}}, `{"ids":[{"id":"1"}]}`, `{"caddy_webhooks_new_id":"ID","ids":[{"id":"1"}]}`},
+		"key of its own":  {provider.Spec{ID: id, Keys: []string{"$body(token)"}}, `{"id":"1","token":"2"}`, `{"id":"ID","token":"ID"}`},
+		"subject":         {provider.Spec{Keys: []string{"$body(a.id)/$body(message)", "hash"}, Rules: provider.Rules{Fields: []provider.Field{{Name: "conversation.id", Source: provider.Source{Paths: []string{"message"}}}}}}, `{"type":"message","message":"1"}`, `{"caddy_webhooks_new_id":"ID","type":"message","message":"1"}`},
 		"nested batch":    {provider.Spec{ID: id, Events: provider.Events{Paths: []string{"a.#.b"}}}, `{"a":[{"b":[{"id":"1"}]},{"b":{"id":"2"}}]}`, `{"a":[{"b":[{"id":"ID"}]},{"b":{"id":"ID"}}]}`},
 		"batch":           {provider.Spec{ID: id, Events: provider.Events{Paths: []string{"a.events"}}}, `{"id":"x","a":{"events": [ {"id":"1"}, {"id":"1","a":[{"id":"1"}]} ],"b":1}}`, `{"id":"x","a":{"events": [ {"id":"ID"}, {"id":"ID","a":[{"id":"1"}]} ],"b":1}}`},
 		"bare batch":      {provider.Spec{Keys: []string{"hash"}, Events: provider.Events{Paths: []string{"."}}}, ` [{},{}]`, ` [{"caddy_webhooks_new_id":"ID"},{"caddy_webhooks_new_id":"ID"}]`},
@@ -122,13 +126,13 @@ var newID = regexp.MustCompile(`"[A-Z2-7]{26}"`)
 
 func TestFreshErrors(t *testing.T) {
 	hash := provider.Spec{Keys: []string{"hash"}, Events: provider.Events{Paths: []string{"events"}}}
-	several := provider.Spec{ID: provider.Source{Paths: []string{"ids.#.id"}}}
+	flag := provider.Spec{Keys: []string{"$body(flag)"}}
 	for body, spec := range map[string]provider.Spec{
-		`{"events":[]}`:                   hash,
-		`{"events":1}`:                    hash,
-		`{"events":[1]}`:                  hash,
-		`[]`:                              several,
-		`{"ids":[{"id":"1"},{"id":"2"}]}`: several,
+		`{"events":[]}`:  hash,
+		`{"events":1}`:   hash,
+		`{"events":[1]}`: hash,
+		`[]`:             flag,
+		`{"flag":true}`:  flag,
 	} {
 		if fresh, err := sample.Fresh(compiled(t, spec), fixtures.Body([]byte(body))); err == nil || !strings.HasPrefix(err.Error(), "--new-id: ") {
 			t.Errorf("%s became %s, %v", body, fresh.Body, err)
