@@ -1,7 +1,6 @@
 package caddymodule_test
 
 import (
-	"bytes"
 	"cmp"
 	"crypto"
 	"crypto/ecdsa"
@@ -14,7 +13,6 @@ import (
 	"encoding/hex"
 	"encoding/pem"
 	"fmt"
-	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -23,8 +21,8 @@ import (
 
 	"github.com/tidwall/gjson"
 
-	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/envelope"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/provider"
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/template"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/verify"
 	"github.com/caddy-webhooks/caddy-webhooks/fixtures"
 )
@@ -32,9 +30,16 @@ import (
 // vendor is a built-in provider with the credentials that its requests are proved with.
 type vendor struct {
 	*provider.Provider
-	secret string // a key, a private key, a token or a password
-	lines  string // of a block
+	secret    string // a key, a private key, a token or a password
+	other     string // one that is not in the block
+	url       string // the public one, if it is signed
+	tolerance time.Duration
+	lines     string // of a block
 }
+
+// bodyTolerance lets a body be signed when the timestamp in it says, so that its golden
+// envelope stays the same.
+const bodyTolerance = 100_000 * time.Hour
 
 // newVendor makes credentials, and puts what a block needs of them into the environment.
 func newVendor(t *testing.T, name string) vendor {
@@ -43,21 +48,12 @@ func newVendor(t *testing.T, name string) vendor {
 	if !ok {
 		t.Fatalf("no provider %s", name)
 	}
-	v := vendor{Provider: p, secret: newSecret()}
+	v := vendor{Provider: p}
+	v.tolerance = cmp.Or(time.Duration(p.Spec().Tolerance), verify.DefaultTolerance)
+	var inBlock string
+	v.secret, inBlock = newCredential(t, v.Spec().Verify)
+	v.other, _ = newCredential(t, v.Spec().Verify)
 	environment := "CREDENTIAL_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
-	inBlock := v.secret
-	spec := p.Spec().Verify
-	switch s := spec.Signature; {
-	case s != nil && s.HasPublicKey():
-		v.secret, inBlock = newKeys(t, *s)
-	case s != nil:
-		v.secret = encodedSecret(*s, v.secret)
-		inBlock = v.secret
-	case spec.Token != nil && spec.Token.Places[0].Body != "":
-		// Another token would change the bytes, and with them the hash that is the id.
-		v.secret = tokenInFixtures(t, name, spec.Token.Places[0].Body)
-		inBlock = v.secret
-	}
 	t.Setenv(environment, inBlock)
 	for _, word := range []struct {
 		isNeeded bool
@@ -72,10 +68,62 @@ func newVendor(t *testing.T, name string) vendor {
 			v.lines += fmt.Sprintf(word.line, environment)
 		}
 	}
-	if s := spec.Signature; s != nil && s.Timestamp != nil && s.Timestamp.Body != "" {
-		v.lines += "tolerance 100000h\n" // for signedAt
+	if v.signs(t, template.URL) {
+		v.url = "https://hooks.example.com/from/" + name
+		v.lines += "url " + v.url + "\n"
+	}
+	if v.hasTimeInBody() {
+		v.tolerance = bodyTolerance
+		v.lines += fmt.Sprintf("tolerance %.0fh\n", bodyTolerance.Hours())
 	}
 	return v
+}
+
+// newCredential makes what proves a provider's requests, and what a block checks it with.
+func newCredential(t *testing.T, scheme provider.Verify) (secret, inBlock string) {
+	t.Helper()
+	switch s := scheme.Signature; {
+	case s != nil && s.HasPublicKey():
+		return newKeys(t, *s)
+	case s != nil:
+		secret = encodedSecret(*s, newSecret())
+	default:
+		secret = newSecret()
+	}
+	return secret, secret
+}
+
+// content returns the templates of what the proof covers.
+func (v vendor) content(t testing.TB) []template.Template {
+	var texts []string
+	if s := v.Spec().Verify.Signature; s != nil {
+		texts = append(texts, cmp.Or(s.Content, verify.DefaultContent))
+	}
+	if v.Spec().Verify.JWT != nil {
+		for _, claim := range v.Spec().Verify.JWT.Claims {
+			texts = append(texts, claim.Value)
+		}
+	}
+	var templates []template.Template
+	for _, text := range texts {
+		parsed, err := template.Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		templates = append(templates, parsed)
+	}
+	return templates
+}
+
+// signs reports whether the proof covers a part of one of the kinds.
+func (v vendor) signs(t testing.TB, kinds ...template.Kind) bool {
+	return slices.ContainsFunc(v.content(t), func(content template.Template) bool { return content.Has(kinds...) })
+}
+
+// hasTimeInBody reports whether the signed timestamp is in the body.
+func (v vendor) hasTimeInBody() bool {
+	s := v.Spec().Verify.Signature
+	return s != nil && s.Timestamp != nil && s.Timestamp.Body != ""
 }
 
 // encodedSecret returns the secret in the encoding of the provider's keys.
@@ -127,51 +175,75 @@ func newKeys(t *testing.T, s verify.Signature) (private, public string) {
 	return private, base64.StdEncoding.EncodeToString(spki)
 }
 
-// tokenInFixtures returns the token that the fixtures of a provider have in their bodies.
-func tokenInFixtures(t *testing.T, name, path string) string {
-	t.Helper()
-	samples, err := fixtures.Of(name)
-	if err != nil || len(samples) == 0 {
-		t.Fatal("no fixtures", err)
-	}
-	return gjson.GetBytes(samples[0].Body, path).String()
-}
-
 // prove makes a request prove itself as the provider's do.
 func (v vendor) prove(t *testing.T, r *http.Request, body []byte) {
 	t.Helper()
-	spec := v.Spec().Verify
-	switch {
-	case spec.Signature != nil || spec.JWT != nil:
-		signed := &verify.Request{
-			Method: r.Method, URI: r.URL.RequestURI(), URL: r.URL.String(), Query: r.URL.RawQuery,
-			Header: r.Header, Body: body, Time: signedAt(spec.Signature, body),
-		}
-		if err := v.Sign(signed, v.secret); err != nil {
-			t.Fatal(err)
-		}
-		r.URL.RawQuery = signed.Query
-		setBody(r, signed.Body)
-	case spec.Token != nil && spec.Token.Places[0].Body != "":
-		// The fixture has it.
-	case spec.Token != nil:
-		spec.Token.Places[0].Present(r, v.secret)
-	default:
-		r.SetBasicAuth("user", v.secret)
-	}
+	proved := v.proved(t, fixtures.Request{Method: r.Method, Target: r.URL.RequestURI(), Header: r.Header, Body: body})
+	r.Header, r.URL.RawQuery = proved.Header, proved.Query()
+	setBody(r, proved.Body)
 }
 
-// signedAt returns when a body is signed: now, or when the timestamp in it says, so that
-// signing does not change it.
-func signedAt(s *verify.Signature, body []byte) time.Time {
-	if s == nil || s.Timestamp == nil || s.Timestamp.Body == "" {
-		return time.Now()
+// proved returns a request that proves itself as the provider's do.
+func (v vendor) proved(t *testing.T, r fixtures.Request) fixtures.Request {
+	t.Helper()
+	at := time.Now()
+	if v.hasTimeInBody() {
+		at = v.timeInBody(t, r)
 	}
-	at := gjson.GetBytes(body, s.Timestamp.Body).Int()
-	if s.Timestamp.Format == verify.UnixMilli {
-		return time.UnixMilli(at)
+	return v.provedAt(t, r, at)
+}
+
+// provedAt is proved with the time of the signature.
+func (v vendor) provedAt(t *testing.T, r fixtures.Request, at time.Time) fixtures.Request {
+	t.Helper()
+	r.Header = r.Header.Clone()
+	if v.Spec().Verify.Signature != nil || v.Spec().Verify.JWT != nil {
+		return v.signed(t, r, at)
 	}
-	return time.Unix(at, 0)
+	to, err := r.To(gatewayURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	to.Header = r.Header
+	switch {
+	case v.Spec().Verify.Basic:
+		to.SetBasicAuth("user", v.secret)
+	case v.Spec().Verify.Token.Places[0].Body != "":
+		with, err := v.Spec().Verify.Token.Places[0].PresentInBody([]byte(v.document(t, r)), v.secret)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v.withDocument(t, r, string(with))
+	default:
+		v.Spec().Verify.Token.Places[0].Present(to, v.secret)
+	}
+	return withQuery(r, to.URL.RawQuery)
+}
+
+// signed returns a request that is signed at a time.
+func (v vendor) signed(t *testing.T, r fixtures.Request, at time.Time) fixtures.Request {
+	t.Helper()
+	signed := &verify.Request{Method: r.Method, URI: r.Target, Query: r.Query(), Header: r.Header, Body: r.Body, Time: at}
+	signed.URL = withQuery(fixtures.Request{Target: v.url}, r.Query()).Target
+	if err := v.Sign(signed, v.secret); err != nil {
+		t.Fatal(err)
+	}
+	r.Body = signed.Body
+	return withQuery(r, signed.Query)
+}
+
+// timeInBody returns the time that the signed timestamp in a body says.
+func (v vendor) timeInBody(t *testing.T, r fixtures.Request) time.Time {
+	t.Helper()
+	timestamp := v.Spec().Verify.Signature.Timestamp
+	value := gjson.Get(v.document(t, r), timestamp.Body)
+	switch timestamp.Format {
+	case verify.RFC3339:
+		return value.Time()
+	case verify.UnixMilli:
+		return time.UnixMilli(value.Int())
+	}
+	return time.Unix(value.Int(), 0)
 }
 
 // filterOf returns a log filter that removes the credentials of providers.
@@ -188,33 +260,4 @@ func filterOf(names []string) string {
 	}
 	headers, parameters = slices.Compact(slices.Sorted(slices.Values(headers))), slices.Compact(slices.Sorted(slices.Values(parameters)))
 	return "format filter {\nfields {\nrequest>uri query {\n" + strings.Join(parameters, "\n") + "\n}\n" + strings.Join(headers, "\n") + "\n}\nwrap json\n}"
-}
-
-// setBody gives a request another body.
-func setBody(r *http.Request, body []byte) {
-	r.ContentLength = int64(len(body))
-	r.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
-	r.Body, _ = r.GetBody()
-}
-
-// asFixture puts the hash of a fixture's event for that of the event as it was signed, if
-// the signature is in the event.
-func (v vendor) asFixture(t *testing.T, f fixtures.Fixture, r *http.Request, envelopes []byte) []byte {
-	t.Helper()
-	if s := v.Spec().Verify.Signature; s == nil || !s.IsInBody() || !v.KeyIsHash() {
-		return envelopes
-	}
-	body, err := r.GetBody()
-	if err != nil {
-		t.Fatal(err)
-	}
-	signed, err := io.ReadAll(body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	hash := func(body []byte) []byte {
-		payload := v.NewPayload(r.Header.Get("Content-Type"), body)
-		return []byte(envelope.Hash(payload.Text()))
-	}
-	return bytes.ReplaceAll(envelopes, hash(signed), hash(f.Body))
 }
