@@ -55,7 +55,9 @@ func TestParse(t *testing.T) {
 		{"a file is left out", multipartType, parts(a1, file, b2), `{"a":"1","b":"2"}`},
 		{"no file was chosen", multipartType, parts(field("f") + `; filename=""|`), `{"f":""}`},
 		{"JSON in a part", multipartType, parts(field("json") + "\r\nContent-Type: application/json|" + `{"a":1}`), `{"json":"{\"a\":1}"}`},
-		{"text around", multipartType, "before\r\n" + parts(a1) + "after", `{"a":"1"}`},
+		{"lines before", multipartType, "\r\n\r\n" + parts(a1), `{"a":"1"}`},
+		{"spaces after the boundary", multipartType, strings.Replace(parts(a1), "--X\r", "--X \t\r", 1), `{"a":"1"}`},
+		{"text after", multipartType, parts(a1) + "after", `{"a":"1"}`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			f, err := form.Parse(test.contentType, []byte(test.body))
@@ -87,6 +89,9 @@ func TestBroken(t *testing.T) {
 		{"no boundary", "multipart/form-data", parts(), "no boundary"},
 		{"a malformed boundary", "multipart/form-data; boundary=\"", parts(), "no boundary"},
 		{"another boundary", "multipart/form-data; boundary=Y", parts(field("a") + "|s3cret"), "cut short"},
+		{"text before", multipartType, "s3cret\r\n" + parts(field("a")+"|1"), "does not begin with the boundary"},
+		{"a boundary in a part", "multipart/form-data; boundary=Y", parts(field("a") + "|" + strings.ReplaceAll(parts(field("b")+"|s3cret"), "--X", "--Y")), "does not begin with the boundary"},
+		{"the beginning of the boundary", multipartType, strings.Replace(parts(field("a")+"|s3cret\r\n"+parts(field("b")+"|1")), "--X", "--XY", 1), "does not begin with the boundary"},
 		{"an empty body", multipartType, "", "cut short"},
 		{"a boundary alone", multipartType, "--X\r\n", "cut short"},
 		{"cut short", multipartType, "--X\r\n" + field("a") + "\r\n\r\ns3cret", "cut short"},
@@ -170,7 +175,7 @@ func TestRewrite(t *testing.T) {
 		{"a parameter", form.URLEncoded, "a=%41&token=1&b=+&tok%65n=2", "a=%41&b=+"},
 		{"a value", form.URLEncoded, "%61=x+secret%26&b=%41", "a=x+%2A%26&b=%41"},
 		{"everything", form.URLEncoded, "token=1", ""},
-		{"no part", multipartType, "before\r\n" + parts(field("a")+"|1"), "before\r\n" + parts(field("a")+"|1")},
+		{"no part", multipartType, "\r\n" + parts(field("a")+"|1") + "after", "\r\n" + parts(field("a")+"|1") + "after"},
 		{"parts", multipartType, parts(field("a")+"|1", field("token")+"|2", field("b")+"|secret", file), parts(field("a")+"|1", field("b")+"|*", file)},
 		{"a file", multipartType, parts(field("token")+`; filename="f"|1`, field("a")+"|1"), parts(field("a") + "|1")},
 	} {

@@ -26,6 +26,11 @@ func eachPart(contentType string, body []byte, do func(part) error) error {
 	if end := []byte("--" + boundary + "--"); !bytes.HasPrefix(body, end) && !bytes.Contains(body, append([]byte("\n"), end...)) {
 		return fmt.Errorf("%w: it is cut short", ErrBroken)
 	}
+	// No signature covers the Content-Type: under another boundary, text in a part could
+	// become parts of its own, after a beginning that the reader skips.
+	if !beginsWith(body, boundary) {
+		return fmt.Errorf("%w: it does not begin with the boundary of the Content-Type", ErrBroken)
+	}
 	reader := multipart.NewReader(bytes.NewReader(body), boundary)
 	for n := 0; ; n++ {
 		next, err := reader.NextRawPart()
@@ -49,6 +54,13 @@ func eachPart(contentType string, body []byte, do func(part) error) error {
 			return err
 		}
 	}
+}
+
+// beginsWith reports whether the first line of a body that is not empty is the boundary.
+func beginsWith(body []byte, boundary string) bool {
+	line, _, _ := bytes.Cut(bytes.TrimLeft(body, "\r\n"), []byte("\n"))
+	rest, ok := bytes.CutPrefix(bytes.TrimRight(line, " \t\r"), []byte("--"+boundary))
+	return ok && (len(rest) == 0 || string(rest) == "--")
 }
 
 // parseMultipart reads a body in parts.
