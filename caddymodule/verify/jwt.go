@@ -20,6 +20,10 @@ var jwtAlgorithms = map[string]*jwt.SigningMethodHMAC{
 	"hs512": jwt.SigningMethodHS512,
 }
 
+// maxJWT is the size of the longest token, in bytes. Its claims are parsed before its
+// signature is checked.
+const maxJWT = 16 << 10
+
 // JWT describes how a provider presents a JSON Web Token (RFC 7519) that it signs with a
 // shared secret. Its times `exp`, `nbf` and `iat` are checked if they are there, and one of
 // `exp` and `iat` must be.
@@ -166,6 +170,9 @@ func (v *JWTVerifier) Verify(r *Request) (Proof, error) {
 
 // check returns the position, from 1, of the secret that signed the token.
 func (v *JWTVerifier) check(r *Request, place *tokenPlace, token string) (int, error) {
+	if len(token) > maxJWT {
+		return 0, because(ErrBad, "the token in %s has more than %d bytes", place, maxJWT)
+	}
 	for i, secret := range v.secrets {
 		claims := make(jwt.MapClaims)
 		parsed, err := v.parser.ParseWithClaims(token, claims, func(*jwt.Token) (any, error) { return []byte(secret), nil })

@@ -107,6 +107,7 @@ func TestJWT(t *testing.T) {
 		{"cut off", hs256(long, right)[:80], verify.ErrBad},
 		{"claims that are not an object", hs256(long, `[]`), verify.ErrBad},
 		{"not a token", megabyte, verify.ErrBad},
+		{"longer than 16 KiB", hs256(long, jwtClaims(payload, `,"iat":`+at(0)+`,"more":"`+strings.Repeat("a", 16<<10)+`"`)), verify.ErrBad},
 
 		{"no time", hs256(long, jwtClaims(payload, "")), verify.ErrBad},
 		{"nbf alone", hs256(long, jwtClaims(payload, `,"nbf":`+at(0))), verify.ErrBad},

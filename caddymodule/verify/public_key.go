@@ -154,8 +154,11 @@ var errKeyForm = errors.New("not a public key; write it in PEM, from -----BEGIN 
 // derOf returns the DER in a PEM, or in base64.
 func derOf(text string) ([]byte, error) {
 	if block, _ := pem.Decode([]byte(text)); block != nil {
-		if strings.Contains(block.Type, "PRIVATE") {
+		switch {
+		case strings.Contains(block.Type, "PRIVATE"):
 			return nil, errors.New("it is a private key, which only the provider may have; write the public key")
+		case block.Type == "CERTIFICATE":
+			return nil, errors.New("it is a certificate; write the public key in it, which `openssl x509 -noout -pubkey` prints")
 		}
 		return block.Bytes, nil
 	}

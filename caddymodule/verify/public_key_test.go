@@ -199,6 +199,7 @@ func TestPublicKeyErrors(t *testing.T) {
 		{"another curve", verify.ECDSA, p521},
 		{"a short RSA key", verify.RSA, short},
 		{"a private key", verify.ECDSA, privatePEM(t, privateKeys[0])},
+		{"a certificate", verify.ECDSA, "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n"},
 		{"cut off", verify.ECDSA, ecdsaKey[:len(ecdsaKey)-40]},
 	} {
 		t.Run(test.name, func(t *testing.T) {
