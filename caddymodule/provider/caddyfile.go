@@ -60,7 +60,7 @@ import (
 //		events <path...> [as request]                   # # goes through an array; . is the body
 //		id     <source...>                              # paths and templates, or header <name>
 //		key    <id|type|hash|template...>
-//		type   <source...> | has <path...> | always <type> [{
+//		type   [<source...>] [has <path...>] | always <type> [{
 //			<own type> [<canonical type>]
 //		}]
 //		time   <source...> [as rfc3339|unix|unix_ms|<layout>]
@@ -110,7 +110,7 @@ var words = append(blocks.Words[*Spec]{
 	{Name: "events", Usage: "<path...> [as request]", Parse: (*Spec).parseEvents},
 	{Name: "id", Usage: sourceUsage, Parse: (*Spec).parseID},
 	{Name: "key", Usage: "<id|type|hash|template...>", Parse: (*Spec).parseKey},
-	{Name: "type", Usage: sourceUsage + " | has <path...> | always <type>", Block: true, Parse: (*Spec).parseType},
+	{Name: "type", Usage: "<path|template...> [has <path...>] | has <path...> | header <name> | always <type>", Block: true, Parse: (*Spec).parseType},
 	{Name: "time", Usage: "<path|template...> [as <format>] | header <name> [as <format>]", Parse: (*Spec).parseTime},
 	{Name: "redact", Usage: "<path...>", Repeats: true, Parse: (*Spec).parseRedact},
 	{Name: "subscriptions", Block: true, Parse: (*Spec).parseSubscriptions},
@@ -176,21 +176,26 @@ func (s *Spec) parseID(line blocks.Line) (err error) {
 }
 
 func (s *Spec) parseType(line blocks.Line) (err error) {
-	switch word, rest := line.Args[0], line.Args[1:]; {
-	case word == "always" && len(rest) != 1:
-		return line.Errf(`"type always" takes one type; for a member that is called always, write \always`)
-	case word == "always":
-		s.Type.Always = rest[0]
-	case word == "has" && len(rest) == 0:
-		return line.Errf(`"type has" takes paths; for a member that is called has, write \has`)
-	case word == "has":
-		s.Type.Has = rest
-		err = checkPaths(line, rest)
-	default:
-		s.Type.Source, err = parseSource(line, line.Word, line.Args, newScope())
+	args := line.Args
+	if i := slices.Index(args, "has"); i >= 0 {
+		s.Type.Has = args[i+1:]
+		if args = args[:i]; len(s.Type.Has) == 0 {
+			return line.Errf(`"type has" takes paths; for a member that is called has, write \has`)
+		}
+		if err = checkPaths(line, s.Type.Has); err != nil {
+			return err
+		}
 	}
-	if err != nil {
-		return err
+	switch {
+	case len(args) == 0:
+	case args[0] == "always" && len(line.Args) != 2:
+		return line.Errf(`"type always" takes one type; for a member that is called always, write \always`)
+	case args[0] == "always":
+		s.Type.Always = args[1]
+	default:
+		if s.Type.Source, err = parseSource(line, line.Word, args, newScope()); err != nil {
+			return err
+		}
 	}
 	return parseMappings(line, &s.Type.Mappings)
 }

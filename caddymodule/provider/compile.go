@@ -50,8 +50,8 @@ func (p *Provider) compileType() error {
 		}
 		return checkType(t.Always)
 	}
-	if t.isZero() == (t.Has == nil) {
-		return errors.New(`exactly one "type" is required: paths and templates, "header" and a name, "has" and paths, or "always" and a type`)
+	if t.isZero() && t.Has == nil {
+		return errors.New(`"type" is required: paths and templates, "header" and a name, "has" and paths, or "always" and a type`)
 	}
 	if err := checkMappings(t.Mappings); err != nil {
 		return fmt.Errorf("type: %w", err)

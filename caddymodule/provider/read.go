@@ -107,10 +107,13 @@ func (v values) textOf(slots []int) string {
 
 // ownTypeOf returns the provider's own type of an event.
 func (p *Provider) ownTypeOf(found values) string {
+	if own := found.textOf(p.ownType); own != "" {
+		return own
+	}
 	for i, slot := range p.has {
 		if !found.get(slot).isNull() {
 			return p.spec.Type.Has[i]
 		}
 	}
-	return found.textOf(p.ownType)
+	return ""
 }

@@ -134,7 +134,7 @@ type Type struct {
 	Source
 
 	// The gjson paths in the event, of which the first one that exists and is not null
-	// is the provider's type, as it is written here.
+	// is the provider's type, as it is written here. They count after Source.
 	Has []string `json:"has,omitempty"`
 
 	// The canonical type of every event, for a provider that has only one.
