@@ -40,7 +40,10 @@ func (h *Handler) resolveCredentials() (c credentials, err error) {
 		if *word.to, err = resolveAll(word.name, word.values); err != nil {
 			return c, err
 		}
-		warnOfMistakes(h.logger, h.Provider, word.name, word.values, *word.to)
+		// A mistaken public key does not load, and a PEM ends with a line end.
+		if word.to != &c.publicKeys {
+			warnOfMistakes(h.logger, h.Provider, word.name, word.values, *word.to)
+		}
 	}
 	c.url, err = h.resolveURL()
 	return c, err
