@@ -44,6 +44,15 @@ func (p *Provider) checkVerify() error {
 	return nil
 }
 
+// checkEach refuses events that could be others than the elements that are signed.
+func (p *Provider) checkEach() error {
+	s := p.spec.Verify.Signature
+	if s == nil || s.Each == "" || slices.Equal(p.spec.Events.Paths, []string{s.Each}) {
+		return nil
+	}
+	return fmt.Errorf(`verify: each: an event that is not signed could pass; let the events be what is signed: "events %s", and no other path`, s.Each)
+}
+
 func checkPlaces(places []verify.Place) error {
 	if len(places) == 0 {
 		return errors.New(`verify token: "from" is required; use bearer, header, query or body`)

@@ -27,7 +27,7 @@ func (s *Spec) Compile() (*Provider, error) {
 	p := &Provider{spec: s, scope: newScope(), programs: make(map[string]*program)}
 	for _, step := range []func() error{
 		p.checkName, func() error { return checkTested(s.Tested) }, p.checkVerify, p.checkDefaults, p.compileHandshakes, p.checkReply, p.checkSubscriptions,
-		p.compileEvents, p.compileType, p.compileID, p.compileTime,
+		p.compileEvents, p.checkEach, p.compileType, p.compileID, p.compileTime,
 		p.compilePrograms, p.checkPerEvent, p.compileRedactions, p.scope.check,
 	} {
 		if err := step(); err != nil {

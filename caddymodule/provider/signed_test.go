@@ -35,7 +35,6 @@ func TestUnsigned(t *testing.T) {
 		{inBody + "}\nevents list\nid meta.nonce\ntype always acme.event", []string{"$body(meta.nonce)"}},
 		{inEach + "}\nevents items.#.item\nid $body(ref)/$body(code)\ntype code", nil},
 		{inEach + "}\nevents items.#.item\nid $body(ref)/$body(..ref)\ntype kind", []string{"$body(..ref)", "$body(kind)"}},
-		{inEach + "}\nevents other\nid ref\ntype code", []string{"$body(ref)", "$body(code)"}},
 
 		// Of the URL, its signed hash covers the body.
 		{body + "content $url\nbody_hash query hash\n}\nid id\ntype $query(t)", nil},
