@@ -127,6 +127,9 @@ func (p *Provider) compileHandshakes() error {
 		if r.signs() && !p.makesMAC() {
 			return errors.New(`handshake: $hmac works only with "verify hmac"`)
 		}
+		if err := p.checkMACs(r); err != nil {
+			return fmt.Errorf("handshake: %w", err)
+		}
 		method := cmp.Or(h.Method, http.MethodPost)
 		p.handshakes[method] = append(p.handshakes[method], r)
 	}

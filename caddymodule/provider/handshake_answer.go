@@ -2,6 +2,7 @@ package provider
 
 import (
 	"cmp"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -59,13 +60,19 @@ func (h *Handshake) compile() (*Responder, error) {
 }
 
 // signs reports whether the answer holds a MAC.
-func (r *Responder) signs() bool {
-	for _, t := range r.headers {
-		if t.Has(template.HMAC) {
-			return true
+func (r *Responder) signs() bool { return len(r.signed()) > 0 }
+
+// signed returns what $hmac signs in the answer.
+func (r *Responder) signed() []template.Template {
+	var signed []template.Template
+	for _, t := range append(slices.Collect(maps.Values(r.headers)), r.answer) {
+		for part := range t.Parts() {
+			if part.Kind == template.HMAC {
+				signed = append(signed, part.Inside)
+			}
 		}
 	}
-	return r.answer.Has(template.HMAC)
+	return signed
 }
 
 // Unproved reports whether the provider cannot prove the request.

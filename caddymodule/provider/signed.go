@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
 
@@ -108,6 +109,21 @@ func (p *Provider) isCovered(part template.Part, signed []template.Template) boo
 		}
 	}
 	return false
+}
+
+// checkMACs refuses an answer with the MAC of what the proof does not cover: whoever has
+// one such request could send it again with any text, and so have an event signed.
+func (p *Provider) checkMACs(r *Responder) error {
+	proved := p.signedContent()
+	for _, signed := range r.signed() {
+		for part := range signed.Parts() {
+			isElsewhere := part.Kind == template.BodyPath && p.spec.Verify.Signature.Each != ""
+			if isElsewhere || !p.isCovered(part, proved) {
+				return fmt.Errorf("$hmac(%s): %s is not signed, so it could be any text; use a part that the content of the signature covers", signed, part)
+			}
+		}
+	}
+	return nil
 }
 
 // isSigned reports whether a part of the signed content holds a part of a template.
