@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/envelope"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/provider"
@@ -15,45 +16,73 @@ import (
 )
 
 // TestFixtures sends every fixture, proved as its provider proves it, and compares
-// what the application gets with the golden envelope. Every built-in provider has one.
+// what the application gets with the golden envelope. Then it sends forgeries of it.
+// Every built-in provider has a fixture.
 func TestFixtures(t *testing.T) {
-	app := startApplication(t)
-	vendors := make(map[string]vendor)
-	var site strings.Builder
-	for _, name := range provider.Builtin() {
-		vendors[name] = newVendor(t, name)
-		fmt.Fprintf(&site, "webhooks /%s %[1]s {\n%ssign {env.WEBHOOKS_TEST_SIGN}\n}\n", name, vendors[name].lines)
-	}
-	g := newGateway(t, "DEBUG", site.String()+app.proxy())
-	g.filter = filterOf(provider.Builtin())
-	g.load("")
+	app, vendors := startVendors(t, provider.Builtin()...)
 	all, err := fixtures.All()
 	if err != nil {
 		t.Fatal(err)
 	}
-	covered := make(map[string]bool)
+	ways := make(map[string][]vendor)
 	for _, f := range all {
-		covered[f.Provider] = true
+		v := vendors[f.Provider]
+		if ways[f.Provider] == nil {
+			ways[f.Provider] = v.ways(t)
+		}
 		t.Run(f.Provider+"/"+f.Event, func(t *testing.T) {
-			v := vendors[f.Provider]
-			proved := v.proved(t, v.received(f))
-			before := len(app.requests())
-			if a := do(t, to(t, proved)); a.status != cmp.Or(v.Spec().Reply.Status, 200) {
-				t.Fatalf("answered %d %q", a.status, a.body)
+			checkFixture(t, app, v, f)
+			for _, way := range ways[f.Provider] {
+				checkForgeries(t, app, way, v.received(f))
 			}
-			var envelopes []byte
-			for _, sent := range app.requests()[before:] {
-				checkForwarded(t, sent)
-				checkKept(t, sent, v.secret)
-				envelopes = append(append(envelopes, sent.Body...), '\n')
-			}
-			checkGolden(t, f, v.withHashes(t, envelopes, proved, f))
 		})
 	}
 	for _, name := range provider.Builtin() {
-		if !covered[name] {
+		if ways[name] == nil {
 			t.Errorf("%s has no fixture", name)
 		}
+	}
+}
+
+// checkFixture sends a fixture, and compares what comes of it with the golden envelopes.
+func checkFixture(t *testing.T, app *application, v vendor, f fixtures.Fixture) {
+	t.Helper()
+	before := len(app.requests())
+	proved := v.proved(t, v.received(f))
+	v.wantTaken(t, proved)
+	var envelopes []byte
+	for _, sent := range app.requests()[before:] {
+		checkForwarded(t, sent)
+		checkKept(t, sent, v.secret)
+		envelopes = append(append(envelopes, sent.Body...), '\n')
+	}
+	checkGolden(t, f, v.withHashes(t, envelopes, proved, f))
+}
+
+// wantTaken sends a request, which must be taken.
+func (v vendor) wantTaken(t *testing.T, proved fixtures.Request) {
+	t.Helper()
+	if a := do(t, to(t, proved)); a.status != cmp.Or(v.Spec().Reply.Status, 200) {
+		t.Fatalf("answered %d %q", a.status, a.body)
+	}
+}
+
+// checkForgeries shows that a recorded request is taken if it is proved in one place, also
+// late, and that all that is made of it without the key is refused and not forwarded.
+func checkForgeries(t *testing.T, app *application, v vendor, recorded fixtures.Request) {
+	t.Helper()
+	v.wantTaken(t, v.proved(t, recorded))
+	if v.Needs().Timestamp {
+		v.wantTaken(t, v.provedAt(t, recorded, time.Now().Add(time.Minute-v.tolerance)))
+	}
+	before := len(app.requests())
+	for _, forged := range append(v.forgeries(t, recorded), forgery{"no proof", recorded}) {
+		if a := do(t, to(t, forged.Request)); a.status != 401 || a.body != "" {
+			t.Errorf("%s: answered %d %q", forged.name, a.status, a.body)
+		}
+	}
+	if forwarded := len(app.requests()) - before; forwarded > 0 {
+		t.Errorf("%d forgeries were forwarded", forwarded)
 	}
 }
 

@@ -4,29 +4,11 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"net/http"
-	"strings"
 	"testing"
 
 	"github.com/caddy-webhooks/caddy-webhooks/fixtures"
 )
-
-// startVendors starts a block for each provider, in front of an application.
-func startVendors(t *testing.T, names ...string) (*application, map[string]vendor) {
-	t.Helper()
-	app := startApplication(t)
-	vendors := make(map[string]vendor)
-	var site strings.Builder
-	for _, name := range names {
-		vendors[name] = newVendor(t, name)
-		fmt.Fprintf(&site, "webhooks /%s %[1]s {\n%s}\n", name, vendors[name].lines)
-	}
-	g := newGateway(t, "DEBUG", site.String()+app.proxy())
-	g.filter = filterOf(names)
-	g.load("")
-	return app, vendors
-}
 
 // TestZoomValidation shows that Zoom's challenge is answered with its MAC, if it is proved.
 func TestZoomValidation(t *testing.T) {

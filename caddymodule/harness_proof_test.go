@@ -79,6 +79,22 @@ func newVendor(t *testing.T, name string) vendor {
 	return v
 }
 
+// startVendors starts a block for each provider, in front of an application.
+func startVendors(t *testing.T, names ...string) (*application, map[string]vendor) {
+	t.Helper()
+	app := startApplication(t)
+	vendors := make(map[string]vendor)
+	var site strings.Builder
+	for _, name := range names {
+		vendors[name] = newVendor(t, name)
+		fmt.Fprintf(&site, "webhooks /%s %[1]s {\n%ssign {env.WEBHOOKS_TEST_SIGN}\n}\n", name, vendors[name].lines)
+	}
+	g := newGateway(t, "DEBUG", site.String()+app.proxy())
+	g.filter = filterOf(names)
+	g.load("")
+	return app, vendors
+}
+
 // newCredential makes what proves a provider's requests, and what a block checks it with.
 func newCredential(t *testing.T, scheme provider.Verify) (secret, inBlock string) {
 	t.Helper()
