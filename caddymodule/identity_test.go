@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/envelope"
 )
 
 // identified are providers whose events are told apart in different ways.
@@ -20,6 +22,14 @@ const identified = `provider batching {
 			signature header X-Acme-Signature
 		}
 		id   $body(event)/$body(data.id)
+		key  type id
+		type kind
+	}
+	provider pairing {
+		verify hmac sha256 {
+			signature header X-Acme-Signature
+		}
+		id   id
 		key  type id
 		type kind
 	}
@@ -46,7 +56,7 @@ const identified = `provider batching {
 func TestIdentity(t *testing.T) {
 	secret, app := secretIn(t, "SECRET"), startApplication(t)
 	var site strings.Builder
-	for _, name := range []string{"batching", "joining", "numbering", "signing"} {
+	for _, name := range []string{"batching", "joining", "pairing", "numbering", "signing"} {
 		fmt.Fprintf(&site, "webhooks /%[1]s %[1]s {\nsecret {env.SECRET}\n}\n", name)
 	}
 	g := start(t, site.String()+app.proxy(), "webhooks {\n"+identified+"\n}")
@@ -62,8 +72,10 @@ func TestIdentity(t *testing.T) {
 			[]string{"batching.message.created b/3"}},
 		{"a joined id", "joining", `{"event":"sent","kind":"m","data":{"id":1}}`, nil, []string{"joining.m sent/1"}},
 		{"one that shares a part of it", "joining", `{"event":"sent","kind":"m","data":{"id":2}}`, nil, []string{"joining.m sent/2"}},
-		{"a type and an id", "joining", `{"event":"b","kind":"a","data":{"id":"c"}}`, nil, []string{"joining.a b/c"}},
-		{"the same letters in other parts", "joining", `{"event":"x","kind":"a/b","data":{"id":"c"}}`, nil, []string{"joining.a/b x/c"}},
+		{"a type and an id", "pairing", `{"kind":"a","id":"b/c"}`, nil, []string{"pairing.a b/c"}},
+		{"the same letters, cut elsewhere", "pairing", `{"kind":"a/b","id":"c"}`, nil, []string{"pairing.a/b c"}},
+		{"the same letters in one part", "pairing", `{"kind":"a/b/c","id":""}`, nil, []string{"pairing.a/b/c " + envelope.Hash(`{"kind":"a/b/c","id":""}`)}},
+		{"a type and an id again", "pairing", `{"again":1,"kind":"a","id":"b/c"}`, nil, nil},
 		{"an unsigned id", "numbering", `{"n":1}`, []string{"X-Id", "1", "X-Kind", "new"}, []string{"message.created 1"}},
 		{"an unsigned id again", "numbering", `{"n":1}`, []string{"X-Id", "1", "X-Kind", "new"}, nil},
 		{"another event after a captured one under its id", "numbering", `{"n":2}`, []string{"X-Id", "1", "X-Kind", "message.deleted"}, []string{"numbering.message.deleted 1"}},
