@@ -15,7 +15,6 @@ import (
 	"github.com/tidwall/gjson"
 
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/command/internal/diagnose"
-	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/command/internal/sample"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/envelope"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/ingress"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/provider"
@@ -145,7 +144,8 @@ func isUnauthorized(err error) bool {
 
 // hasNoEvents reports whether the body has members, but no event of the provider.
 func (e *explanation) hasNoEvents() bool {
-	payload, ok := sample.Request(e.provider, e.recorded).JSON()
+	body := e.provider.NewPayload(e.recorded.Header.Get("Content-Type"), e.recorded.Body)
+	payload, ok := body.JSON()
 	if !ok {
 		return false
 	}

@@ -36,9 +36,12 @@ func receiptText(answer sample.Answer, types []string) string {
 	return text
 }
 
-// typesIn returns the type of each event in a request, as in its envelope.
-func typesIn(p *provider.Provider, r fixtures.Request) []string {
-	request := sample.Request(p, r)
+// typesIn returns the type of each event in a request to a URL, as in its envelope.
+func typesIn(p *provider.Provider, r fixtures.Request, to string) []string {
+	request, err := sample.RequestTo(to, p, r)
+	if err != nil {
+		return nil // it could not be sent
+	}
 	payload, ok := request.JSON()
 	if !ok {
 		return nil // a handshake

@@ -98,7 +98,7 @@ func runSend(w io.Writer, fl caddycmd.Flags, args []string) error {
 	}
 	fmt.Fprintln(w, printable(answer.Status))
 	if isReceipt(answer) {
-		fmt.Fprintln(w, printableLines(receiptText(answer, typesIn(p, r))))
+		fmt.Fprintln(w, printableLines(receiptText(answer, typesIn(p, r, fl.String("to")))))
 	}
 	if shown := creds.HideToken(answer.Body); len(shown) > 0 {
 		fmt.Fprintln(w, printableLines(string(shown)))

@@ -56,6 +56,24 @@ func TestSendReceipt(t *testing.T) {
 	}
 }
 
+// TestSendReceiptReadsURL shows a type that is in the URL, as the gateway reads it.
+func TestSendReceiptReadsURL(t *testing.T) {
+	block := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Preference-Applied", r.Header.Get("Prefer"))
+		w.Header().Set("Webhook-Outcome", "accepted")
+		w.Header().Set("Webhook-Id", knownID)
+	}))
+	defer block.Close()
+	body := filepath.Join(t.TempDir(), "body.json")
+	if err := os.WriteFile(body, []byte(`{"message_id":1}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, _, err := execute(t, "", "send", "trengo", "--to", block.URL+"/?event=NOTE", "--secret", "x", "--body", body)
+	if want := "200 OK\naccepted: note.created " + knownID + "\n"; err != nil || out != want {
+		t.Errorf("%v\n%s\nwant\n%s", err, out, want)
+	}
+}
+
 func TestSendCACert(t *testing.T) {
 	block := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Preference-Applied", "webhook-receipt")
