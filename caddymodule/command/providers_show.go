@@ -3,6 +3,7 @@ package command
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -156,7 +157,7 @@ func answerText(p *provider.Provider) string {
 }
 
 func identityText(p *provider.Provider) string {
-	if p.KeyIsHash() {
+	if slices.Equal(p.Keys(), []string{"hash"}) {
 		return "the hash of its bytes"
 	}
 	return strings.Join(p.Keys(), " and ")

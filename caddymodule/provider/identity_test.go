@@ -165,6 +165,24 @@ func TestKeyOfNothing(t *testing.T) {
 	}
 }
 
+// TestKeyIsHash shows which keys two events can share, so that they are remembered for a
+// short time.
+func TestKeyIsHash(t *testing.T) {
+	for lines, want := range map[string]bool{
+		"key hash":                     true,
+		"key type hash":                true,
+		"id id\nkey hash":              true,
+		"id id\nkey hash type":         true,
+		"id id\nkey id hash":           false,
+		"id id\nkey type id":           false,
+		"key hash $body(data.version)": false,
+	} {
+		if got := compile(t, acme(basics+lines)).KeyIsHash(); got != want {
+			t.Errorf("%s: %v", oneLine(lines), got)
+		}
+	}
+}
+
 // TestWotNotKeys shows that only the bytes of WotNot's events differ, and that they
 // identify an event that comes again in another batch.
 func TestWotNotKeys(t *testing.T) {

@@ -41,8 +41,11 @@ func (p *Provider) Name() string { return p.spec.Name }
 // IsBatch reports whether a request can hold several events.
 func (p *Provider) IsBatch() bool { return p.events != nil }
 
-// KeyIsHash reports whether nothing but its content identifies an event.
-func (p *Provider) KeyIsHash() bool { return slices.Equal(p.key, []keyPart{{word: keyHash}}) }
+// KeyIsHash reports whether nothing but its content, and perhaps its type, identifies an
+// event, so that two events can have one key.
+func (p *Provider) KeyIsHash() bool {
+	return !slices.ContainsFunc(p.key, func(part keyPart) bool { return part.word != keyHash && part.word != keyType })
+}
 
 // CanonicalTypes returns the canonical types that the provider is known to
 // send, in the order of its file.
