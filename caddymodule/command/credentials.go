@@ -2,14 +2,17 @@ package command
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"net/http"
+	"net/url"
 	"strings"
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
 
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/command/internal/sample"
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/provider"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/webhooks"
 )
 
@@ -49,6 +52,20 @@ func setHeaders(fl caddycmd.Flags, header http.Header) error {
 	}
 	maps.Copy(header, set)
 	return nil
+}
+
+// readURL reads --url, the public URL of a block.
+func readURL(fl caddycmd.Flags, p *provider.Provider) (string, error) {
+	public := fl.String("url")
+	switch u, err := url.Parse(public); {
+	case public == "":
+		return "", nil
+	case !p.Spec().Verify.SignsURL():
+		return "", fmt.Errorf("--url has no effect: %s does not sign the URL; remove it", p.Name())
+	case err != nil, u.Scheme != "http" && u.Scheme != "https", u.Host == "", u.RawQuery != "", u.Fragment != "":
+		return "", errors.New("--url must begin with http:// or https://, name a host, and have no query: that of the request is added")
+	}
+	return public, nil
 }
 
 // resolveCredentials resolves the placeholders in credentials.

@@ -28,15 +28,16 @@ a provider, or why the gateway refuses it. The exit status is 0 if it is accepte
 A file for --request holds the request line, the headers, an empty line, and the body
 to the end of the file. With --config, the request is checked with the credentials of
 the block of this provider, and each event is shown with the destinations that take
-it. With --secret, --token or --basic-auth, it is checked with these instead. With
-neither, credentials are not checked. For a proof that is wrong, explain tries
-other forms of the body and of the secret, and says which of them would be right.`,
+it. With --secret, --public-key, --token or --basic-auth, it is checked with these
+instead. With neither, credentials are not checked. For a proof that is wrong, explain
+tries other forms of the body and of the secret, and prints which would be right.`,
 		Args: takesArgs(1, 1, "explain takes one provider; give the request with --request, or its body with --body"),
 	}
 	cmd.Flags().String("request", "", "Recorded request: a `file`, or - for standard input")
 	cmd.Flags().String("body", "", "Body of a POST: a `file`, or - for standard input")
 	cmd.Flags().String("query", "", "Query of the POST with --body, as a=b&c=d")
 	cmd.Flags().String("public-key", "", "The public `key` to check the signature with, as in the block's public_key; may be {env.NAME} or {file./path}")
+	cmd.Flags().String("url", "", "The public `URL` of the block, for a provider that signs it (default the block's url, or Host and path of the request)")
 	cmd.Flags().String("at", "", "When the request arrives: a `time` in RFC 3339 or in Unix seconds (default now)")
 	cmd.Flags().String("source", "", "Source of the events, as in the block's source; selects one of several blocks")
 	cmd.Flags().String("format", "", "cloudevents or original, as in the block's format")
@@ -71,6 +72,7 @@ type explanation struct {
 
 	recorded fixtures.Request
 	url      *url.URL // its target
+	public   string   // the block's URL, resolved; "" for that of the request
 	at       time.Time
 	isAtSet  bool // by --at
 }
@@ -98,7 +100,7 @@ func (e *explanation) prepare(fl caddycmd.Flags, name string) error {
 func (e *explanation) print() error {
 	err := e.explain()
 	if err == nil && e.handler.Unverified {
-		fmt.Fprintln(e.notes, "Credentials are not checked; to check them, pass --secret, --token or --basic-auth, or --request with --config.")
+		fmt.Fprintln(e.notes, "Credentials are not checked; to check them, pass --secret, --public-key, --token or --basic-auth, or --request with --config.")
 	}
 	if !isUnauthorized(err) && e.hasNoEvents() {
 		fmt.Fprintf(e.notes, "no %s events found; wrong provider?\n", e.provider.Name())

@@ -30,7 +30,38 @@ func (e *explanation) makeHandler(fl caddycmd.Flags) error {
 	if format := fl.String("format"); format != "" {
 		h.Format = format
 	}
+	if err = e.readURL(fl); err != nil {
+		return err
+	}
 	return e.expect(fl)
+}
+
+// readURL sets the public URL: that of --url, or of the block.
+func (e *explanation) readURL(fl caddycmd.Flags) error {
+	public, err := readURL(fl, e.provider)
+	if err != nil {
+		return err
+	}
+	if public != "" {
+		e.handler.URL, e.public = caddyLiteral.Replace(public), public
+	} else if e.handler.URL != "" {
+		e.public, err = webhooks.Resolve("url", e.handler.URL)
+	}
+	return err
+}
+
+// caddyLiteral escapes the braces of a text that Caddy replaces placeholders in.
+var caddyLiteral = strings.NewReplacer("{", `\{`, "}", `\}`)
+
+// checkKey refuses a key of the wrong kind.
+func (e *explanation) checkKey(secret, publicKey string) error {
+	switch needs := e.provider.Needs(); {
+	case secret != "" && needs.PublicKey:
+		return fmt.Errorf("%s signs with a private key, which the gateway does not have; pass the public key with --public-key instead of --secret", e.provider.Name())
+	case publicKey != "" && !needs.PublicKey:
+		return fmt.Errorf("--public-key has no effect: the block of %s takes %s; remove it", e.provider.Name(), needs)
+	}
+	return nil
 }
 
 // findBlock returns the provider's block in --config, or one without any settings. A
@@ -78,6 +109,9 @@ func (e *explanation) findBlock(fl caddycmd.Flags) (*webhooks.Handler, error) {
 // those of its block: but only for a request that can hold them, unlike a body alone.
 func (e *explanation) expect(fl caddycmd.Flags) error {
 	h, creds := e.handler, readCredentials(fl)
+	if err := e.checkKey(creds.Secret, fl.String("public-key")); err != nil {
+		return err
+	}
 	if creds == (sample.Credentials{}) && fl.String("public-key") == "" {
 		lines, _ := fl.GetStringArray("header")
 		isRequest := fl.String("request") != "" || fl.String("query") != "" || len(lines) > 0
@@ -108,7 +142,7 @@ func (e *explanation) expect(fl caddycmd.Flags) error {
 	if err != nil {
 		return err
 	}
-	literal := strings.NewReplacer("{", `\{`, "}", `\}`) // it is resolved again
-	h.BasicAuth = &webhooks.BasicAuth{Username: literal.Replace(username), Password: literal.Replace(password)}
+	// They are resolved again.
+	h.BasicAuth = &webhooks.BasicAuth{Username: caddyLiteral.Replace(username), Password: caddyLiteral.Replace(password)}
 	return nil
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -73,29 +72,6 @@ func (e *explanation) showDestinations(eventType string, envelope []byte) {
 	}
 }
 
-// showHandshake prints the answer to a handshake. What it returns of the credentials
-// is replaced.
-func (e *explanation) showHandshake(answer *httptest.ResponseRecorder) {
-	fmt.Fprintf(e.w, "A handshake: the gateway answers %d and forwards nothing.\n", answer.Code)
-	for _, name := range slices.Sorted(maps.Keys(answer.Header())) {
-		for _, value := range answer.Header()[name] {
-			fmt.Fprintf(e.w, "%s: %s\n", name, printable(e.hide(value)))
-		}
-	}
-	if body := e.hide(answer.Body.String()); body != "" {
-		fmt.Fprintf(e.w, "\n%s\n", printableLines(body))
-	}
-}
-
-// hide replaces the tokens of the handler in a text.
-func (e *explanation) hide(text string) string {
-	_, tokens := e.credentials()
-	for _, token := range tokens {
-		text = strings.ReplaceAll(text, token, "(the token)")
-	}
-	return text
-}
-
 // credentials returns the secrets, or public keys, and tokens of the handler, resolved.
 func (e *explanation) credentials() (secrets, tokens []string) {
 	resolve := func(values []string) (resolved []string) {
@@ -113,17 +89,25 @@ func (e *explanation) credentials() (secrets, tokens []string) {
 // diagnose prints what would have to be different for the proof to be right.
 func (e *explanation) diagnose(refused *ingress.Refusal) {
 	switch {
-	case errors.Is(refused, verify.ErrStale) && !e.isAtSet:
-		fmt.Fprintln(e.w, "The signature is right. For a recorded request, set --at to the time at which it arrived.")
-	case isUnauthorized(refused):
-		secrets, tokens := e.credentials()
-		causes := diagnose.Refused{
-			Proof: e.provider.Spec().Verify, Secrets: secrets, Tokens: tokens,
-			Body: e.recorded.Body, Request: e.proofRequest,
-		}.Causes()
-		for _, cause := range causes {
-			fmt.Fprintln(e.w, printable(cause))
+	case errors.Is(refused, verify.ErrStale):
+		if !e.isAtSet {
+			fmt.Fprintln(e.w, "The signature is right. For a recorded request, set --at to the time at which it arrived.")
 		}
+		return
+	case !isUnauthorized(refused):
+		return
+	}
+	secrets, tokens := e.credentials()
+	causes := diagnose.Refused{
+		Proof: e.provider.Spec().Verify, Secrets: secrets, Tokens: tokens,
+		Body: e.recorded.Body, Request: e.proofRequest,
+	}.Causes()
+	for _, cause := range causes {
+		fmt.Fprintln(e.w, printable(cause))
+	}
+	if len(causes) == 0 && errors.Is(refused, verify.ErrBad) && e.provider.Spec().Verify.SignsURL() {
+		base, _, _ := strings.Cut(e.publicURL(), "?")
+		fmt.Fprintf(e.w, "%s also signs the public URL. It was checked as %s; if that is wrong, set --url, or url in the block.\n", e.provider.Name(), printable(base))
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
@@ -82,6 +83,7 @@ func (e *explanation) proofRequest(body []byte) *verify.Request {
 	r := &verify.Request{
 		Method: e.recorded.Method,
 		URI:    e.recorded.Target,
+		URL:    e.publicURL(),
 		Query:  e.recorded.Query(),
 		Header: e.recorded.Header,
 		Body:   body,
@@ -89,4 +91,16 @@ func (e *explanation) proofRequest(body []byte) *verify.Request {
 	}
 	e.provider.Attach(r)
 	return r
+}
+
+// publicURL returns the URL that the provider has called, as the handler takes it.
+func (e *explanation) publicURL() string {
+	if e.public == "" {
+		return "https://" + e.request().Host + e.recorded.Target
+	}
+	base, _, _ := strings.Cut(e.public, "?")
+	if e.url.RawQuery == "" {
+		return base
+	}
+	return base + "?" + e.url.RawQuery
 }

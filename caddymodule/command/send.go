@@ -31,15 +31,24 @@ webhooks block has answered 2xx.
 
 Without an event, it sends the first sample. An unknown event lists all samples. A
 sample has the same bytes each time: the gateway drops a second one as a duplicate,
-and answers 2xx. With --new-id, it is another event.`,
+and answers 2xx. With --new-id, it is another event.
+
+A provider that signs with a private key has its public key in the block; --secret
+takes the private key of a pair of your own. If the provider signs the URL, set --url
+to the block's url wherever that is not the URL of --to.
+
+  openssl genpkey -algorithm ed25519 -out test.pem
+  caddy webhooks send discord --to http://localhost:8080/discord --secret {file./path/to/test.pem}
+  caddy webhooks send twilio --to http://localhost:8080/twilio --url https://hooks.example.com/twilio --secret {env.TWILIO_AUTH_TOKEN}`,
 		Args: takesArgs(1, 2, "send takes a provider and at most one event; \"caddy webhooks providers\" lists the providers"),
 	}
 	cmd.Flags().String("to", "", "The `url` of the block (required)")
 	cmd.Flags().String("body", "", "Payload to send instead of a sample: a `file`, or - for standard input")
 	cmd.Flags().Bool("new-id", false, "Give the event a new id, or a new member if its bytes identify it")
 	cmd.Flags().String("cacert", "", "Trust the certificate authorities in this `file` in PEM, and no others")
+	cmd.Flags().String("url", "", "The public `URL` of the block, for a provider that signs it (default that of --to)")
 	addCredentialFlags(cmd, credentialUsage{
-		secret: "The `key` to sign with",
+		secret: "The `key` to sign with, or for a provider with a public key, its private key in PEM (PKCS #8)",
 		token:  "The `token` to present",
 		header: "Header to add",
 	})
@@ -71,6 +80,9 @@ func runSend(w io.Writer, fl caddycmd.Flags, args []string) error {
 		return err
 	}
 	creds := readCredentials(fl)
+	if creds.URL, err = readURL(fl, p); err != nil {
+		return err
+	}
 	if err = errors.Join(resolveCredentials(&creds), creds.Missing(p)); err != nil {
 		return err
 	}

@@ -1,6 +1,11 @@
 package provider
 
-import "github.com/caddy-webhooks/caddy-webhooks/caddymodule/verify"
+import (
+	"slices"
+
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/template"
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/verify"
+)
 
 // Places returns the places of the credentials in a request, but for basic auth. A `*` at
 // the end of a header's name stands for any characters. Paths in the body are those of
@@ -31,4 +36,21 @@ func (v Verify) Sign(r *verify.Request, secret string) error {
 		return v.JWT.Sign(r, secret)
 	}
 	return nil
+}
+
+// SignsURL reports whether the provider signs the public URL.
+func (v Verify) SignsURL() bool {
+	var templates []string
+	if v.Signature != nil {
+		templates = append(templates, v.Signature.Content)
+	}
+	if v.JWT != nil {
+		for _, c := range v.JWT.Claims {
+			templates = append(templates, c.Value)
+		}
+	}
+	return slices.ContainsFunc(templates, func(text string) bool {
+		t, err := template.Parse(text)
+		return err == nil && t.Has(template.URL)
+	})
 }

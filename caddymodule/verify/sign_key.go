@@ -75,7 +75,7 @@ func (s Signature) privateKey(secret string) (any, error) {
 	}
 	seed, err := s.decodeKey(secret)
 	if err != nil {
-		return nil, err
+		return nil, errPrivateKeyForm
 	}
 	if len(seed) != ed25519.SeedSize {
 		return nil, fmt.Errorf("the seed of an ed25519 key has %d bytes, and this one %d", ed25519.SeedSize, len(seed))

@@ -29,7 +29,7 @@ type Refused struct {
 // each. It returns none if nothing that it tries makes the proof right.
 func (r Refused) Causes() []string {
 	var causes []string
-	if r.Proof.Signature != nil && len(r.Secrets) > 0 {
+	if (r.Proof.Signature != nil || r.Proof.JWT != nil) && len(r.Secrets) > 0 {
 		causes = append(causes, r.bodies()...)
 		causes = append(causes, r.secrets()...)
 		causes = append(causes, r.schemes()...)
@@ -44,7 +44,7 @@ func (r Refused) Causes() []string {
 // forms of a short body are equal.
 func (r Refused) bodies() []string {
 	for _, form := range bodyForms {
-		if body, ok := form.of(r.Body); ok && r.isSigned(*r.Proof.Signature, r.Secrets, body) {
+		if body, ok := form.of(r.Body); ok && r.isSigned(r.Proof, r.Secrets, body) {
 			return []string{"The signature is right for " + form.name + "."}
 		}
 	}
@@ -55,7 +55,7 @@ func (r Refused) bodies() []string {
 // several encodings can give the same key.
 func (r Refused) secrets() []string {
 	for _, form := range secretForms {
-		if secrets, scheme, ok := form.of(r.Secrets, *r.Proof.Signature); ok && r.isSigned(scheme, secrets, r.Body) {
+		if secrets, scheme, ok := form.of(r.Secrets, r.Proof); ok && r.isSigned(scheme, secrets, r.Body) {
 			return []string{"The signature is right with " + form.name + "."}
 		}
 	}
@@ -65,7 +65,7 @@ func (r Refused) secrets() []string {
 // schemes returns the schemes, similar to the provider's own, by which the signature is
 // right.
 func (r Refused) schemes() (causes []string) {
-	for _, other := range otherSchemes(*r.Proof.Signature) {
+	for _, other := range otherSchemes(r.Proof) {
 		if r.isSigned(other.scheme, r.Secrets, r.Body) {
 			causes = append(causes, "The signature is right "+other.name+".")
 		}
@@ -75,9 +75,9 @@ func (r Refused) schemes() (causes []string) {
 
 // isSigned reports whether the request, with another body, is signed with one of the
 // secrets, at any time.
-func (r Refused) isSigned(scheme verify.Signature, secrets []string, body []byte) bool {
+func (r Refused) isSigned(scheme provider.Verify, secrets []string, body []byte) bool {
 	for _, secret := range secrets {
-		verifier, err := verify.NewSignatureVerifier(scheme, []string{secret}, math.MaxInt64)
+		verifier, err := newVerifier(scheme, secret)
 		if err != nil {
 			continue // this secret cannot have this form
 		}
@@ -86,4 +86,12 @@ func (r Refused) isSigned(scheme verify.Signature, secrets []string, body []byte
 		}
 	}
 	return false
+}
+
+// newVerifier returns a verifier for a signature or a JSON Web Token of any age.
+func newVerifier(scheme provider.Verify, secret string) (verify.Verifier, error) {
+	if scheme.JWT != nil {
+		return verify.NewJWTVerifier(*scheme.JWT, []string{secret}, math.MaxInt64)
+	}
+	return verify.NewSignatureVerifier(*scheme.Signature, []string{secret}, math.MaxInt64)
 }

@@ -121,6 +121,44 @@ func TestScheme(t *testing.T) {
 	}
 }
 
+// TestJWT shows what can be wrong with a token: one claim, its algorithm, or the secret.
+func TestJWT(t *testing.T) {
+	expected := verify.JWT{
+		Algorithms: []string{"hs256"}, Places: []verify.Place{{Bearer: true}},
+		Claims: []verify.Claim{{Name: "body", Value: "$hex($sha256($body))"}, {Name: "method", Value: "$method"}},
+	}
+	sha512 := expected
+	sha512.Algorithms = []string{"hs512"}
+	for name, c := range map[string]struct {
+		signed verify.JWT
+		method string
+		body   string
+		secret string
+		want   string
+	}{
+		"claim":      {expected, http.MethodPut, "{}", secret, "The signature is right but for claim method."},
+		"algorithm":  {sha512, http.MethodPost, "{}", secret, "The signature is right by hs512, and hs256 is expected."},
+		"body":       {expected, http.MethodPost, "{}\n", secret, "The signature is right for the body with a line feed at its end; something has removed it.\nThe signature is right but for claim body."},
+		"secret":     {expected, http.MethodPost, "{}", secret + " ", "The signature is right with the secret without the space around it; remove it."},
+		"two claims": {expected, http.MethodPut, "{ }", secret, ""},
+		"another":    {expected, http.MethodPost, "{}", "another", ""},
+	} {
+		header := make(http.Header)
+		signed := request(header, "", []byte(c.body))
+		signed.Method = c.method
+		if err := c.signed.Sign(signed, secret); err != nil {
+			t.Fatal(err)
+		}
+		r := diagnose.Refused{
+			Proof: provider.Verify{JWT: &expected}, Secrets: []string{"old", c.secret}, Body: []byte("{}"),
+			Request: func(body []byte) *verify.Request { return request(header, "", body) },
+		}
+		if got := strings.Join(r.Causes(), "\n"); got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+}
+
 func TestToken(t *testing.T) {
 	for name, c := range map[string]struct {
 		header http.Header

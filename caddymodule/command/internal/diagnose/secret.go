@@ -1,16 +1,18 @@
 package diagnose
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/provider"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/verify"
 )
 
 // secretForm is another form of the secrets, or another way to read them.
 type secretForm struct {
 	name string // completes "the signature is right with …"
-	of   func(secrets []string, scheme verify.Signature) (others []string, as verify.Signature, ok bool)
+	of   func(secrets []string, scheme provider.Verify) (others []string, as provider.Verify, ok bool)
 }
 
 var secretForms = []secretForm{
@@ -24,8 +26,8 @@ var secretForms = []secretForm{
 }
 
 // each returns the form in which every secret is changed.
-func each(change func(string) string) func([]string, verify.Signature) ([]string, verify.Signature, bool) {
-	return func(secrets []string, scheme verify.Signature) ([]string, verify.Signature, bool) {
+func each(change func(string) string) func([]string, provider.Verify) ([]string, provider.Verify, bool) {
+	return func(secrets []string, scheme provider.Verify) ([]string, provider.Verify, bool) {
 		changed := make([]string, len(secrets))
 		for i, secret := range secrets {
 			changed[i] = change(secret)
@@ -35,17 +37,19 @@ func each(change func(string) string) func([]string, verify.Signature) ([]string
 }
 
 // as returns the form in which the key is in another encoding.
-func as(encoding string) func([]string, verify.Signature) ([]string, verify.Signature, bool) {
-	return func(secrets []string, scheme verify.Signature) ([]string, verify.Signature, bool) {
-		known := scheme.Key
-		if known == "" {
-			known = verify.Raw
+func as(encoding string) func([]string, provider.Verify) ([]string, provider.Verify, bool) {
+	return func(secrets []string, scheme provider.Verify) ([]string, provider.Verify, bool) {
+		if !isHMAC(scheme.Signature) {
+			return nil, scheme, false
 		}
-		scheme.Key = encoding
+		other := *scheme.Signature
+		known := cmp.Or(other.Key, verify.Raw)
+		other.Key = encoding
 		if encoding == verify.Raw {
-			scheme.KeyPrefix = ""
+			other.KeyPrefix = ""
 		}
-		return secrets, scheme, isHMAC(scheme) && known != encoding
+		scheme.Signature = &other
+		return secrets, scheme, known != encoding
 	}
 }
 

@@ -47,7 +47,7 @@ func (c Credentials) Missing(p *provider.Provider) error {
 	v := p.Spec().Verify
 	switch {
 	case (v.Signature != nil || v.JWT != nil) && c.Secret == "":
-		return fmt.Errorf("%s signs its requests; give the key with --secret%s", p.Name(), privateHint(p))
+		return fmt.Errorf("%s signs its requests; give the %s with --secret", p.Name(), keyKind(p))
 	case v.Token != nil && c.Token == "":
 		return fmt.Errorf("%s presents a token; give it with --token", p.Name())
 	case v.Basic && c.BasicAuth == "":
@@ -56,12 +56,12 @@ func (c Credentials) Missing(p *provider.Provider) error {
 	return nil
 }
 
-// privateHint explains which key signs, if the block has another one.
-func privateHint(p *provider.Provider) string {
+// keyKind returns which key signs.
+func keyKind(p *provider.Provider) string {
 	if p.Needs().PublicKey {
-		return ": a private key, whose public key is in the block"
+		return "private key, in PEM, whose public key is in the block,"
 	}
-	return ""
+	return "key"
 }
 
 // HideToken replaces the token in an answer that returns it.
@@ -113,7 +113,7 @@ func (c Credentials) sign(r *http.Request, p *provider.Provider, body []byte, at
 		Time:   at,
 	}
 	if err := p.Sign(signed, c.Secret); err != nil {
-		return err
+		return fmt.Errorf("cannot sign the request: %w", err)
 	}
 	r.URL.RawQuery = signed.Query
 	setBody(r, signed.Body)
