@@ -2,6 +2,7 @@ package verify_test
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -126,4 +127,45 @@ func TestElementsLimit(t *testing.T) {
 	r := newRequest()
 	r.Body = []byte(`{"items":[` + strings.Repeat(`{"id":1},`, verify.MaxElements) + `{"id":1}]}`)
 	checkRefused(t, newVerifier(t, spec, "secret"), r, verify.ErrBad)
+}
+
+// TestHeadersTogether shows that the content is made, and hashed, once for all headers of
+// a pattern, that the right one may be any of them, and how many there may be.
+func TestHeadersTogether(t *testing.T) {
+	const secret = "s3cret"
+	spec := verify.Signature{Algorithm: verify.HMACSHA256, Places: inHeader("X-Sig-*"), Content: "$form$body"}
+	v := newVerifier(t, spec, secret)
+	made := func(wrong int, more ...string) (n int, err error) {
+		r := newRequest()
+		if err := spec.Sign(r, secret); err != nil {
+			t.Fatal(err)
+		}
+		right := r.Header
+		r.Header = make(http.Header)
+		for i := range wrong {
+			r.Header.Set(fmt.Sprintf("X-Sig-A%d", i), strings.Repeat("0", 64))
+		}
+		for _, name := range more {
+			for _, values := range right {
+				r.Header[name] = values
+			}
+		}
+		r.Header["X-Sig-B"] = []string{"1", "2"} // proves nothing, and hides nothing
+		r.Form = func() (string, bool) { n++; return "", false }
+		_, err = v.Verify(r)
+		return n, err
+	}
+	one, err := made(1)
+	if !errors.Is(err, verify.ErrBad) || one == 0 {
+		t.Fatalf("made %d times, %v", one, err)
+	}
+	if many, err := made(20); !errors.Is(err, verify.ErrBad) || many != one {
+		t.Errorf("with 20 headers: made %d times, want %d; %v", many, one, err)
+	}
+	if n, err := made(20, "X-Sig-C"); err != nil || n != one {
+		t.Errorf("with the right one: made %d times, want %d; %v", n, one, err)
+	}
+	if n, err := made(verify.MaxItems, "X-Sig-C"); !errors.Is(err, verify.ErrBad) || n != 0 {
+		t.Errorf("with too many: made %d times; %v", n, err)
+	}
 }

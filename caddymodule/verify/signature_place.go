@@ -90,14 +90,24 @@ func (p *source) read(s subject) (string, error) {
 	}
 }
 
-// matching returns the names of the headers of a pattern, sorted.
-func (p *source) matching(header http.Header) []string {
+// matching returns the values of the headers of a pattern, sorted by name. The error is
+// about those that are there more than once, or too many.
+func (p *source) matching(header http.Header) (values []string, err error) {
 	prefix := strings.TrimSuffix(p.Header, "*")
-	var names []string
 	for _, name := range slices.Sorted(maps.Keys(header)) {
-		if strings.HasPrefix(name, prefix) {
-			names = append(names, name)
+		if !strings.HasPrefix(name, prefix) {
+			continue
+		}
+		value, singleErr := single(header, name)
+		switch {
+		case singleErr == nil:
+			values = append(values, value)
+		case !errors.Is(singleErr, ErrMissing):
+			err = explain(singleErr, p.String())
+		}
+		if len(values) > MaxItems {
+			return nil, because(ErrBad, "more than %d headers are named %s", MaxItems, p.Header)
 		}
 	}
-	return names
+	return values, err
 }

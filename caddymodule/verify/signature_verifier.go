@@ -99,35 +99,37 @@ func (v *SignatureVerifier) verify(s subject) (Proof, error) {
 func (v *SignatureVerifier) tryPlace(s subject, place *source) (int, error) {
 	if !place.isPattern() {
 		value, err := place.read(s)
-		return v.try(s, place, value, err)
-	}
-	names := place.matching(s.Header)
-	if len(names) > MaxItems {
-		return 0, because(ErrBad, "more than %d headers are named %s", MaxItems, place.Header)
-	}
-	var refusal error
-	for _, name := range names {
-		value, err := single(s.Header, name)
-		n, err := v.try(s, place, value, err)
-		if n > 0 {
-			return n, nil
+		switch {
+		case errors.Is(err, ErrMissing):
+			return 0, nil
+		case err != nil:
+			return 0, explain(err, place.String())
 		}
-		refusal = closest(refusal, err)
+		return v.try(s, place, value)
 	}
-	return 0, refusal
+	values, refusal := place.matching(s.Header)
+	if len(values) == 0 {
+		return 0, refusal
+	}
+	n, err := v.try(s, place, values...)
+	return n, closest(refusal, err)
 }
 
-// try is tryPlace for what was read there.
-func (v *SignatureVerifier) try(s subject, place *source, value string, err error) (int, error) {
-	switch {
-	case errors.Is(err, ErrMissing):
-		return 0, nil
-	case err != nil:
-		return 0, explain(err, place.String())
-	case v.scheme.Separator != "" && strings.Count(value, v.scheme.Separator) >= MaxItems:
-		return 0, because(ErrBad, "%s has more than %d items", place, MaxItems)
+// try is tryPlace for the values that were read there. There are several only in the
+// headers of a pattern: what is signed is hashed once for all of them.
+func (v *SignatureVerifier) try(s subject, place *source, values ...string) (int, error) {
+	var signatures []string
+	items := 0
+	for _, value := range values {
+		if items++; v.scheme.Separator != "" {
+			items += strings.Count(value, v.scheme.Separator)
+		}
+		if items > MaxItems {
+			return 0, because(ErrBad, "%s has more than %d items", place, MaxItems)
+		}
+		signatures = v.appendItems(signatures, value, place.Item, v.scheme.Prefix)
 	}
-	timestamp, err := v.timestamp(s, value)
+	timestamp, err := v.timestamp(s, values[0])
 	if err != nil {
 		return 0, explain(err, v.scheme.Timestamp.place(place.SignaturePlace))
 	}
@@ -135,7 +137,6 @@ func (v *SignatureVerifier) try(s subject, place *source, value string, err erro
 	if err != nil {
 		return 0, err
 	}
-	signatures := v.items(value, place.Item, v.scheme.Prefix)
 	n := v.match(signatures, content)
 	if n == 0 {
 		return 0, v.mismatch(place, signatures)
@@ -159,16 +160,15 @@ func (v *SignatureVerifier) match(signatures []string, content parts) int {
 	return 0
 }
 
-// items returns the items of a value that are at the position, or all for position 0, and
-// begin with the prefix, without that prefix.
-func (v *SignatureVerifier) items(value string, position int, prefix string) []string {
+// appendItems appends the items of a value that are at the position, or all for position 0,
+// and begin with the prefix, without that prefix.
+func (v *SignatureVerifier) appendItems(items []string, value string, position int, prefix string) []string {
 	if v.scheme.Separator == "" {
 		if item, ok := strings.CutPrefix(value, prefix); ok {
-			return []string{item}
+			items = append(items, item)
 		}
-		return nil
+		return items
 	}
-	var items []string
 	n := 0
 	for item := range strings.SplitSeq(value, v.scheme.Separator) {
 		n++
@@ -190,7 +190,7 @@ func (v *SignatureVerifier) timestamp(s subject, value string) (string, error) {
 	case t == nil:
 		return "", nil
 	case t.isItem():
-		return one(v.items(value, t.Item, t.Prefix))
+		return one(v.appendItems(nil, value, t.Item, t.Prefix))
 	case t.Body != "":
 		return v.stamp.path.text(s.root())
 	default:

@@ -66,6 +66,9 @@ func (t *Timestamp) validateItem(s Signature) error {
 	if s.Separator == "" || t.Item < 0 || t.Item > MaxItems || (t.Item == 0) == (t.Prefix == "") {
 		return errors.New(`timestamp: an item needs a "separator", and either a position or a prefix`)
 	}
+	if slices.ContainsFunc(s.Places, SignaturePlace.isPattern) {
+		return errors.New("timestamp: an item does not work where the signature can be in several headers; use a header of its own")
+	}
 	if slices.ContainsFunc(s.Places, func(p SignaturePlace) bool { return t.Item == p.Item && t.Prefix == s.Prefix }) {
 		return errors.New("timestamp: its item is that of the signature; use another one")
 	}

@@ -90,6 +90,10 @@ func TestSignatureValidateErrors(t *testing.T) {
 		{"timestamp nowhere", separated(verify.Timestamp{})},
 		{"timestamp by position and prefix", separated(verify.Timestamp{Item: 1, Prefix: "t="})},
 		{"timestamp at a negative position", separated(verify.Timestamp{Item: -1})},
+		{"timestamp in an item of several headers", func(s *verify.Signature) {
+			separated(verify.Timestamp{Prefix: "t="})(s)
+			s.Places = inHeader("X-Signature-*")
+		}},
 		{"timestamp by prefix without separator", stamped(verify.Timestamp{Prefix: "t="})},
 	} {
 		t.Run(test.name, func(t *testing.T) {
