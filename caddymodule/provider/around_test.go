@@ -85,6 +85,14 @@ func TestAsRequest(t *testing.T) {
 		},
 		{"objects in an array", basics + "events items.#.item as request", `{"live":"true","items":[{"item":{"n":1}},{"item":{"n":2}},{}]}`,
 			[]string{`{"live":"true","items":[{"item":{"n":1}}]}`, `{"live":"true","items":[{"item":{"n":2}}]}`}},
+		{
+			"redacted around the events", entries + " as request\nredact ..contact.pin ..secret",
+			`{"secret":1,"contact":{"pin":1},"entry":[{"id":"e1","secret":{},"changes":[{"contact":{"id":1,"pin":2},"value":{"contact":{"pin":3},"messages":[{"secret":4,"contact":{"pin":5}}]}},{"secret":6}]}]}`,
+			[]string{
+				`{"contact":{},"entry":[{"id":"e1","changes":[{"contact":{"id":1},"value":{"contact":{},"messages":[{"secret":4,"contact":{"pin":5}}]}}]}]}`,
+				`{"contact":{},"entry":[{"id":"e1","changes":[{}]}]}`,
+			},
+		},
 		{"an array", basics + "events . as request", `[{"n":1},{"n":2}]`, []string{`[{"n":1}]`, `[{"n":2}]`}},
 		{"an object", basics + "events . as request", ` {"n":1}`, []string{`{"n":1}`}},
 	} {

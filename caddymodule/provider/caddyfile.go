@@ -154,7 +154,7 @@ func (s *Spec) parseKey(line blocks.Line) error {
 
 func (s *Spec) parseRedact(line blocks.Line) error {
 	for _, path := range line.Args {
-		if err := make(redaction).add(path); err != nil {
+		if err := checkRedaction(path); err != nil {
 			return line.Errf("%v", err)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strings"
 
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/verify"
 )
@@ -134,6 +135,12 @@ func (p *Provider) compileRedactions() error {
 		prefixes = p.spec.Events.prefixes()
 	}
 	for _, path := range p.spec.Redactions {
+		if outer, ok := strings.CutPrefix(path, outerPath); ok {
+			if err := p.redactAround(path, outer); err != nil {
+				return err
+			}
+			continue
+		}
 		if err := p.redactEvent.add(path); err != nil {
 			return err
 		}
@@ -147,6 +154,25 @@ func (p *Provider) compileRedactions() error {
 		return err
 	}
 	p.events.setRedaction(p.redactBody)
+	return nil
+}
+
+// redactAround makes a path in the objects around the events redacted. path is the same
+// as it is written, for the error.
+func (p *Provider) redactAround(path, outer string) error {
+	if p.events == nil {
+		return fmt.Errorf(`redact %q: ".." is what is around an event, which works only with "events"`, path)
+	}
+	for _, prefix := range p.spec.Events.around() {
+		if err := p.redactBody.add(prefix + outer); err != nil {
+			return err
+		}
+	}
+	for _, events := range p.spec.Events.Paths {
+		if steps, err := eventSteps(events); err != nil || p.redactBody.removes(steps) {
+			return fmt.Errorf("redact %q: the events are in it; name a member that holds none of them", path)
+		}
+	}
 	return nil
 }
 

@@ -44,6 +44,27 @@ func (e Events) prefixes() []string {
 	return prefixes
 }
 
+// around returns what is before a path in an object around an event to make it one in the
+// body.
+func (e Events) around() []string {
+	var prefixes []string
+	for _, path := range e.Paths {
+		if path == itemPath {
+			continue
+		}
+		for rest := path; rest != ""; {
+			_, tail, plain := cutName(rest)
+			if plain {
+				prefixes = append(prefixes, path[:len(path)-len(rest)])
+			} else {
+				_, tail, _ = strings.Cut(rest, ".") // after a #
+			}
+			rest = tail
+		}
+	}
+	return prefixes
+}
+
 // named returns the position of the member of a name, or -1.
 func (n *eventNode) named(name string) int {
 	return slices.IndexFunc(n.members, func(m *eventNode) bool { return m.name == name })

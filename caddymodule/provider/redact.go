@@ -55,6 +55,31 @@ func (r redaction) add(path string) error {
 	}
 }
 
+// checkRedaction checks a path of Spec.Redactions.
+func checkRedaction(path string) error {
+	if outer, ok := strings.CutPrefix(path, outerPath); ok && outer != "" {
+		path = outer
+	}
+	return make(redaction).add(path)
+}
+
+// removes reports whether what is at the end of a path, given by its names and #, is
+// removed.
+func (r redaction) removes(steps []string) bool {
+	for _, name := range steps {
+		step := redactionStep{name: name}
+		if name == eachElement {
+			step = redactionStep{element: true}
+		}
+		below, ok := r[step]
+		if !ok || below == nil {
+			return ok
+		}
+		r = below
+	}
+	return false
+}
+
 // span is a part of a text.
 type span struct{ start, end int }
 

@@ -79,7 +79,7 @@ type Spec struct {
 	// The provider's own API for its webhooks. Default: the provider has none.
 	Subscriptions *subscription.API `json:"subscriptions,omitempty"`
 
-	// The paths in an event that must not leave the gateway.
+	// The paths in an event, or with `..` around it, that must not leave the gateway.
 	Redactions []string `json:"redactions,omitempty"`
 
 	Rules
