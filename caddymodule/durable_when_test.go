@@ -42,8 +42,8 @@ func startWithConditions(t testing.TB, app *application, queue string) *gateway 
 func sendText(t testing.TB, secret, id, conversation, text string) string {
 	t.Helper()
 	body := fmt.Appendf(nil, `{"id":%q,"type":"message.created","payload":{"id":"m-%s","conversation_id":%q,"message":%q}}`, id, id, conversation, text)
-	answer := wantStatus(t, 200, "/", body, "X-Notifly-Signature", hexMAC(secret, body), "Prefer", "webhook-receipt")
-	return answer.header.Get("Webhook-Outcome")
+	receipt := wantStatus(t, 200, "/", body, "X-Notifly-Signature", hexMAC(secret, body), "Prefer", "webhook-receipt")
+	return receipt.header.Get("Webhook-Outcome")
 }
 
 // wantTexts waits for the texts that came to a path, sorted.

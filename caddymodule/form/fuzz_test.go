@@ -23,9 +23,9 @@ func FuzzForm(f *testing.F) {
 		}
 		checkJSON(t, found, len(body))
 		if form.MediaType(contentType) == form.URLEncoded && !strings.Contains(string(body), ";") {
-			want, err := url.ParseQuery(string(body))
-			if err != nil {
-				t.Fatalf("net/url: %v", err)
+			want, queryErr := url.ParseQuery(string(body))
+			if queryErr != nil {
+				t.Fatalf("net/url: %v", queryErr)
 			}
 			if got := byName(found); !equal(got, want) {
 				t.Errorf("got %q, want %q", got, want)

@@ -34,7 +34,8 @@ func eachPart(contentType string, body []byte, do func(part) error) error {
 	reader := multipart.NewReader(bytes.NewReader(body), boundary)
 	for n := 0; ; n++ {
 		next, err := reader.NextRawPart()
-		if err == io.EOF { // not wrapped, as another one's is
+		//nolint:errorlint // io.EOF is the end only if it is not wrapped
+		if err == io.EOF {
 			return nil
 		}
 		if err != nil {
@@ -84,7 +85,7 @@ func rewriteMultipart(contentType string, body []byte, rewrite func(Parameter) (
 	var out bytes.Buffer
 	out.Grow(len(body))
 	w := multipart.NewWriter(&out)
-	if err := w.SetBoundary(boundary); err != nil {
+	if w.SetBoundary(boundary) != nil {
 		return nil, fmt.Errorf("%w: its boundary is not one", ErrBroken)
 	}
 	err = eachPart(contentType, body, func(p part) error {
@@ -97,11 +98,11 @@ func rewriteMultipart(contentType string, body []byte, rewrite func(Parameter) (
 		if !keep {
 			return nil
 		}
-		to, err := w.CreatePart(p.Header)
-		if err == nil {
-			_, err = io.WriteString(to, value)
+		to, partErr := w.CreatePart(p.Header)
+		if partErr == nil {
+			_, partErr = io.WriteString(to, value)
 		}
-		return err
+		return partErr
 	})
 	if err != nil {
 		return nil, err

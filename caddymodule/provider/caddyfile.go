@@ -207,7 +207,7 @@ func (s *Spec) parseTime(line blocks.Line) error {
 	}
 	s.Time = &Time{As: as}
 	if as != "" {
-		if _, err := newTimeFormat(as); err != nil {
+		if _, err = newTimeFormat(as); err != nil {
 			return line.Errf("time: %v", err)
 		}
 	}

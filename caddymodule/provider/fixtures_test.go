@@ -61,7 +61,7 @@ func compareEnvelope(t *testing.T, sample fixtures.Fixture) {
 		got = append(e.Append(got), '\n')
 	}
 	if *update {
-		if err := os.WriteFile(filepath.Join("../../fixtures", sample.EnvelopePath()), got, 0o644); err != nil {
+		if err = os.WriteFile(filepath.Join("../../fixtures", sample.EnvelopePath()), got, 0o644); err != nil {
 			t.Fatal(err)
 		}
 		return

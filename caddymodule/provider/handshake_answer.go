@@ -95,8 +95,8 @@ func (r *Responder) Answer(request *verify.Request, sign Sign) (answer Answer, o
 	answer = Answer{Status: cmp.Or(r.handshake.Status, http.StatusOK)}
 	size := 0
 	for name, t := range r.headers {
-		value, ok := t.Append(nil, p.lookup)
-		if !ok || len(value) > maxAnswerHeader || slices.ContainsFunc(value, isControl) {
+		value, isWhole := t.Append(nil, p.lookup)
+		if !isWhole || len(value) > maxAnswerHeader || slices.ContainsFunc(value, isControl) {
 			return Answer{}, false
 		}
 		if answer.Header == nil {

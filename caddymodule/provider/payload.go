@@ -106,15 +106,15 @@ func (y *Payload) Form() (text string, ok bool) {
 // RedactedForm returns the bytes of a form without the members that must not leave the
 // gateway: parameters with their names, and members of the JSON in a parameter.
 func (y *Payload) RedactedForm() ([]byte, error) {
-	redaction := y.provider.redactBody
+	redacted := y.provider.redactBody
 	field := y.provider.spec.Form.Field
 	return form.Rewrite(y.contentType, y.body, func(p form.Parameter) (value string, keep bool) {
-		below, named := redaction[redactionStep{name: p.Name}]
+		below, named := redacted[redactionStep{name: p.Name}]
 		switch {
 		case named && below == nil:
 			return "", false
 		case p.Name == field && envelope.Check([]byte(p.Value)) == nil:
-			return redaction.apply(p.Value), true
+			return redacted.apply(p.Value), true
 		}
 		return p.Value, true
 	})

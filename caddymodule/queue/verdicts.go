@@ -100,10 +100,10 @@ func (q *Queue) holding(ctx context.Context, when []envelope.Condition, seqs []i
 			[]any{q.store.list(part), e.timeline}, func(rows *sql.Rows) error {
 				var event Event
 				var body sql.RawBytes
-				err := rows.Scan(&event.Seq, &event.Original, &body)
+				scanErr := rows.Scan(&event.Seq, &event.Original, &body)
 				event.Body = body
 				read[event.Seq] = filter.holds(event.envelope())
-				return err
+				return scanErr
 			})
 		if err != nil {
 			return nil, err

@@ -4,11 +4,11 @@ import "strings"
 
 // names holds the names of the kinds.
 var names = func() map[Kind]string {
-	names := map[Kind]string{BodyPath: "body"}
+	byKind := map[Kind]string{BodyPath: "body"}
 	for name, kind := range kinds {
-		names[kind] = name
+		byKind[kind] = name
 	}
-	return names
+	return byKind
 }()
 
 // escapes writes literal text.

@@ -49,17 +49,17 @@ func (e *elements) find(root gjson.Result) ([]gjson.Result, error) {
 	for i, step := range e.steps {
 		var below []gjson.Result
 		for _, value := range found {
-			value, err := step.find(value)
+			at, err := step.find(value)
 			if err != nil {
 				return nil, explain(err, "member "+e.path+" of the body")
 			}
 			switch {
-			case value.IsArray():
-				below = append(below, elementsOf(value)...)
+			case at.IsArray():
+				below = append(below, elementsOf(at)...)
 			case i < len(e.steps)-1:
 				return nil, because(ErrMissing, "member %s of the body does not go through an array", e.path)
 			default:
-				below = append(below, value)
+				below = append(below, at)
 			}
 			if len(below) > MaxElements {
 				return nil, because(ErrBad, "the body has more than %d elements at %s", MaxElements, e.path)

@@ -22,25 +22,25 @@ func (s Signature) Sign(r *Request, secret string) error {
 	if err != nil {
 		return err
 	}
-	content, err := newContent("content", s.Content)
+	signed, err := newContent("content", s.Content)
 	if err != nil {
 		return err
 	}
 	if s.IsInBody() && r.isForm() {
 		return errors.New("the signature belongs in the form; write it in the payload")
 	}
-	signed := signing{Signature: s, content: content, sign: sign, request: r}
+	made := signing{Signature: s, content: signed, sign: sign, request: r}
 	if s.Each != "" {
-		return signed.eachElement()
+		return made.eachElement()
 	}
-	if s.BodyHash != "" && len(r.Body) > 0 && (!r.isForm() || !content.has(template.Form)) {
+	if s.BodyHash != "" && len(r.Body) > 0 && (!r.isForm() || !signed.has(template.Form)) {
 		r.setQuery(s.BodyHash, hex.EncodeToString(sum256(r.Body)))
 	}
 	if !s.IsInBody() {
-		_, err = signed.put("")
+		_, err = made.put("")
 		return err
 	}
-	body, err := signed.put(string(r.Body))
+	body, err := made.put(string(r.Body))
 	if err == nil {
 		r.setBody(body)
 	}

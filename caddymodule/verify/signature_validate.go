@@ -28,19 +28,19 @@ func (s Signature) Validate() error {
 			return fmt.Errorf("signature: %w", err)
 		}
 	}
-	content, err := newContent("content", s.Content)
+	signed, err := newContent("content", s.Content)
 	if err != nil {
 		return err
 	}
 	if s.Each != "" {
-		err = s.validateEach(content)
+		err = s.validateEach(signed)
 	} else {
-		err = s.validateContent(content)
+		err = s.validateContent(signed)
 	}
 	if err != nil {
 		return err
 	}
-	if err := s.validateTimestamp(content); err != nil {
+	if err := s.validateTimestamp(signed); err != nil {
 		return err
 	}
 	return s.Timestamp.validate(s)
