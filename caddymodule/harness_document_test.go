@@ -53,6 +53,20 @@ func (v vendor) received(f fixtures.Fixture) fixtures.Request {
 	return withQuery(r, strings.TrimSuffix("kept=1&"+query, "&"))
 }
 
+// recordings returns a fixture as it comes to the vendor's block, and a form also as JSON,
+// if bodies that are no forms are proved in another way.
+func (v vendor) recordings(t *testing.T, f fixtures.Fixture) []fixtures.Request {
+	t.Helper()
+	r := v.received(f)
+	all := []fixtures.Request{r}
+	if s := v.Spec().Verify.Signature; s != nil && s.BodyHash != "" && form.MediaType(r.Header.Get("Content-Type")) != "" {
+		other := fixtures.Body([]byte(v.document(t, r)))
+		other.Target = r.Target
+		all = append(all, other)
+	}
+	return all
+}
+
 // to returns a request to the gateway.
 func to(t *testing.T, r fixtures.Request) *http.Request {
 	t.Helper()

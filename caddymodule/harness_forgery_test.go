@@ -32,6 +32,11 @@ type forger struct {
 func (v vendor) forgeries(t *testing.T, recorded fixtures.Request) []forgery {
 	t.Helper()
 	f := &forger{vendor: v, t: t, proved: v.proved(t, recorded)}
+	for _, place := range v.Spec().Verify.Places() {
+		for _, at := range f.spots(place) {
+			noteSecret(at.text)
+		}
+	}
 	another := v
 	another.secret = v.other
 	f.add("another key", another.proved(t, recorded))
