@@ -1,6 +1,7 @@
 package caddymodule_test
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"os"
@@ -32,15 +33,15 @@ var (
 	syntaxMark = regexp.MustCompile(`<[a-z][^<>]*>`)
 )
 
-// caddyfileParts has, by the first word of a snippet, the configuration around it; %s
-// is its place. A snippet that begins with global options or a site is whole.
+// caddyfileParts has, by the first line or word of a snippet, the configuration around
+// it; %s is its place. A snippet that begins with global options or a site is whole.
 var caddyfileParts = map[string]string{
 	"webhooks":      "hooks.example.com {\n%s}\n",
 	"log":           "hooks.example.com {\n%s}\n",
 	"handle":        "hooks.example.com {\n%s}\n",
 	"handle_errors": "hooks.example.com {\n%s}\n",
 	"grace_period":  "{\n%s}\n",
-	"events":        "{\n%s}\n",
+	"events {":      "{\n%s}\n",
 	"provider":      "{\n\twebhooks {\n%s}\n}\n",
 	"queue":         "{\n\twebhooks {\n%s}\n}\n",
 	"retention":     "{\n\twebhooks {\n%s}\n}\n",
@@ -52,12 +53,12 @@ var caddyfileParts = map[string]string{
 // has them.
 var rulesOfProvider = map[string]string{
 	"verify": "verify token {\n\tfrom bearer\n}\n",
-	"type":   "type type\n",
+	"type":   "type type {\n\tmessage message.created\n}\n",
 }
 
 // wordsOfProvider may begin a snippet from the inside of a `provider`.
 var wordsOfProvider = []string{
-	"docs", "note", "verify", "handshake", "reply", "events", "id", "key", "type", "time", "redact", "field", "list", "members", "when",
+	"docs", "note", "group", "tested", "verify", "tolerance", "dedup", "form", "handshake", "reply", "events", "id", "key", "type", "time", "redact", "field", "list", "members", "when",
 	"subscriptions",
 }
 
@@ -70,11 +71,12 @@ func configsOf(t *testing.T, b docBlock) []string {
 	text := regexp.MustCompile(`(?m)\A(?:#.*\n|\n)+`).ReplaceAllString(b.text, "")
 	first, _, _ := strings.Cut(text, "\n")
 	word, _, _ := strings.Cut(strings.TrimSpace(first), " ")
+	around := cmp.Or(caddyfileParts[first], caddyfileParts[word])
 	switch {
-	case first == "{", siteLine.MatchString(first) && caddyfileParts[word] == "":
+	case first == "{", siteLine.MatchString(first) && around == "":
 		return []string{b.text}
-	case caddyfileParts[word] != "":
-		return []string{strings.Replace(caddyfileParts[word], "%s", b.text, 1)}
+	case around != "":
+		return []string{strings.Replace(around, "%s", b.text, 1)}
 	case slices.Contains(wordsOfProvider, word):
 		return providersOf(b.text)
 	}
