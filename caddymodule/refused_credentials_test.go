@@ -75,7 +75,7 @@ func TestRefusedCredentials(t *testing.T) {
 	}
 	`, credentials), ownQueue(t))
 
-	tooMany := `{"events":[0` + strings.Repeat(",0", 1000) + "]}"
+	tooMany := `{"events":[{}` + strings.Repeat(",{}", 1000) + "]}"
 	for _, c := range []struct {
 		name, method, path, body string
 		status                   int

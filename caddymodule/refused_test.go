@@ -97,8 +97,9 @@ func TestRefused(t *testing.T) {
 	t.Run("too many events", func(t *testing.T) {
 		many := []byte(`{"events":[{}` + strings.Repeat(`,{}`, 349_000) + `]}`)
 		wantStatus(t, 413, "/wotnot", many, "token", secret)
-		many = []byte(`{"events":[0` + strings.Repeat(`,0`, 1000) + `]}`)
+		many = []byte(`{"events":[{}` + strings.Repeat(`,{}`, 1000) + `]}`)
 		wantStatus(t, 413, "/wotnot", many, "token", secret)
+		wantStatus(t, 400, "/wotnot", []byte(`{"events":[{},0]}`), "token", secret)
 	})
 	t.Run("another method", func(t *testing.T) {
 		for _, method := range []string{"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH"} {
