@@ -15,7 +15,7 @@ import (
 func TestDemo(t *testing.T) {
 	out, errs, ok := run(t, "", "demo", "--verbose")
 	steps := strings.Count(out, "\nok  ")
-	if !ok || steps < 17 || !strings.HasSuffix(out, fmt.Sprintf("\nAll %d steps passed.\n", steps)) || errs != "" {
+	if !ok || steps < 22 || !strings.HasSuffix(out, fmt.Sprintf("\nAll %d steps passed.\n", steps)) || errs != "" {
 		t.Fatalf("%s%s", out, errs)
 	}
 	for _, name := range demoProviders(t) {

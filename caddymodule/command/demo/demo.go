@@ -1,5 +1,5 @@
 // Package demo is `caddy webhooks demo`: a gateway and a receiver on loopback,
-// and deliveries of each provider from one to the other.
+// and deliveries of several providers from one to the other.
 package demo
 
 import (

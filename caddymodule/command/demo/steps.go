@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -157,11 +158,33 @@ func (d *demo) outcome(s providerSample) string {
 	if s.provider.Spec().Reply.Answer {
 		return "200 and the receiver's own answer"
 	}
-	outcome := d.answered(s) + ", forwarded as " + strings.Join(s.events[0].types, " and ")
+	outcome := d.answered(s) + ", forwarded as " + counted(s.events[0].types)
 	if len(s.provider.Spec().Redactions) > 0 {
 		outcome += ", redacted"
 	}
 	return outcome
+}
+
+// counted returns types, each with the number of times that it is there if these are
+// several.
+func counted(types []string) string {
+	var texts []string
+	for i, t := range types {
+		if slices.Contains(types[:i], t) {
+			continue
+		}
+		n := 0
+		for _, other := range types {
+			if other == t {
+				n++
+			}
+		}
+		if n > 1 {
+			t = fmt.Sprintf("%d %s", n, t)
+		}
+		texts = append(texts, t)
+	}
+	return strings.Join(texts, " and ")
 }
 
 // answer returns what the answer of the gateway to a provider contains.
