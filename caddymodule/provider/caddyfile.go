@@ -94,7 +94,10 @@ func (s *Spec) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		return err
 	}
 	s.Name = head.Args[0]
-	return words.Parse(head, "provider "+s.Name, s)
+	if err := words.Parse(head, "provider "+s.Name, s); err != nil {
+		return err
+	}
+	return s.checkPerEvent(head)
 }
 
 // words are the words of a provider.

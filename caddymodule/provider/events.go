@@ -176,24 +176,29 @@ func eventSteps(path string) (steps []string, err error) {
 
 // checkPerEvent refuses an id or a key that all events of a request share.
 func (p *Provider) checkPerEvent() error {
+	_, err := p.sharedByEvents()
+	return err
+}
+
+// sharedByEvents returns the error of what all events of a request would share, and the
+// word that it is about; "" for a path to what is around an event where nothing is.
+func (p *Provider) sharedByEvents() (word string, err error) {
 	if p.events == nil {
 		if p.scope.around != nil {
-			return errors.New(`".." is what is around an event, which works only with "events"`)
+			return "", errors.New(`".." is what is around an event, which works only with "events"`)
 		}
-		return nil
+		return "", nil
 	}
-	if !p.spec.ID.isZero() {
-		for _, slot := range p.id {
-			if !p.scope.isOfEvent(slot) {
-				return fmt.Errorf(`id: %s is the same for all events of a request, and all but the first would be dropped; add a part of the event, such as $header(X-Id)/$body(id), or remove "id"`, p.scope.nameOf(slot))
-			}
+	for _, slot := range p.id {
+		if !p.scope.isOfEvent(slot) {
+			return "id", fmt.Errorf(`id: %s is the same for all events of a request, and all but the first would be dropped; add a part of the event, such as $header(X-Id)/$body(id), or remove "id"`, p.scope.nameOf(slot))
 		}
 	}
 	isOfEvent := func(part keyPart) bool {
 		return part.word == keyID || part.word == keyHash || part.slot > 0 && p.scope.isOfEvent(part.slot)
 	}
 	if !slices.ContainsFunc(p.key, isOfEvent) {
-		return errors.New("key: all of it can be the same for all events of a request; add id, hash or a part of the event")
+		return "key", errors.New("key: all of it can be the same for all events of a request; add id, hash or a part of the event")
 	}
-	return nil
+	return "", nil
 }
