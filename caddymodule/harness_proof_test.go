@@ -14,6 +14,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -213,34 +214,33 @@ func (v vendor) proved(t *testing.T, r fixtures.Request) fixtures.Request {
 func (v vendor) provedAt(t *testing.T, r fixtures.Request, at time.Time) fixtures.Request {
 	t.Helper()
 	r.Header = r.Header.Clone()
-	if v.Spec().Verify.Signature != nil || v.Spec().Verify.JWT != nil {
-		return v.signed(t, r, at)
-	}
-	to, err := r.To(gatewayURL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	to.Header = r.Header
+	scheme := v.Spec().Verify
 	switch {
-	case v.Spec().Verify.Basic:
-		to.SetBasicAuth("user", v.secret)
-	case v.Spec().Verify.Token.Places[0].Body != "":
-		with, err := v.Spec().Verify.Token.Places[0].PresentInBody([]byte(v.document(t, r)), v.secret)
+	case scheme.Signature != nil || scheme.JWT != nil:
+		return v.signed(t, r, at)
+	case scheme.Token != nil && scheme.Token.Places[0].Body != "":
+		with, err := scheme.Token.Places[0].PresentInBody([]byte(v.document(t, r)), v.secret)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return v.withDocument(t, r, string(with))
-	default:
-		v.Spec().Verify.Token.Places[0].Present(to, v.secret)
 	}
-	return withQuery(r, to.URL.RawQuery)
+	presenting := &http.Request{Header: r.Header, URL: &url.URL{RawQuery: r.Query()}}
+	if scheme.Basic {
+		presenting.SetBasicAuth("user", v.secret)
+	} else {
+		scheme.Token.Places[0].Present(presenting, v.secret)
+	}
+	return withQuery(r, presenting.URL.RawQuery)
 }
 
-// signed returns a request that is signed at a time.
+// signed returns a request that is signed at a time. Only a signature of the URL reads that.
 func (v vendor) signed(t *testing.T, r fixtures.Request, at time.Time) fixtures.Request {
 	t.Helper()
-	signed := &verify.Request{Method: r.Method, URI: r.Target, Query: r.Query(), Header: r.Header, Body: r.Body, Time: at}
-	signed.URL = withQuery(fixtures.Request{Target: v.url}, r.Query()).Target
+	signed := &verify.Request{
+		Method: r.Method, URI: r.Target, URL: withQuery(fixtures.Request{Target: v.url}, r.Query()).Target,
+		Query: r.Query(), Header: r.Header, Body: r.Body, Time: at,
+	}
 	if err := v.Sign(signed, v.secret); err != nil {
 		t.Fatal(err)
 	}

@@ -91,7 +91,8 @@ func (f *forger) bodySpots(path string) []spot {
 	return spots
 }
 
-// edited returns a JSON object with texts in members of one path.
+// edited returns a JSON object with texts in members of one path. What is removed gets
+// another name.
 func (f *forger) edited(object, path string, texts []string) string {
 	there := gjson.Get(object, path)
 	if !there.Exists() {
@@ -106,10 +107,10 @@ func (f *forger) edited(object, path string, texts []string) string {
 	if begin < 0 {
 		f.t.Fatalf("no member %s", path)
 	}
-	members := []string{`"removed":` + there.Raw}
-	if len(texts) > 0 {
-		members = nil
+	if len(texts) == 0 {
+		return object[:begin] + `"removed":` + object[there.Index:]
 	}
+	var members []string
 	for _, text := range texts {
 		value := strconv.Quote(text)
 		if there.Type == gjson.Number && text != "" {
