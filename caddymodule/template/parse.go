@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strings"
 )
 
@@ -17,8 +18,15 @@ var kinds = map[string]Kind{
 	"sha256": SHA256, "hmac": HMAC, "hex": Hex, "base64": Base64, "json": JSON,
 }
 
+// placeholder matches the placeholders of Caddy that are probable in a template, which
+// does not replace them: they would be literal text.
+var placeholder = regexp.MustCompile(`\{(?:(?:http|header|query|cookie|env|file|vars)\.[^{}\s]+|method|uri|path|query|body|host|timestamp)\}`)
+
 // Parse parses a template. The error says what is wrong, and what to write instead.
 func Parse(s string) (Template, error) {
+	if found := placeholder.FindString(s); found != "" {
+		return nil, fmt.Errorf("%s is a placeholder of Caddy, and does not work here; write a part, such as $body, $header(<name>) or $query(<name>)", found)
+	}
 	p := parser{rest: s}
 	return p.template(0)
 }

@@ -129,6 +129,9 @@ func TestParseErrors(t *testing.T) {
 	for source, want := range map[string]string{
 		"$":                     `for the character itself, write \$`,
 		"a$ b":                  `for the character itself, write \$`,
+		"{method}$body":         "{method} is a placeholder of Caddy, and does not work here; write a part,",
+		"{query.challenge}":     "{query.challenge} is a placeholder of Caddy",
+		"$hex({header.X-Id})":   "{header.X-Id} is a placeholder of Caddy",
 		"$bodies":               "unknown part $bodies; use $body,",
 		"$Body":                 "unknown part $Body; use $body,",
 		"$header":               "$header needs a name; write $header(<name>)",
