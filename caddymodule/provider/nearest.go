@@ -20,7 +20,7 @@ func (p *Provider) NearestPattern(pattern envelope.TypePattern) string {
 		return p.Name() + "." + pattern[1:].String()
 	}
 	var near []string
-	for _, t := range p.Types() {
+	for _, t := range p.CanonicalTypes() {
 		near = append(near, likePattern(t, pattern))
 	}
 	slices.SortStableFunc(near, func(a, b string) int { return cmp.Compare(editDistance(wrong, a), editDistance(wrong, b)) })

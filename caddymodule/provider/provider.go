@@ -65,19 +65,6 @@ func (p *Provider) CanonicalTypes() []string {
 // KnowsType reports whether t is one of CanonicalTypes.
 func (p *Provider) KnowsType(t string) bool { return p.programs[t] != nil }
 
-// Types returns the canonical types that the provider's file names. Beside them, an
-// event can have a type that begins with the provider's name.
-func (p *Provider) Types() []string {
-	if always := p.spec.Type.Always; always != "" {
-		return []string{always}
-	}
-	var types []string
-	for _, m := range p.spec.Type.Mappings {
-		types = append(types, m.To)
-	}
-	return types
-}
-
 func (p *Provider) unknownType() string { return p.spec.Name + ".unknown" }
 
 // canonicalType returns the canonical type of the provider's own type.

@@ -58,7 +58,7 @@ func (d *Destination) Refusal(eventType string, body []byte) string {
 // warnOfTypes warns about patterns that no event of the provider can match. It is not
 // an error: the provider may be defined to send more types later.
 func (d *Destination) warnOfTypes(h *Handler) {
-	known := h.provider.Types()
+	known := h.provider.CanonicalTypes()
 	for i, pattern := range d.filter.Types {
 		mayBeOwn := strings.HasPrefix(d.Types[i], h.Provider+".") || len(known) == 0 && pattern[0] == "*"
 		if mayBeOwn || slices.ContainsFunc(known, pattern.Match) {
