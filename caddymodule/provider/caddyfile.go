@@ -195,12 +195,15 @@ func (s *Spec) parseType(line blocks.Line) (err error) {
 		return line.Errf(`"type always" takes one type; for a member that is called always, write \always`)
 	case args[0] == "always":
 		s.Type.Always = args[1]
+		if err := checkType(s.Type.Always); err != nil {
+			return line.Errf("%v", err)
+		}
 	default:
 		if s.Type.Source, err = parseSource(line, line.Word, args, newScope()); err != nil {
 			return err
 		}
 	}
-	return parseMappings(line, &s.Type.Mappings)
+	return parseMappings(line, &s.Type.Mappings, checkTypeMapping)
 }
 
 func (s *Spec) parseTime(line blocks.Line) error {
@@ -219,8 +222,8 @@ func (s *Spec) parseTime(line blocks.Line) error {
 }
 
 // parseMappings parses a block of lines `<own word> [<canonical word>]`, if there
-// is one.
-func parseMappings(head blocks.Line, to *[]Mapping) error {
+// is one, and checks each.
+func parseMappings(head blocks.Line, to *[]Mapping, check func(Mapping) error) error {
 	return head.Each(func(line blocks.Line) error {
 		if err := line.CheckNoBlock(); err != nil {
 			return err
@@ -232,6 +235,9 @@ func parseMappings(head blocks.Line, to *[]Mapping) error {
 			mapping.To = line.Args[0]
 		default:
 			return line.Errf("too many words in a line of the map; use: <own word> [<canonical word>]")
+		}
+		if err := check(mapping); err != nil {
+			return line.Errf("%v", err)
 		}
 		*to = append(*to, mapping)
 		if err := checkMappings(*to); err != nil {

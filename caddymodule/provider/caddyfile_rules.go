@@ -40,7 +40,7 @@ func parseField(line blocks.Line, s *scope, to *[]Field) (err error) {
 	default:
 		return line.Errf(`"field %s always" takes one text; for a member that is called always, write \always`, f.Name)
 	}
-	if err := parseMappings(line, &f.Mappings); err != nil {
+	if err := parseMappings(line, &f.Mappings, func(Mapping) error { return nil }); err != nil {
 		return err
 	}
 	if _, err := compileField(f, s); err != nil {
@@ -114,6 +114,9 @@ func (r *Rules) parseWhen(head blocks.Line) error {
 	check := builder{scope: newScope()}
 	if err := check.addCondition(shallow, nil, 0); err != nil {
 		return head.Errf("%v", err)
+	}
+	if c.Fields == nil && c.Lists == nil && c.Conditions == nil {
+		return head.Errf("when: there is no rule in it; add field, list, members or when")
 	}
 	r.Conditions = append(r.Conditions, c)
 	return nil

@@ -2,10 +2,9 @@ package provider
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/internal/blocks"
-	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/internal/jsonpath"
-	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/template"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/verify"
 )
 
@@ -45,9 +44,6 @@ func parseHeaderSource(line blocks.Line, name string, args []string) (Source, er
 // checkPaths checks the paths of a line, so that an error has its number.
 func checkPaths(line blocks.Line, paths []string) error {
 	for _, path := range paths {
-		if template.Is(path) && !jsonpath.IsJSONPath(path) {
-			return line.Errf("%s: %q is a template, and only a path works here", line.Word, path)
-		}
 		if _, err := newScope().slot(path); err != nil {
 			return line.Errf("%s: %v", line.Word, err)
 		}
@@ -63,11 +59,16 @@ func cutAs(line blocks.Line, args []string) (rest []string, as string, err error
 		return args[:n-2], args[n-1], nil
 	case n >= 1 && args[n-1] == "as":
 		return nil, "", line.Errf(`"as" needs a format after it; for a member that is called as, write \as`)
+	case n >= 2 && strings.Contains(args[n-1], layoutYear):
+		return nil, "", line.Errf(`"as" is missing; write: as %q`, args[n-1])
 	case n >= 2 && slices.Contains(timeFormats, args[n-1]):
 		return nil, "", line.Errf(`"as" is missing; write: as %[1]s; for a member that is called %[1]s, write \%[1]s`, args[n-1])
 	}
 	return args, "", nil
 }
+
+// layoutYear is the year of Go's reference time, which a layout has and a path hardly.
+const layoutYear = "2006"
 
 // timeFormats are the formats of a time that have a name.
 var timeFormats = []string{verify.RFC3339, verify.Unix, verify.UnixMilli}
@@ -82,6 +83,7 @@ var notPaths = map[string]string{
 	"in":     "to map words, write a block of lines: { <own word> <canonical word> }",
 	"->":     "to map words, write a block of lines: { <own word> <canonical word> }",
 	"=>":     "to map words, write a block of lines: { <own word> <canonical word> }",
+	"as":     "a format works only at the end of \"time\" and of \"field\"",
 	"header": "header <name> works only alone; among paths, write $header(<name>)",
 }
 

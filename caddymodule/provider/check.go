@@ -89,6 +89,14 @@ func checkType(t string) error {
 	return nil
 }
 
+// checkTypeMapping checks a line of the map of `type`.
+func checkTypeMapping(pair Mapping) error {
+	if pair.From == pair.To && !typePattern.MatchString(pair.To) {
+		return fmt.Errorf("%q is not a canonical type; write one after it, such as message.created, or remove the line", pair.To)
+	}
+	return checkType(pair.To)
+}
+
 // The values of Spec.Tested.
 var tested = []string{"vector", "library", "page"}
 

@@ -58,7 +58,7 @@ func (p *Provider) compileType() error {
 		return fmt.Errorf("type: %w", err)
 	}
 	for _, pair := range t.Mappings {
-		if err := checkType(pair.To); err != nil {
+		if err := checkTypeMapping(pair); err != nil {
 			return err
 		}
 	}

@@ -50,6 +50,9 @@ func (h *Handshake) check() error {
 		if err := c.check(); err != nil {
 			return err
 		}
+		if c.Path != "" && method != http.MethodPost {
+			return fmt.Errorf("when %s: a %s has no body; write: when query <name>, or when header <name>", c.Path, method)
+		}
 	}
 	if err := h.checkAnswer(method); err != nil {
 		return err
@@ -157,6 +160,9 @@ func (h *Handshake) checkPart(part template.Part) error {
 	case template.Timestamp:
 		return errors.New("$timestamp works only in the content of a signature; write $header(<name>) or $body(<path>)")
 	case template.BodyPath:
+		if method := cmp.Or(h.Method, http.MethodPost); method != http.MethodPost {
+			return fmt.Errorf("%s: a %s has no body; write $query(<name>) or $header(<name>)", part, method)
+		}
 		if err := jsonpath.Check(part.Text); err != nil {
 			return fmt.Errorf("path %q: %w", part.Text, err)
 		}

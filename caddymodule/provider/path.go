@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/internal/jsonpath"
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/template"
 )
 
 // Paths that are not gjson's: a value itself, the name of an item in an object, and the
@@ -86,6 +87,9 @@ func (s *scope) slot(path string) (int, error) {
 		s.key = s.slots
 		s.index[path] = s.slots
 		return s.slots, nil
+	}
+	if template.Is(path) && !jsonpath.IsJSONPath(path) {
+		return 0, fmt.Errorf("%q is a template, and only a path works here", path)
 	}
 	if outer, ok := strings.CutPrefix(path, outerPath); ok && outer != "" {
 		return s.outerSlot(path, outer)
