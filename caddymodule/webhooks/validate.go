@@ -66,6 +66,9 @@ func (h *Handler) validate(p *provider.Provider) error {
 	if err := h.validateProof(p); err != nil {
 		return err
 	}
+	if err := h.validateURL(p); err != nil {
+		return err
+	}
 	if err := h.validateInput(); err != nil {
 		return err
 	}
@@ -169,12 +172,23 @@ func checkURL(s string) error {
 	return nil
 }
 
-func (h *Handler) validateInput() error {
-	if h.URL != "" && !hasPlaceholder(h.URL) {
+// validateURL checks the public URL, and that something reads it.
+func (h *Handler) validateURL(p *provider.Provider) error {
+	if h.URL == "" {
+		return nil
+	}
+	if !hasPlaceholder(h.URL) {
 		if err := checkURL(h.URL); err != nil {
 			return err
 		}
 	}
+	if h.Subscribe == nil && !p.ReadsURL() {
+		return wrong("url", "`url` has no effect: nothing of %s depends on the URL, and the block has no `subscribe`; remove it", h.Provider)
+	}
+	return nil
+}
+
+func (h *Handler) validateInput() error {
 	if h.MaxBody < 0 {
 		return wrong("max_body", "`max_body` must be positive")
 	}
