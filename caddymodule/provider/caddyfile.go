@@ -195,7 +195,7 @@ func (s *Spec) parseType(line blocks.Line) (err error) {
 		return line.Errf(`"type always" takes one type; for a member that is called always, write \always`)
 	case args[0] == "always":
 		s.Type.Always = args[1]
-		if err := checkType(s.Type.Always); err != nil {
+		if err = checkType(s.Type.Always); err != nil {
 			return line.Errf("%v", err)
 		}
 	default:

@@ -137,7 +137,7 @@ func TestHeadersTogether(t *testing.T) {
 	v := newVerifier(t, spec, secret)
 	made := func(wrong int, more ...string) (n int, err error) {
 		r := newRequest()
-		if err := spec.Sign(r, secret); err != nil {
+		if err = spec.Sign(r, secret); err != nil {
 			t.Fatal(err)
 		}
 		right := r.Header.Get("X-Sig-1")
