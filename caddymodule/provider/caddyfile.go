@@ -174,7 +174,7 @@ func (s *Spec) parseTested(line blocks.Line) error {
 }
 
 func (s *Spec) parseID(line blocks.Line) (err error) {
-	s.ID, err = parseSource(line, line.Word, line.Args, newScope())
+	s.ID, err = parseOne(line, line.Args)
 	return err
 }
 
@@ -199,7 +199,7 @@ func (s *Spec) parseType(line blocks.Line) (err error) {
 			return line.Errf("%v", err)
 		}
 	default:
-		if s.Type.Source, err = parseSource(line, line.Word, args, newScope()); err != nil {
+		if s.Type.Source, err = parseOne(line, args); err != nil {
 			return err
 		}
 	}
@@ -217,7 +217,7 @@ func (s *Spec) parseTime(line blocks.Line) error {
 			return line.Errf("time: %v", err)
 		}
 	}
-	s.Time.Source, err = parseSource(line, line.Word, args, newScope())
+	s.Time.Source, err = parseOne(line, args)
 	return err
 }
 

@@ -30,6 +30,18 @@ func parseSource(line blocks.Line, name string, args []string, s *scope) (Source
 	return source, nil
 }
 
+// parseOne parses a source of the event's own scope that has one text.
+func parseOne(line blocks.Line, args []string) (Source, error) {
+	s, err := parseSource(line, line.Word, args, newScope())
+	if err != nil {
+		return Source{}, err
+	}
+	if err := s.checkOne(); err != nil {
+		return Source{}, line.Errf("%s: %v", line.Word, err)
+	}
+	return s, nil
+}
+
 func parseHeaderSource(line blocks.Line, name string, args []string) (Source, error) {
 	if len(args) != 2 {
 		return Source{}, line.Errf(`"%s header" takes one name; for a member that is called header, write \header; to try several places, write templates, such as $header(X-Id)`, name)

@@ -73,8 +73,11 @@ func (p *Provider) compileType() error {
 	return p.compileSource("type", t.Source, &p.ownType)
 }
 
-// compileSource sets slots to those of a source.
+// compileSource sets slots to those of a source of one text.
 func (p *Provider) compileSource(word string, s Source, slots *[]int) (err error) {
+	if err = s.checkOne(); err != nil {
+		return fmt.Errorf("%s: %w", word, err)
+	}
 	if *slots, err = p.scope.source(s); err != nil {
 		return fmt.Errorf("%s: %w", word, err)
 	}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/envelope"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/internal/jsonpath"
@@ -48,6 +49,17 @@ func (s *scope) source(from Source) ([]int, error) {
 		slots = append(slots, slot)
 	}
 	return slots, nil
+}
+
+// checkOne refuses a path that leads to each element of an array, or to their number:
+// neither is a text of the event.
+func (s Source) checkOne() error {
+	for _, path := range s.Paths {
+		if slices.Contains(strings.Split(path, "."), eachElement) {
+			return fmt.Errorf("path %q: # is every element of an array; write the position of one, such as items.0.id, or a query, such as items.#(kind==\"a\").id", path)
+		}
+	}
+	return nil
 }
 
 func (s *scope) pathOrTemplate(text string) (int, error) {

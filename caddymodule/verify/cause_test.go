@@ -33,6 +33,7 @@ func TestCauses(t *testing.T) {
 		Algorithm: verify.HMACSHA256, Places: inHeader("X-Sig"), Separator: ",", Prefix: "v1=", Content: "$timestamp.$body",
 		Timestamp: &verify.Timestamp{Prefix: "t="},
 	}, "first")
+	ofURL := signature(verify.Signature{Algorithm: verify.HMACSHA256, Places: inHeader("X-Sig"), Content: "$url$body"}, "first")
 	signedAt := func(offset time.Duration) http.Header {
 		r := newRequest()
 		r.Time = r.Time.Add(offset)
@@ -71,6 +72,7 @@ func TestCauses(t *testing.T) {
 		{"signature: upper case", plain, header("X-Sig", "sha256="+strings.ToUpper(mac)), "", "credential does not match: the signature in header X-Sig is malformed: it should be 32 bytes in hex"},
 		{"signature: short", plain, header("X-Sig", "sha256="+mac[2:]), "", "credential does not match: the signature in header X-Sig is malformed: it should be 32 bytes in hex"},
 		{"signature: another key", plain, header("X-Sig", "sha256="+mac), "", "credential does not match: the signature in header X-Sig is well-formed, but not by any of the 2 configured keys over this content; compare the keys, and check that nothing changes the body on its way"},
+		{"signature of the URL: another key", ofURL, header("X-Sig", mac), "", "credential does not match: the signature in header X-Sig is well-formed, but not by the configured key over this content; compare the keys, and check that `url` is the URL that the provider calls, and that nothing changes the body on its way"},
 		{"ed25519: malformed", ed, header("X-Sig", mac), "", "credential does not match: the signature in header X-Sig is malformed: it should be 64 bytes in base64"},
 		{"items: no timestamp", listed, header("X-Sig", "v1="+mac), "", `no credential presented: the timestamp, the item of header X-Sig that begins with "t=", is not there, or empty`},
 		{"items: no signature", listed, header("X-Sig", "t=1"), "", `credential does not match: header X-Sig holds no signature: it should have an item that begins with "v1="`},

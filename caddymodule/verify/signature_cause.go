@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/template"
 )
 
 // closest returns the error of the two that is about a better signature.
@@ -33,8 +35,16 @@ func (v *SignatureVerifier) mismatch(place *source, signatures []string) error {
 	case !slices.ContainsFunc(signatures, v.isWellFormed):
 		return because(ErrBad, "the signature in %s is malformed: it should be %s in %s", place, v.keys[0].form(), v.scheme.Encoding)
 	}
-	return because(ErrBad, "the signature in %s is well-formed, but not by %s over this content; compare the keys, and check that nothing changes the body on its way",
-		place, keyNames(len(v.keys)))
+	return because(ErrBad, "the signature in %s is well-formed, but not by %s over this content; compare the keys, and check that %s",
+		place, keyNames(len(v.keys)), v.whatToCheck())
+}
+
+// whatToCheck returns what may be other than what the sender signed.
+func (v *SignatureVerifier) whatToCheck() string {
+	if v.content.template.Has(template.URL) {
+		return "`url` is the URL that the provider calls, and that nothing changes the body on its way"
+	}
+	return "nothing changes the body on its way"
 }
 
 // isWellFormed reports whether a text is a signature by some key.
