@@ -38,33 +38,40 @@ func File(name string) ([]byte, error) {
 	return files.ReadFile(path.Join("providers", name+extension))
 }
 
-// builtin compiles the built-in providers once.
-var builtin = sync.OnceValues(func() (map[string]*Provider, error) {
-	providers := make(map[string]*Provider)
+// builtin compiles each of the built-in providers once, when it is asked for: all of
+// them take longer than Caddy's own start.
+var builtin = sync.OnceValue(func() map[string]func() (*Provider, error) {
+	providers := make(map[string]func() (*Provider, error))
 	for _, name := range names() {
-		file, err := File(name)
-		if err != nil {
-			return nil, err
-		}
-		spec, err := Parse(name+extension, file)
-		if err != nil {
-			return nil, err
-		}
-		if providers[name], err = spec.Compile(); err != nil {
-			return nil, err
-		}
+		providers[name] = sync.OnceValues(func() (*Provider, error) { return compileFile(name) })
 	}
-	return providers, nil
+	return providers
 })
+
+// compileFile compiles the file of a built-in provider.
+func compileFile(name string) (*Provider, error) {
+	file, err := File(name)
+	if err != nil {
+		return nil, err
+	}
+	spec, err := Parse(name+extension, file)
+	if err != nil {
+		return nil, err
+	}
+	return spec.Compile()
+}
 
 // Get returns a built-in provider. ok is false if no file has that name.
 func Get(name string) (p *Provider, ok bool) {
-	providers, err := builtin()
+	compile, ok := builtin()[name]
+	if !ok {
+		return nil, false
+	}
+	p, err := compile()
 	if err != nil {
 		panic(err) // the files are part of the program, and its tests compile them
 	}
-	p, ok = providers[name]
-	return p, ok
+	return p, true
 }
 
 // Parse parses a file that holds one `provider` block. The filename is for errors.
