@@ -155,7 +155,7 @@ func TestExplain(t *testing.T) {
 		want  string
 	}{
 		{"unproved", "", []string{"notifly", "--body", file}, true, `"type": "message.updated"`},
-		{"it says so", "", []string{"notifly", "--body", file}, true, "Credentials are not checked; to check them, pass --secret, --token or --basic-auth, or --request with --config."},
+		{"it says so", "", []string{"notifly", "--body", file}, true, "Credentials are not checked; to check them, pass --secret, --public-key, --token or --basic-auth, or --request with --config."},
 		{"proved", "", []string{"notifly", "--body", file, "--secret", "{env.SECRET}", "-H", signed}, true, `"subject": "conversations/xgQQXg3hrtjh7AvZ"`},
 		{"missing", "", []string{"notifly", "--body", file, "--secret", "{env.SECRET}"}, false, "refused with 401: missing_credential"},
 		{"wrong", "", []string{"notifly", "--body", file, "--secret", "other", "-H", signed}, false, "refused with 401: bad_credential"},

@@ -26,6 +26,7 @@ var notRun = []struct{ prefix, reason string }{
 	{"npm ", "downloads packages"},
 	{"pip ", "downloads packages"},
 	{"sqlite3 ", "may be missing"},
+	{"openssl ", "may be missing; the tests make such keys with Go"},
 	{"promtool ", "may be missing; TestAlertRules runs it"},
 	{"curl ", "needs a state of the gateway; the tests of the admin API make these requests"},
 	{"cp ", "copies files of the reader"},
@@ -35,8 +36,9 @@ var notRun = []struct{ prefix, reason string }{
 
 // needsState matches commands that need more than a running gateway with the
 // example config: events with certain ids, the API of a provider, a name that has
-// left the config, files of the reader. Of these, only the words are checked.
-var needsState = regexp.MustCompile(`msg_|…|<[a-z]|webhooks (subscriptions|forget|tail|demo --keep)|payload\.json|--config Caddyfile( |$)|-H `)
+// left the config, files of the reader, a block of another provider. Of these, only the
+// words are checked.
+var needsState = regexp.MustCompile(`msg_|…|<[a-z]|\{file\.|--url |webhooks (subscriptions|forget|tail|demo --keep)|payload\.json|--config Caddyfile( |$)|-H `)
 
 // testCommands runs every command of the pages, in the order in which they
 // are there, as a reader would: the README starts a gateway, and all that follow
