@@ -90,9 +90,15 @@ func TestCheckWhileStoring(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			var stored atomic.Int64
 			ended := make(chan struct{})
+			room := make(chan struct{}, 30) // or each check would read more than the one before
 			go func() {
 				defer close(ended)
-				for ctx.Err() == nil {
+				for {
+					select {
+					case <-ctx.Done():
+						return
+					case <-room:
+					}
 					if _, err := g.g.Store(context.Background(), []*Event{newEvent(fmt.Sprint(stored.Add(1)), "")}); err != nil {
 						t.Error(err)
 						return
@@ -100,6 +106,9 @@ func TestCheckWhileStoring(t *testing.T) {
 				}
 			}()
 			for n := 0; n < 50 || stored.Load() < 10; n++ {
+				for len(room) < cap(room) {
+					room <- struct{}{}
+				}
 				if r := check(t, s); len(r.Problems) > 0 {
 					t.Errorf("%q", r.Problems)
 					break
