@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// TestCapturedMailgun shows that whoever has one of Mailgun's requests, whose signature
-// does not cover the event, cannot have another event accepted beside it.
+// TestCapturedMailgun shows that a captured request of Mailgun's, whose signature does
+// not cover the event, does not let in another event.
 func TestCapturedMailgun(t *testing.T) {
 	secret, app := secretIn(t, "SECRET"), startApplication(t)
 	start(t, "webhooks mailgun {\nsecret {env.SECRET}\n}\n"+app.proxy())

@@ -57,7 +57,7 @@ func (v vendor) forgeries(t *testing.T, recorded fixtures.Request) []forgery {
 func (f *forger) add(name string, r fixtures.Request) {
 	f.t.Helper()
 	if reflect.DeepEqual(r, f.proved) {
-		f.t.Fatalf("the forgery %s is no other request", name)
+		f.t.Fatalf("the forgery %s equals the proved request", name)
 	}
 	f.made = append(f.made, forgery{name, r})
 }

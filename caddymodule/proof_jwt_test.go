@@ -125,7 +125,7 @@ func TestJWT(t *testing.T) {
 		"expiry as text":        hs256(right.with("exp", fmt.Sprint(now.Add(time.Minute).Unix()))),
 		"another body":          hs256(acmeClaims(url, append(body, ' '), now)),
 		"no hash of the body":   hs256(right.with("payload_hash", nil)),
-		"hash that is no text":  hs256(right.with("payload_hash", []any{right["payload_hash"]})),
+		"hash that is not text": hs256(right.with("payload_hash", []any{right["payload_hash"]})),
 		"another URL":           hs256(acmeClaims(gatewayURL+"/in", body, now)),
 		"no hash of the URL":    hs256(right.with("url_hash", nil)),
 		"not a token":           "Bearer " + rand.Text(),

@@ -111,8 +111,8 @@ func (p *Provider) isCovered(part template.Part, signed []template.Template) boo
 	return false
 }
 
-// checkMACs refuses an answer with the MAC of what the proof does not cover: whoever has
-// one such request could send it again with any text, and so have an event signed.
+// checkMACs refuses an answer with the MAC of what the proof does not cover: a captured
+// request could be sent again with any text, and the answer would sign an event.
 func (p *Provider) checkMACs(r *Responder) error {
 	proved := p.signedContent()
 	for _, signed := range r.signed() {
