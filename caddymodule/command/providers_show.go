@@ -44,7 +44,16 @@ func showProvider(w io.Writer, p *provider.Provider) error {
 	row("answer", answerText(p))
 	row("identified by", identityText(p))
 	row("redacted", strings.Join(spec.Redactions, ", "))
-	fmt.Fprintln(table, "\t")
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprintln(w)
+	return showTypes(w, spec)
+}
+
+// showTypes prints what a provider's types become.
+func showTypes(w io.Writer, spec *provider.Spec) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "ITS TYPE\tTYPE")
 	if spec.Type.Always != "" {
 		fmt.Fprintf(table, "(every event)\t%s\n", spec.Type.Always)
@@ -82,7 +91,13 @@ func durationText(d caddy.Duration) string {
 	if d == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%s by default", time.Duration(d))
+	text := time.Duration(d).String() // with units that are 0, such as 48h0m0s
+	for _, zero := range []string{"m0s", "h0m"} {
+		if cut, ok := strings.CutSuffix(text, zero); ok {
+			text = cut + zero[:1]
+		}
+	}
+	return text + " by default"
 }
 
 // formText describes the bodies that are forms, "" if none are.
