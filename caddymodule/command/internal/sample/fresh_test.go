@@ -100,7 +100,6 @@ func TestFresh(t *testing.T) {
 		"template":        {provider.Spec{ID: provider.Source{Paths: []string{"$body(kind)/$body(id)", "id"}}}, `{"kind":"k","id":"1"}`, `{"kind":"k","id":"ID"}`},
 		"header template": {provider.Spec{ID: provider.Source{Paths: []string{"$header(x-id)/$body(id)"}}}, `{"id":"1"}`, `{"id":"ID"}`},
 		"time":            {provider.Spec{Keys: []string{"$body(at)"}}, `{"at":"2026-11-20T12:00:00Z"}`, ""},
-		"several values":  {provider.Spec{ID: provider.Source{Paths: []string{"ids.#.id"}}}, `{"ids":[{"id":"1"}]}`, `{"caddy_webhooks_new_id":"ID","ids":[{"id":"1"}]}`},
 		"key of its own":  {provider.Spec{ID: id, Keys: []string{"$body(token)"}}, `{"id":"1","token":"2"}`, `{"id":"ID","token":"ID"}`},
 		"subject":         {provider.Spec{Keys: []string{"$body(a.id)/$body(message)", "hash"}, Rules: provider.Rules{Fields: []provider.Field{{Name: "conversation.id", Source: provider.Source{Paths: []string{"message"}}}}}}, `{"type":"message","message":"1"}`, `{"caddy_webhooks_new_id":"ID","type":"message","message":"1"}`},
 		"nested batch":    {provider.Spec{ID: id, Events: provider.Events{Paths: []string{"a.#.b"}}}, `{"a":[{"b":[{"id":"1"}]},{"b":{"id":"2"}}]}`, `{"a":[{"b":[{"id":"ID"}]},{"b":{"id":"ID"}}]}`},
