@@ -83,16 +83,14 @@ func TestAttemptsAreBounded(t *testing.T) {
 		g := start(t, s, d)
 		g.keep(t, newEvents(3)...)
 		g.drain(t, "a")
-		before, bytes := g.attemptRows(t)
-		if bytes < 30_000 {
-			t.Fatalf("they take %d bytes", bytes)
-		}
+		// 60 attempts of more than 500 bytes, of which the gateway may have removed some
+		// by now.
 		if err := g.q.sweepAttempts(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		after, bytes := g.attemptRows(t)
+		rows, bytes := g.attemptRows(t)
 		if bytes > s.Size/attemptsShare || bytes < s.Size/attemptsShare*8/10 {
-			t.Errorf("they take %d bytes in %d rows, which were %d", bytes, after, before)
+			t.Errorf("they take %d bytes in %d rows", bytes, rows)
 		}
 		for _, lines := range [][]string{g.pastOf(t, "a", 1), g.pastOf(t, "a", 2), g.pastOf(t, "a", 3)} {
 			if len(lines) == 0 || len(lines) == 20 || lines[len(lines)-1] != "20 delivered 200" {
