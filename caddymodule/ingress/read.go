@@ -20,7 +20,7 @@ import (
 
 // read checks the method and the URL, and reads the body, up to MaxBody.
 func (x *exchange) read() error {
-	if !slices.Contains(x.rc.Provider.Methods(), x.r.Method) {
+	if x.r.Method != http.MethodPost && len(x.rc.Provider.Handshakes(x.r.Method)) == 0 {
 		x.w.Header().Set("Allow", x.rc.methods())
 		return refuse(outcomeWrongMethod, fmt.Errorf("method not allowed; the provider uses %s", x.rc.methods()))
 	}
@@ -126,13 +126,15 @@ func (x *exchange) request() *verify.Request {
 	x.sent = &verify.Request{
 		Method: x.r.Method,
 		URI:    uri,
-		URL:    x.publicURL(uri, query),
 		Query:  query,
 		Header: x.r.Header,
 		Body:   x.body,
 		JSON:   x.payload.JSON,
 		Form:   x.payload.Form,
 		Time:   x.received,
+	}
+	if x.rc.ReadsURL {
+		x.sent.URL = x.publicURL(uri, query)
 	}
 	return x.sent
 }

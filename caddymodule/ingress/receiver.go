@@ -52,6 +52,9 @@ type Receiver struct {
 	// URL is the public URL, without placeholders. "": that of each request.
 	URL string
 
+	// ReadsURL is whether the provider reads the public URL.
+	ReadsURL bool
+
 	// Credentials are the places in a request that the proof comes from.
 	Credentials Credentials
 

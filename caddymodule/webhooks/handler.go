@@ -228,6 +228,7 @@ func (h *Handler) provisionReceiver() error {
 		Provider: h.provider, Source: h.Source, MaxBody: h.MaxBody, Format: h.Format,
 		Credentials: h.credentialPlaces(),
 		URL:         credentials.url,
+		ReadsURL:    h.provider.ReadsURL(),
 		Dedup:       h.dedupSettings(),
 		Metrics:     h.app.requests, Handling: h.app.requests.Handling(h.Provider),
 		Refusals: h.app.refusals, Logger: h.logger,
