@@ -54,7 +54,7 @@ func newJobs() *jobs {
 }
 
 // start runs a job in the background. run reports its progress to progress, and returns
-// the number of deliveries; report is called at its end.
+// the number of deliveries; report is called before anyone sees the end.
 func (js *jobs) start(j *job, run func(ctx context.Context, progress func(int64)) (int64, error), report func(*job)) error {
 	js.mu.Lock()
 	defer js.mu.Unlock()
@@ -77,8 +77,8 @@ func (js *jobs) start(j *job, run func(ctx context.Context, progress func(int64)
 		n, err := run(js.ctx, func(n int64) { j.count.Store(n) })
 		j.count.Store(max(n, j.count.Load()))
 		j.end, j.err = time.Now(), err
-		close(j.ended)
 		report(j)
+		close(j.ended)
 	})
 	return nil
 }
