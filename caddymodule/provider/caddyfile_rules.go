@@ -116,7 +116,7 @@ func (r *Rules) parseWhen(head blocks.Line) error {
 		return head.Errf("%v", err)
 	}
 	if c.Fields == nil && c.Lists == nil && c.Conditions == nil {
-		return head.Errf("when: there is no rule in it; add field, list, members or when")
+		return head.Errf("when: the block has no rule; add field, list, members or when")
 	}
 	r.Conditions = append(r.Conditions, c)
 	return nil
