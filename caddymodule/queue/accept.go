@@ -9,11 +9,11 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// Store stores the events of a request, all of them or none, and returns after they
+// store stores the events of a request, all of them or none, and returns after they
 // are on disk. accepted reports which of them are not duplicates. While the queue is
-// opening, Store waits for at most 5 s. After an error the events may have been stored
+// opening, store waits for at most 5 s. After an error the events may have been stored
 // all the same; then they are duplicates when they come again.
-func (g *Generation) Store(ctx context.Context, events []*Event) (accepted []bool, err error) {
+func (g *logGeneration) store(ctx context.Context, events []*Event) (accepted []bool, err error) {
 	if !g.isDeclared() {
 		if err := g.waitUntilDeclared(ctx); err != nil {
 			return nil, err
@@ -45,7 +45,7 @@ func (g *Generation) Store(ctx context.Context, events []*Event) (accepted []boo
 
 // logStored logs at level debug which events were stored, with their numbers, and which
 // were duplicates.
-func (q *Queue) logStored(c *change) {
+func (q *eventLog) logStored(c *change) {
 	log := q.log()
 	for i, e := range c.events {
 		if !c.accepted[i] {

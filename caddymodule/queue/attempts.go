@@ -64,14 +64,14 @@ func (t *tx) insertAttempts(name string, all []*attemptsRow) error {
 
 // attemptsOf returns the attempts at an event that are remembered, by destination and
 // in the order in which they ended.
-func (q *Queue) attemptsOf(ctx context.Context, seq int64) (map[string][]PastAttempt, error) {
+func (q *eventLog) attemptsOf(ctx context.Context, seq int64) (map[string][]PastAttempt, error) {
 	all, err := q.attemptsOfAll(ctx, []int64{seq})
 	return all[seq], err
 }
 
 // attemptsOfAll returns the attempts at events that are remembered, by number and
 // destination and in the order in which they ended. It leaves out rows that are damaged.
-func (q *Queue) attemptsOfAll(ctx context.Context, seqs []int64) (map[int64]map[string][]PastAttempt, error) {
+func (q *eventLog) attemptsOfAll(ctx context.Context, seqs []int64) (map[int64]map[string][]PastAttempt, error) {
 	all := make(map[int64]map[string][]PastAttempt, len(seqs))
 	blocks := make(map[int64]bool)
 	for _, seq := range seqs {

@@ -153,7 +153,7 @@ func TestPastAttemptsThatWereCutShort(t *testing.T) {
 		for range 2 { // the second is the last one
 			before := g.g
 			g.serve(d)
-			before.Stop(stopped)
+			before.stop(stopped)
 			time.Sleep(soon)
 		}
 		g.wantPast(t, "a", cut.Seq, "1 handed_back 0, cut short", "2 dead_letter 0, the gateway stopped during the last attempt")

@@ -12,7 +12,7 @@ const attemptsShare = 10
 
 // sweepAttempts removes attempts at events that are gone, those that are too old and,
 // while they take more than their share, the oldest.
-func (q *Queue) sweepAttempts(ctx context.Context) error {
+func (q *eventLog) sweepAttempts(ctx context.Context) error {
 	cutoff := q.cutoff()
 	if _, err := q.inSteps(ctx, func(t *tx) (int64, error) {
 		return t.changed(`DELETE FROM webhooks_attempts WHERE id IN (SELECT id FROM webhooks_attempts

@@ -25,7 +25,7 @@ type counter struct {
 
 // countAhead counts the events that a destination takes after a position. The first of
 // them is within partSize after first.
-func (q *Queue) countAhead(ctx context.Context, r *destinationRow, position int64) (n, first int64, err error) {
+func (q *eventLog) countAhead(ctx context.Context, r *destinationRow, position int64) (n, first int64, err error) {
 	takes, err := json.Marshal(struct {
 		Filter Filter
 		Gaps   []gap
@@ -101,7 +101,7 @@ func (r *destinationRow) ranges(from, to int64, f func(from, to int64, source st
 }
 
 // count counts the events in a range of the log that a destination takes, by part.
-func (q *Queue) count(ctx context.Context, r *destinationRow, from, to int64) (map[int64]int64, error) {
+func (q *eventLog) count(ctx context.Context, r *destinationRow, from, to int64) (map[int64]int64, error) {
 	counts := make(map[int64]int64)
 	err := r.ranges(from, to, func(from, to int64, source string) error {
 		if r.hasConditions() {
@@ -124,7 +124,7 @@ func (q *Queue) count(ctx context.Context, r *destinationRow, from, to int64) (m
 
 // countHolding adds the events of a source in a range of the log for which the
 // conditions of a destination hold.
-func (q *Queue) countHolding(ctx context.Context, r *destinationRow, from, to int64, source string, counts map[int64]int64) error {
+func (q *eventLog) countHolding(ctx context.Context, r *destinationRow, from, to int64, source string, counts map[int64]int64) error {
 	for n := partSize; n == partSize; {
 		n = 0
 		var seqs []int64
@@ -155,7 +155,7 @@ func (q *Queue) countHolding(ctx context.Context, r *destinationRow, from, to in
 
 // oldest returns when the first event came in that a destination takes, of the partSize
 // numbers after one; zero if there is none.
-func (q *Queue) oldest(ctx context.Context, r *destinationRow, after int64) (oldest time.Time, err error) {
+func (q *eventLog) oldest(ctx context.Context, r *destinationRow, after int64) (oldest time.Time, err error) {
 	var seqs []int64
 	times := make(map[int64]int64)
 	err = q.store.query(ctx, `SELECT seq, source, type, received FROM webhooks_events WHERE seq > $1 AND seq <= $2 ORDER BY seq`,

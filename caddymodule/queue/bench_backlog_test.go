@@ -26,7 +26,7 @@ func BenchmarkBacklog(b *testing.B) {
 			delivered.Add(1)
 			return Result{Status: 200}
 		})
-		g := q.Serve(Service{Destinations: []Destination{d}, Observer: quiet{}, Retention: s.Retention, Size: s.Size})
+		g := q.serve(Service{Destinations: []Destination{d}, Observer: quiet{}, Retention: s.Retention, Size: s.Size})
 		if err := q.Pause(context.Background(), "a"); err != nil {
 			b.Fatal(err)
 		}
@@ -39,7 +39,7 @@ func BenchmarkBacklog(b *testing.B) {
 				group[i] = newEvent(fmt.Sprint(n+i), "c-1")
 				group[i].Body = body
 			}
-			if _, err := g.Store(context.Background(), group); err != nil {
+			if _, err := g.store(context.Background(), group); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -64,8 +64,8 @@ func BenchmarkBacklog(b *testing.B) {
 		b.ReportMetric(events/time.Since(begin).Seconds(), "drained/s")
 		b.ReportMetric(most, "draining-MB")
 		b.ReportMetric(residentMB(), "drained-resident-MB")
-		g.Stop(context.Background())
-		if err := q.Close(); err != nil {
+		g.stop(context.Background())
+		if err := q.close(); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -57,8 +57,8 @@ func benchmarkDeliver(b *testing.B, s Settings, f Filter) {
 		return Result{Status: 200}
 	})
 	d.Types, d.When = f.Types, f.When
-	g := openQueue(b, s).Serve(Service{Destinations: []Destination{d}, Observer: quiet{}, Retention: s.Retention, Size: s.Size})
-	defer g.Stop(context.Background())
+	g := openQueue(b, s).serve(Service{Destinations: []Destination{d}, Observer: quiet{}, Retention: s.Retention, Size: s.Size})
+	defer g.stop(context.Background())
 	body := benchBody()
 	var last atomic.Int64
 	b.ResetTimer()
@@ -68,7 +68,7 @@ func benchmarkDeliver(b *testing.B, s Settings, f Filter) {
 			for n := last.Add(1); n <= int64(b.N); n = last.Add(1) {
 				e := newEvent(fmt.Sprint(n), "c-1")
 				e.Body, e.Received = body, time.Now()
-				if _, err := g.Store(context.Background(), []*Event{e}); err != nil {
+				if _, err := g.store(context.Background(), []*Event{e}); err != nil {
 					b.Error(err)
 					return
 				}

@@ -24,8 +24,8 @@ func BenchmarkDrain(b *testing.B) {
 				return Result{Status: 200}
 			})
 			q := openQueue(b, s)
-			g := q.Serve(Service{Destinations: []Destination{d}, Observer: quiet{}, Retention: s.Retention, Size: s.Size})
-			defer g.Stop(context.Background())
+			g := q.serve(Service{Destinations: []Destination{d}, Observer: quiet{}, Retention: s.Retention, Size: s.Size})
+			defer g.stop(context.Background())
 			if err := q.Pause(b.Context(), "a"); err != nil {
 				b.Fatal(err)
 			}
@@ -34,7 +34,7 @@ func BenchmarkDrain(b *testing.B) {
 				all[i].Body = make([]byte, 1100)
 			}
 			for i := 0; i < b.N; i += 500 {
-				if _, err := g.Store(b.Context(), all[i:min(i+500, b.N)]); err != nil {
+				if _, err := g.store(b.Context(), all[i:min(i+500, b.N)]); err != nil {
 					b.Fatal(err)
 				}
 			}

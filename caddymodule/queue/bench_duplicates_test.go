@@ -21,12 +21,12 @@ func BenchmarkDuplicates(b *testing.B) {
 				if engine == PostgreSQL {
 					s.Engine, s.DSN = PostgreSQL, pgtest.Start(b).Database(b)
 				}
-				g := openQueue(b, s).Serve(Service{Observer: quiet{}, Retention: s.Retention, Size: s.Size})
-				defer g.Stop(context.Background())
+				g := openQueue(b, s).serve(Service{Observer: quiet{}, Retention: s.Retention, Size: s.Size})
+				defer g.stop(context.Background())
 				store := func(n int64) {
 					e := newEvent(fmt.Sprint(n%keys), "c-1")
 					e.Body, e.Received = make([]byte, 1100), time.Now()
-					if _, err := g.Store(context.Background(), []*Event{e}); err != nil {
+					if _, err := g.store(context.Background(), []*Event{e}); err != nil {
 						b.Error(err)
 					}
 				}

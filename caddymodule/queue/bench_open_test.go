@@ -14,7 +14,7 @@ func fill(b *testing.B, s Settings, mb int) {
 	b.Helper()
 	const batch = 500
 	q := openQueue(b, s)
-	g := q.Serve(Service{Observer: quiet{}, Retention: s.Retention, Size: s.Size})
+	g := q.serve(Service{Observer: quiet{}, Retention: s.Retention, Size: s.Size})
 	body := make([]byte, 850)
 	for n := 0; n < mb*1e6/1200; n += batch {
 		group := make([]*Event, batch)
@@ -22,12 +22,12 @@ func fill(b *testing.B, s Settings, mb int) {
 			group[i] = newEvent(fmt.Sprint(n+i), "c-1")
 			group[i].Body = body
 		}
-		if _, err := g.Store(context.Background(), group); err != nil {
+		if _, err := g.store(context.Background(), group); err != nil {
 			b.Fatal(err)
 		}
 	}
-	g.Stop(context.Background())
-	if err := q.Close(); err != nil {
+	g.stop(context.Background())
+	if err := q.close(); err != nil {
 		b.Fatal(err)
 	}
 }
@@ -38,7 +38,7 @@ func BenchmarkOpen(b *testing.B) {
 	s.Size = 1 << 40
 	fill(b, s, *openMB)
 	for b.Loop() {
-		q, err := Open(b.Context(), s)
+		q, err := openLog(b.Context(), s)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -46,7 +46,7 @@ func BenchmarkOpen(b *testing.B) {
 			b.Fatal(err)
 		}
 		b.StopTimer()
-		if err := q.Close(); err != nil {
+		if err := q.close(); err != nil {
 			b.Fatal(err)
 		}
 		b.StartTimer()

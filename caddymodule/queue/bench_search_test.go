@@ -31,7 +31,7 @@ func benchmarkSearch(b *testing.B, s Settings, n int) {
 	dead := newDestination("dead", answers(410))
 	dead.Types = types("rare")
 	q := openQueue(b, s)
-	g := &gateway{s: s, q: q, g: q.Serve(Service{
+	g := &gateway{s: s, q: q, g: q.serve(Service{
 		Destinations: []Destination{newDestination("a", answers(200)), dead},
 		Observer:     quiet{}, Retention: 1e6 * time.Hour, Size: s.Size,
 	})}

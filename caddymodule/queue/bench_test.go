@@ -40,10 +40,10 @@ func BenchmarkStore(b *testing.B) {
 
 func benchmarkStore(b *testing.B, s Settings, gateways, flying int) {
 	s.Size = 1 << 40
-	all := make([]*Generation, gateways)
+	all := make([]*logGeneration, gateways)
 	for i := range all {
-		all[i] = openQueue(b, s).Serve(Service{Observer: quiet{}, Retention: DefaultRetention, Size: s.Size})
-		defer all[i].Stop(context.Background())
+		all[i] = openQueue(b, s).serve(Service{Observer: quiet{}, Retention: DefaultRetention, Size: s.Size})
+		defer all[i].stop(context.Background())
 	}
 	body := make([]byte, 1100)
 	var last atomic.Int64
@@ -54,7 +54,7 @@ func benchmarkStore(b *testing.B, s Settings, gateways, flying int) {
 			for n := last.Add(1); n <= int64(b.N); n = last.Add(1) {
 				e := newEvent(fmt.Sprint(n), "c-1")
 				e.Body, e.Received = body, time.Now()
-				if _, err := all[i%gateways].Store(context.Background(), []*Event{e}); err != nil {
+				if _, err := all[i%gateways].store(context.Background(), []*Event{e}); err != nil {
 					b.Error(err)
 					return
 				}

@@ -20,7 +20,7 @@ const maxCauses = "1000"
 
 // Causes groups the dead letters of a destination, or of all, by destination and
 // cause, the most frequent first, at most 1,000 of them.
-func (q *Queue) Causes(ctx context.Context, destination string) ([]Cause, error) {
+func (q *eventLog) Causes(ctx context.Context, destination string) ([]Cause, error) {
 	if destination != "" {
 		if err := q.known(ctx, destination); err != nil {
 			return nil, err

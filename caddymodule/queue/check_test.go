@@ -99,7 +99,7 @@ func TestCheckWhileStoring(t *testing.T) {
 						return
 					case <-room:
 					}
-					if _, err := g.g.Store(context.Background(), []*Event{newEvent(fmt.Sprint(stored.Add(1)), "")}); err != nil {
+					if _, err := g.g.store(context.Background(), []*Event{newEvent(fmt.Sprint(stored.Add(1)), "")}); err != nil {
 						t.Error(err)
 						return
 					}
@@ -201,10 +201,10 @@ func TestCheckFile(t *testing.T) {
 					t.Errorf("%s was changed", file)
 				}
 			}
-			q, err := Open(t.Context(), s)
+			q, err := openLog(t.Context(), s)
 			if err == nil {
 				err = q.Ready(t.Context())
-				_ = q.Close()
+				_ = q.close()
 			}
 			if c.opens != (err == nil) {
 				t.Errorf("opening: %v", err)

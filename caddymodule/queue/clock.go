@@ -54,7 +54,7 @@ func (c *clock) adjust(before, after time.Time, micros int64) {
 
 // checkClock moves retries that were scheduled before the clock was set back. They
 // would otherwise wait until it shows the same time again.
-func (q *Queue) checkClock() error {
+func (q *eventLog) checkClock() error {
 	now := q.now()
 	var seen int64
 	isBack := false

@@ -18,7 +18,7 @@ const (
 
 // inSteps repeats a change until it changes nothing. Small transactions keep answers
 // from waiting long.
-func (q *Queue) inSteps(ctx context.Context, step func(t *tx) (int64, error)) (total int64, err error) {
+func (q *eventLog) inSteps(ctx context.Context, step func(t *tx) (int64, error)) (total int64, err error) {
 	for {
 		var n int64
 		err := q.doWith(ctx, func(t *tx) (err error) {
@@ -35,7 +35,7 @@ func (q *Queue) inSteps(ctx context.Context, step func(t *tx) (int64, error)) (t
 // doWith is like do but gives up when ctx ends. It runs the function again if the server
 // has ended its transaction because of a deadlock: two people may change the same
 // deliveries at two gateways.
-func (q *Queue) doWith(ctx context.Context, run func(t *tx) error) error {
+func (q *eventLog) doWith(ctx context.Context, run func(t *tx) error) error {
 	if !q.isOpen() {
 		return errNotOpen
 	}
@@ -51,7 +51,7 @@ func (q *Queue) doWith(ctx context.Context, run func(t *tx) error) error {
 const deadlock = "40P01"
 
 // query is store.query with the errors of the package.
-func (q *Queue) query(ctx context.Context, query string, args []any, scan func(rows *sql.Rows) error) error {
+func (q *eventLog) query(ctx context.Context, query string, args []any, scan func(rows *sql.Rows) error) error {
 	if !q.isOpen() {
 		return errNotOpen
 	}
@@ -67,7 +67,7 @@ func unavailable(ctx context.Context, err error) error {
 }
 
 // known returns ErrUnknown unless there is a destination of that name.
-func (q *Queue) known(ctx context.Context, name string) error {
+func (q *eventLog) known(ctx context.Context, name string) error {
 	found := false
 	err := q.query(ctx, `SELECT 1 FROM webhooks_destinations WHERE name = $1`, []any{name}, func(*sql.Rows) error {
 		found = true

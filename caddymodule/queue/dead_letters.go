@@ -32,7 +32,7 @@ const columnsOfDead = `e.key, d.name, e.provider, e.event_id, e.type, d.attempts
 
 // DeadLetters returns the latest dead letters, at most limit, of one destination or, if
 // that is empty, of all.
-func (q *Queue) DeadLetters(ctx context.Context, destination string, limit int) ([]DeadLetter, error) {
+func (q *eventLog) DeadLetters(ctx context.Context, destination string, limit int) ([]DeadLetter, error) {
 	all := []DeadLetter{}
 	err := q.query(ctx, `SELECT `+columnsOfDead+` FROM webhooks_deliveries d JOIN webhooks_events e ON e.seq = d.seq
 		WHERE d.state = 'dead' AND (d.name = $1 OR $1 = '') ORDER BY d.tried DESC, d.seq DESC LIMIT $2`, []any{destination, limit},
@@ -54,7 +54,7 @@ const (
 )
 
 // DeadLettersOf returns the dead letters of one event, with its body.
-func (q *Queue) DeadLettersOf(ctx context.Context, key envelope.Key) (all []DeadLetter, err error) {
+func (q *eventLog) DeadLettersOf(ctx context.Context, key envelope.Key) (all []DeadLetter, err error) {
 	for _, ofKey := range []string{lastOfKey, deadOfKey} {
 		err := q.query(ctx, `SELECT `+columnsOfDead+`, e.body FROM webhooks_deliveries d JOIN webhooks_events e ON e.seq = d.seq
 			WHERE d.state = 'dead' AND d.seq IN `+ofKey+` ORDER BY d.name, d.seq`, []any{key[:]},

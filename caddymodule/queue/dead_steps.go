@@ -24,7 +24,7 @@ const (
 // changeDead changes the dead letters that a selection with Dead is for, in steps, the
 // newest events first, or only counts them. Those that are dead again meanwhile are not
 // changed twice. change is a statement without its WHERE, whose parameters begin with $7.
-func (q *Queue) changeDead(ctx context.Context, s Selection, change string, more ...any) (total int64, err error) {
+func (q *eventLog) changeDead(ctx context.Context, s Selection, change string, more ...any) (total int64, err error) {
 	cause := storable(s.Cause)
 	seq, name := int64(math.MaxInt64), ""
 	if s.DryRun {

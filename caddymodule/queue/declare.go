@@ -13,7 +13,7 @@ import (
 
 // declare writes the names of all generations to the database, and retries until that
 // succeeds.
-func (q *Queue) declare() {
+func (q *eventLog) declare() {
 	q.declaring.Lock()
 	defer q.declaring.Unlock()
 	select {
@@ -57,7 +57,7 @@ func (q *Queue) declare() {
 
 // configuredElsewhere returns the names of the destinations that other gateways are
 // configured with.
-func (q *Queue) configuredElsewhere() (map[string]bool, error) {
+func (q *eventLog) configuredElsewhere() (map[string]bool, error) {
 	names := make(map[string]bool)
 	if !q.shared() {
 		return names, nil
@@ -72,7 +72,7 @@ func (q *Queue) configuredElsewhere() (map[string]bool, error) {
 	return names, err
 }
 
-func (g *Generation) waitUntilDeclared(ctx context.Context) error {
+func (g *logGeneration) waitUntilDeclared(ctx context.Context) error {
 	timer := time.NewTimer(openTimeout)
 	defer timer.Stop()
 	select {
@@ -88,7 +88,7 @@ func (g *Generation) waitUntilDeclared(ctx context.Context) error {
 }
 
 // noteDeclared notes that the names are in the database.
-func (g *Generation) noteDeclared() {
+func (g *logGeneration) noteDeclared() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if !g.isDeclared() {
@@ -96,7 +96,7 @@ func (g *Generation) noteDeclared() {
 	}
 }
 
-func (g *Generation) isDeclared() bool {
+func (g *logGeneration) isDeclared() bool {
 	select {
 	case <-g.declared:
 		return true

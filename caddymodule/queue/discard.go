@@ -11,7 +11,7 @@ import (
 
 // Discard removes dead letters and returns their number. Those that are selected by
 // key are removed together, or none of them.
-func (q *Queue) Discard(ctx context.Context, s Selection) (total int64, err error) {
+func (q *eventLog) Discard(ctx context.Context, s Selection) (total int64, err error) {
 	if s.Dead {
 		return q.changeDead(ctx, s, `DELETE FROM webhooks_deliveries`)
 	}
@@ -72,7 +72,7 @@ func (t *tx) discard(key envelope.Key, destination string) (int64, error) {
 }
 
 // countDead counts the dead letters of an event.
-func (q *Queue) countDead(ctx context.Context, key envelope.Key, destination string) (n int64, err error) {
+func (q *eventLog) countDead(ctx context.Context, key envelope.Key, destination string) (n int64, err error) {
 	for _, ofKey := range []string{lastOfKey, deadOfKey} {
 		err := q.query(ctx, `SELECT count(*)`+deadOf+ofKey, []any{key[:], destination}, func(rows *sql.Rows) error { return rows.Scan(&n) })
 		if n > 0 || err != nil {

@@ -157,7 +157,7 @@ func TestDuplicatesOfGateways(t *testing.T) {
 		for range 2 {
 			wg.Go(func() {
 				for range rounds {
-					if _, err := g.g.Store(t.Context(), newEvents(50)); err != nil {
+					if _, err := g.g.store(t.Context(), newEvents(50)); err != nil {
 						t.Error(err)
 					}
 					time.Sleep(20 * time.Millisecond)

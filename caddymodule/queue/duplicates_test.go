@@ -12,13 +12,13 @@ import (
 
 // storeAll stores each event in a call of its own, all at once, and returns what
 // became of them.
-func storeAll(g *Generation, events []*Event) (accepted []bool, errs []error) {
+func storeAll(g *logGeneration, events []*Event) (accepted []bool, errs []error) {
 	accepted, errs = make([]bool, len(events)), make([]error, len(events))
 	var wg sync.WaitGroup
 	for i, e := range events {
 		wg.Go(func() {
 			var one []bool
-			if one, errs[i] = g.Store(context.Background(), []*Event{e}); errs[i] == nil {
+			if one, errs[i] = g.store(context.Background(), []*Event{e}); errs[i] == nil {
 				accepted[i] = one[0]
 			}
 		})

@@ -25,7 +25,7 @@ func newEra(timeline string) *era {
 }
 
 // currentEra returns the era if it has not ended, else nil.
-func (q *Queue) currentEra() *era {
+func (q *eventLog) currentEra() *era {
 	q.members.mu.Lock()
 	defer q.members.mu.Unlock()
 	if e := q.members.era; e != nil && e.Err() == nil {
@@ -36,7 +36,7 @@ func (q *Queue) currentEra() *era {
 
 // beginEra replaces an era, unless another goroutine has done so, and returns the
 // current one.
-func (q *Queue) beginEra(from *era, s logState) *era {
+func (q *eventLog) beginEra(from *era, s logState) *era {
 	m := &q.members
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -75,14 +75,14 @@ func (t *tx) checkEra(e *era) error {
 }
 
 // lastEra returns the era that began last, which may have ended.
-func (q *Queue) lastEra() *era {
+func (q *eventLog) lastEra() *era {
 	q.members.mu.Lock()
 	defer q.members.mu.Unlock()
 	return q.members.era
 }
 
 // poll looks for events that other gateways have stored, until the queue is closed.
-func (q *Queue) poll() {
+func (q *eventLog) poll() {
 	for wait(q.ctx, pollInterval) {
 		e := q.currentEra()
 		if e == nil {
@@ -99,7 +99,7 @@ func (q *Queue) poll() {
 var errStale = errors.New("the database server is not the current primary: its timeline is not the newest; if it should be, restart Caddy")
 
 // readLogState reads the end of the log and the server's clock.
-func (q *Queue) readLogState(e *era) error {
+func (q *eventLog) readLogState(e *era) error {
 	ctx, cancel := context.WithTimeout(e, renewTimeout)
 	defer cancel()
 	begun := q.now()
@@ -123,7 +123,7 @@ func (q *Queue) readLogState(e *era) error {
 // the log as it was known before the commit. A server with another history may have
 // lost events; a server with an older history is not the current one, which is an
 // error.
-func (q *Queue) checkCommit(s stored, head int64) (*era, error) {
+func (q *eventLog) checkCommit(s stored, head int64) (*era, error) {
 	e := q.currentEra()
 	if err := q.store.checkTimeline(s.timeline); err != nil {
 		return nil, err

@@ -158,7 +158,7 @@ func TestStandbyInDSN(t *testing.T) {
 		}
 	}
 	// Nor does a read of the log go past what the server has.
-	q := &Queue{store: s, ctx: t.Context(), writer: new(writer)}
+	q := &eventLog{store: s, ctx: t.Context(), writer: new(writer)}
 	after := func(timeline string) (int64, error) {
 		_, pos, err := q.after(newEra(timeline), 300, 500, testSource, 256, windowBytes)
 		return pos, err

@@ -85,7 +85,7 @@ func TestLateCommit(t *testing.T) {
 	var mu sync.Mutex
 	bySeq := make(map[int64]string)
 	store := func(g *gateway, e *Event) {
-		if _, err := g.g.Store(t.Context(), []*Event{e}); err != nil {
+		if _, err := g.g.store(t.Context(), []*Event{e}); err != nil {
 			t.Error(err)
 		}
 		mu.Lock()

@@ -10,7 +10,7 @@ import (
 // Forget discards a destination that has left the configuration, and returns the number
 // of deliveries that are lost with it, dead letters included. It returns ErrConfigured
 // while a configuration has the name.
-func (q *Queue) Forget(ctx context.Context, name string) (int64, error) {
+func (q *eventLog) Forget(ctx context.Context, name string) (int64, error) {
 	status, err := q.Status(ctx)
 	if err != nil {
 		return 0, err

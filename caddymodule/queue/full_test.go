@@ -18,7 +18,7 @@ func TestFull(t *testing.T) {
 		r := &receiver{answer: answers(500)}
 		g := start(t, s, newDestination("a", r.deliver))
 		g.keep(t, events[:100]...)
-		if _, err := g.g.Store(context.Background(), events[100:101]); !errors.Is(err, ErrFull) {
+		if _, err := g.g.store(context.Background(), events[100:101]); !errors.Is(err, ErrFull) {
 			t.Fatal(err)
 		}
 		if err := g.q.Ready(t.Context()); !errors.Is(err, ErrFull) {
@@ -27,14 +27,14 @@ func TestFull(t *testing.T) {
 		r.respond(answers(200))
 		eventually(t, "room", func() bool { return g.q.Ready(t.Context()) == nil })
 		eventually(t, "an event that is accepted again", func() bool {
-			_, err := g.g.Store(context.Background(), events[100:101])
+			_, err := g.g.store(context.Background(), events[100:101])
 			if err != nil && !errors.Is(err, ErrFull) {
 				t.Fatal(err)
 			}
 			return err == nil
 		})
 		// A request that never fits gets ErrFull, and changes nothing.
-		if _, err := g.g.Store(context.Background(), newEvents(101)); !errors.Is(err, ErrFull) {
+		if _, err := g.g.store(context.Background(), newEvents(101)); !errors.Is(err, ErrFull) {
 			t.Error(err)
 		}
 		g.drain(t, "a")
@@ -75,7 +75,7 @@ func TestFullOfUndelivered(t *testing.T) {
 		}
 		stored := 0
 		for ; ; stored++ {
-			if _, err := g.g.Store(t.Context(), []*Event{big(fmt.Sprint(100 + stored))}); errors.Is(err, ErrFull) {
+			if _, err := g.g.store(t.Context(), []*Event{big(fmt.Sprint(100 + stored))}); errors.Is(err, ErrFull) {
 				break
 			} else if err != nil {
 				t.Fatal(err)
@@ -85,7 +85,7 @@ func TestFullOfUndelivered(t *testing.T) {
 			t.Errorf("%d found room", stored)
 		}
 		time.Sleep(time.Hour)
-		if _, err := g.g.Store(t.Context(), []*Event{big("x")}); !errors.Is(err, ErrFull) {
+		if _, err := g.g.store(t.Context(), []*Event{big("x")}); !errors.Is(err, ErrFull) {
 			t.Error(err)
 		}
 		if err := g.q.Resume(t.Context(), "a"); err != nil {
@@ -119,7 +119,7 @@ func TestFullOfDeferred(t *testing.T) {
 		if n := g.number(t, `SELECT count(*) FROM webhooks_deliveries`); n != 29 {
 			t.Fatalf("there are %d deferred deliveries", n)
 		}
-		if _, err := g.g.Store(t.Context(), []*Event{big("x"), big("y")}); !errors.Is(err, ErrFull) {
+		if _, err := g.g.store(t.Context(), []*Event{big("x"), big("y")}); !errors.Is(err, ErrFull) {
 			t.Error(err)
 		}
 		r.respond(answers(200))
@@ -150,7 +150,7 @@ func TestDiskFull(t *testing.T) {
 		large := newEvent("large", "")
 		large.Body = make([]byte, 100_000)
 		for range 3 {
-			if _, err := g.g.Store(t.Context(), []*Event{large}); !errors.Is(err, ErrUnavailable) {
+			if _, err := g.g.store(t.Context(), []*Event{large}); !errors.Is(err, ErrUnavailable) {
 				t.Fatal(err)
 			}
 		}
@@ -198,7 +198,7 @@ func TestFileIsBounded(t *testing.T) {
 				events[i] = newEvent(fmt.Sprint(n), "")
 				events[i].Body, events[i].Window = body[:n*7%4000+1], time.Minute
 			}
-			if _, err := g.g.Store(t.Context(), events); err != nil && !errors.Is(err, ErrFull) {
+			if _, err := g.g.store(t.Context(), events); err != nil && !errors.Is(err, ErrFull) {
 				t.Fatal(err)
 			} else if err != nil {
 				n -= len(events)

@@ -50,7 +50,7 @@ func TestGatewaysStoreOnce(t *testing.T) {
 		for part := range 4 {
 			wg.Go(func() {
 				for i := part; i < 200; i += 4 {
-					ok, err := g.g.Store(t.Context(), []*Event{newEvent(fmt.Sprint(i), "")})
+					ok, err := g.g.store(t.Context(), []*Event{newEvent(fmt.Sprint(i), "")})
 					if err != nil {
 						t.Error(err)
 						return
@@ -193,7 +193,7 @@ func TestTakeoverAfterDeath(t *testing.T) {
 	}
 	// It can go on, when there is a need.
 	eventually(t, "that the first one accepts", func() bool {
-		_, err := first.g.Store(t.Context(), []*Event{newEvent(fmt.Sprint(n), fmt.Sprint("key-", n%10))})
+		_, err := first.g.store(t.Context(), []*Event{newEvent(fmt.Sprint(n), fmt.Sprint("key-", n%10))})
 		return err == nil
 	})
 	n++

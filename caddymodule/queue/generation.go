@@ -5,15 +5,13 @@ import (
 	"slices"
 	"sync"
 	"time"
-
-	"go.uber.org/zap"
 )
 
-// Generation is the use that one configuration makes of a queue. During a reload there
+// logGeneration is the use that one configuration makes of a log. During a reload there
 // are two: the old one until Stop, and the new one.
-type Generation struct {
+type logGeneration struct {
 	Service
-	q        *Queue
+	q        *eventLog
 	declared chan struct{} // closed when the names are in the database
 
 	ctx    context.Context // of its attempts
@@ -26,35 +24,11 @@ type Generation struct {
 	idle     chan struct{} // closed when stopping and attempts is 0
 }
 
-// Service is what a configuration asks of a queue.
-type Service struct {
-	// Destinations are those of the configuration, with unique names.
-	Destinations []Destination
-
-	// Observer is called for every attempt, and must not be nil.
-	Observer Observer
-
-	// Logger is used while this configuration is current. Default: that of Settings.
-	Logger *zap.Logger
-
-	// Retention is how long delivered events and dead letters are kept, while this
-	// configuration is current.
-	Retention time.Duration
-
-	// Size is the maximum number of bytes that all events may take, while this
-	// configuration is current.
-	Size int64
-
-	// Held delays all attempts until Release: if any part of the new configuration
-	// fails to start, no event may have reached one of its destinations.
-	Held bool
-}
-
-// Serve makes a configuration the current one: its destinations get the events from
+// serve makes a configuration the current one: its destinations get the events from
 // now on. Stop must follow. If the configuration before is still there then, as after
 // a reload that failed, it is current again.
-func (q *Queue) Serve(s Service) *Generation {
-	g := &Generation{q: q, Service: s, held: s.Held, declared: make(chan struct{}), idle: make(chan struct{})}
+func (q *eventLog) serve(s Service) *logGeneration {
+	g := &logGeneration{q: q, Service: s, held: s.Held, declared: make(chan struct{}), idle: make(chan struct{})}
 	g.ctx, g.cancel = context.WithCancel(context.Background())
 	q.mu.Lock()
 	q.generations = append(q.generations, g)
@@ -69,7 +43,7 @@ func (q *Queue) Serve(s Service) *Generation {
 }
 
 // apply makes the workers follow the current generation. q.mu must be held.
-func (q *Queue) apply() {
+func (q *eventLog) apply() {
 	wanted := make(map[string]target)
 	if n := len(q.generations); n > 0 {
 		g := q.generations[n-1]
@@ -111,7 +85,7 @@ func (q *Queue) apply() {
 // destinationsOf returns the destinations of all generations, the newest of each
 // name: until an older generation has stopped, events for it still come in, and it
 // may become current again.
-func destinationsOf(generations []*Generation) (all []Destination) {
+func destinationsOf(generations []*logGeneration) (all []Destination) {
 	names := make(map[string]bool)
 	for _, g := range slices.Backward(generations) {
 		for _, d := range g.Destinations {
@@ -124,8 +98,8 @@ func destinationsOf(generations []*Generation) (all []Destination) {
 	return all
 }
 
-// Release ends Held: attempts may begin.
-func (g *Generation) Release() {
+// release ends Held: attempts may begin.
+func (g *logGeneration) release() {
 	g.mu.Lock()
 	g.held = false
 	g.mu.Unlock()
@@ -133,7 +107,7 @@ func (g *Generation) Release() {
 }
 
 // begin counts an attempt as under way. It returns false if none may begin.
-func (g *Generation) begin() bool {
+func (g *logGeneration) begin() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.stopping || g.held {
@@ -144,7 +118,7 @@ func (g *Generation) begin() bool {
 }
 
 // end counts an attempt as ended.
-func (g *Generation) end() {
+func (g *logGeneration) end() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.attempts--; g.stopping && g.attempts == 0 {
@@ -152,9 +126,9 @@ func (g *Generation) end() {
 	}
 }
 
-// Stop begins no more attempts and waits for those under way. When ctx ends, it
+// stop begins no more attempts and waits for those under way. When ctx ends, it
 // cancels them; they are made again later.
-func (g *Generation) Stop(ctx context.Context) {
+func (g *logGeneration) stop(ctx context.Context) {
 	g.mu.Lock()
 	g.stopping = true
 	if g.attempts == 0 {
@@ -209,7 +183,7 @@ func (g *Generation) Stop(ctx context.Context) {
 }
 
 // waitForLeaving waits until the workers that must leave have ended.
-func (q *Queue) waitForLeaving() {
+func (q *eventLog) waitForLeaving() {
 	q.mu.Lock()
 	leaving := slices.Clone(q.leaving)
 	q.mu.Unlock()

@@ -51,25 +51,25 @@ func TestHeld(t *testing.T) {
 		g := start(t, s, newDestination("a", old.deliver))
 		g.keep(t, newEvent("1", ""))
 		time.Sleep(soon)
-		hold := func() *Generation {
-			return g.q.Serve(Service{Destinations: []Destination{newDestination("a", current.deliver)}, Observer: g.o, Retention: s.Retention, Size: s.Size, Held: true})
+		hold := func() *logGeneration {
+			return g.q.serve(Service{Destinations: []Destination{newDestination("a", current.deliver)}, Observer: g.o, Retention: s.Retention, Size: s.Size, Held: true})
 		}
 		held := hold()
 		g.keep(t, newEvent("2", ""))
 		time.Sleep(time.Minute)
 		old.wants(t, "1")
 		current.wants(t)
-		held.Stop(t.Context()) // it did not start
+		held.stop(t.Context()) // it did not start
 		time.Sleep(soon)
 		old.wants(t, "1", "2")
 
 		held = hold()
 		g.keep(t, newEvent("3", ""))
 		time.Sleep(time.Minute)
-		g.g.Stop(t.Context())
+		g.g.stop(t.Context())
 		g.g = held
 		current.wants(t)
-		held.Release()
+		held.release()
 		time.Sleep(soon)
 		old.wants(t, "1", "2")
 		current.wants(t, "3")
@@ -80,10 +80,10 @@ func TestHeld(t *testing.T) {
 		}
 
 		after := new(receiver)
-		next := g.q.Serve(Service{Destinations: []Destination{newDestination("a", after.deliver)}, Observer: g.o, Retention: s.Retention, Size: s.Size, Held: true})
+		next := g.q.serve(Service{Destinations: []Destination{newDestination("a", after.deliver)}, Observer: g.o, Retention: s.Retention, Size: s.Size, Held: true})
 		g.keep(t, newEvent("4", ""))
 		time.Sleep(time.Minute)
-		g.g.Stop(t.Context())
+		g.g.stop(t.Context())
 		g.g = next
 		g.stop(t)
 		start(t, s, newDestination("a", after.deliver))
@@ -108,7 +108,7 @@ func TestReloadCutsShort(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
 		begun := time.Now()
-		before.Stop(ctx)
+		before.stop(ctx)
 		if took := time.Since(begun); took != 10*time.Second {
 			t.Errorf("it took %s", took)
 		}
@@ -140,10 +140,10 @@ func TestReloadFails(t *testing.T) {
 		old := g.g
 		g.serve(newDestination("b", c.deliver), newDestination("c", c.deliver))
 		waitDeclared(t, g.g)
-		if _, err := old.Store(t.Context(), []*Event{newEvent("2", "")}); err != nil {
+		if _, err := old.store(t.Context(), []*Event{newEvent("2", "")}); err != nil {
 			t.Fatal(err)
 		}
-		g.g.Stop(t.Context())
+		g.g.stop(t.Context())
 		g.g = old
 		g.keep(t, newEvent("3", ""))
 		for _, name := range []string{"a", "b"} {
@@ -166,12 +166,12 @@ func TestReloadWhileOpening(t *testing.T) {
 		for i := range 20 {
 			old := g.g
 			g.serve(newDestination("a", r.deliver))
-			for n, generation := range []*Generation{old, g.g} {
-				if _, err := generation.Store(t.Context(), []*Event{newEvent(fmt.Sprint(i, n), "")}); err != nil {
+			for n, generation := range []*logGeneration{old, g.g} {
+				if _, err := generation.store(t.Context(), []*Event{newEvent(fmt.Sprint(i, n), "")}); err != nil {
 					t.Fatal(err)
 				}
 			}
-			old.Stop(t.Context())
+			old.stop(t.Context())
 		}
 		g.drain(t, "a")
 		r.wantEachOnce(t, 40)
@@ -255,7 +255,7 @@ func TestGenerationsLeaveNothingBehind(t *testing.T) {
 			} else {
 				g.serve(d)
 			}
-			go old.Stop(context.Background())
+			go old.stop(context.Background())
 			if i%5 == 0 {
 				synctest.Wait()
 			}

@@ -22,7 +22,7 @@ const deferredOfKey = `(SELECT d.seq FROM webhooks_deliveries d CROSS JOIN webho
 
 // History returns all that is known about an event; ErrUnknown if it is not stored. Of
 // events with the same key, it is the last one.
-func (q *Queue) History(ctx context.Context, key envelope.Key) (*History, error) {
+func (q *eventLog) History(ctx context.Context, key envelope.Key) (*History, error) {
 	f, err := q.newFinder(ctx, Search{}, 0)
 	if err != nil {
 		return nil, err

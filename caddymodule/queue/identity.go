@@ -107,7 +107,7 @@ func isAt(file os.FileInfo, path string) bool {
 }
 
 // reportReplaced logs that the file was replaced, or that the original is back.
-func (q *Queue) reportReplaced(path string) {
+func (q *eventLog) reportReplaced(path string) {
 	if path == "" {
 		q.log().Info("queue file is back; accepting events again", zap.String("file", q.store.file.path))
 		return
@@ -118,7 +118,7 @@ func (q *Queue) reportReplaced(path string) {
 
 // logFailure logs an error of the database, except errReplaced, which reportReplaced
 // logs once.
-func (q *Queue) logFailure(message string, err error, fields ...zap.Field) {
+func (q *eventLog) logFailure(message string, err error, fields ...zap.Field) {
 	if !errors.Is(err, errReplaced) {
 		q.log().Error(message, append(fields, zap.Error(err))...)
 	}

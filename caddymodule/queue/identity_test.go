@@ -50,7 +50,7 @@ func TestFileReplaced(t *testing.T) {
 					copyFile(t, away, file)
 				}
 				for range 3 {
-					if _, err := g.g.Store(t.Context(), newEvents(2)); !errors.Is(err, ErrUnavailable) || !errors.Is(err, errReplaced) {
+					if _, err := g.g.store(t.Context(), newEvents(2)); !errors.Is(err, ErrUnavailable) || !errors.Is(err, errReplaced) {
 						t.Fatal(err)
 					}
 				}
@@ -85,7 +85,7 @@ func TestFileReplaced(t *testing.T) {
 				if len(lines) != 1 || lines[0].Level != zap.InfoLevel {
 					t.Errorf("the log has %v", lines)
 				}
-				before.Stop(t.Context())
+				before.stop(t.Context())
 				g.keep(t, newEvents(10)...)
 				time.Sleep(soon)
 				counts := g.o.delivered()
@@ -110,9 +110,9 @@ func TestLockRemoved(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		q, err := Open(t.Context(), s)
+		q, err := openLog(t.Context(), s)
 		if err == nil {
-			_ = q.Close()
+			_ = q.close()
 			t.Fatal("it opened")
 		}
 		if !strings.Contains(err.Error(), "in use by another process") {

@@ -65,7 +65,7 @@ func (x *indexer) take() []int64 {
 
 // noteFilled schedules the blocks that a commit has filled. A block that several
 // gateways have filled is indexed by the one that stored its last event.
-func (q *Queue) noteFilled(events []*Event) {
+func (q *eventLog) noteFilled(events []*Event) {
 	first, last := events[0].Seq, events[len(events)-1].Seq
 	for block := blockOf(first); block < last/blockEvents; block++ {
 		q.indexer.add(block)
@@ -73,7 +73,7 @@ func (q *Queue) noteFilled(events []*Event) {
 }
 
 // index runs the indexer until the queue is closed.
-func (q *Queue) index() {
+func (q *eventLog) index() {
 	timer, delay := time.NewTimer(0), time.NewTimer(0)
 	defer timer.Stop()
 	defer delay.Stop()
@@ -101,7 +101,7 @@ func (q *Queue) index() {
 
 // indexFilled encodes the blocks that wait for it, while their events are in memory, and
 // writes the rows when there are enough. If that fails, tendIndex finds them.
-func (q *Queue) indexFilled() {
+func (q *eventLog) indexFilled() {
 	x := &q.indexer
 	for blocks := x.take(); len(blocks) > 0; blocks = x.take() {
 		e := q.currentEra()
@@ -125,7 +125,7 @@ func (q *Queue) indexFilled() {
 }
 
 // writeReady writes the rows that are ready.
-func (q *Queue) writeReady() {
+func (q *eventLog) writeReady() {
 	x := &q.indexer
 	if len(x.ready) > 0 {
 		if err := q.writeIndex(x.era, x.ready, x.rows); err != nil {
@@ -137,7 +137,7 @@ func (q *Queue) writeReady() {
 
 // tendIndex removes what the index has of events that are gone, and adds blocks that it
 // lacks, the newest first. It works a fifth of the time at most.
-func (q *Queue) tendIndex() error {
+func (q *eventLog) tendIndex() error {
 	e := q.currentEra()
 	if e == nil {
 		return nil
@@ -171,7 +171,7 @@ func (q *Queue) tendIndex() error {
 }
 
 // missingBlocks returns the blocks between two, excluding to, that have no row.
-func (q *Queue) missingBlocks(e *era, from, to int64) (missing []int64, err error) {
+func (q *eventLog) missingBlocks(e *era, from, to int64) (missing []int64, err error) {
 	next := from
 	err = q.read(e, `SELECT block FROM webhooks_index WHERE block >= $1 AND block < $2 AND `+q.store.isPrimary+` ORDER BY block`,
 		[]any{from, to}, func(rows *sql.Rows) error {
@@ -190,7 +190,7 @@ func (q *Queue) missingBlocks(e *era, from, to int64) (missing []int64, err erro
 }
 
 // indexBlocks writes the rows of full blocks.
-func (q *Queue) indexBlocks(e *era, blocks []int64) error {
+func (q *eventLog) indexBlocks(e *era, blocks []int64) error {
 	rows, err := q.encodeBlocks(e, blocks)
 	if err != nil {
 		return err
@@ -199,7 +199,7 @@ func (q *Queue) indexBlocks(e *era, blocks []int64) error {
 }
 
 // encodeBlocks returns the rows of full blocks.
-func (q *Queue) encodeBlocks(e *era, blocks []int64) ([][]byte, error) {
+func (q *eventLog) encodeBlocks(e *era, blocks []int64) ([][]byte, error) {
 	rows := make([][]byte, len(blocks))
 	for i, block := range blocks {
 		if (block+1)*blockEvents > q.head() {
@@ -237,7 +237,7 @@ func (r *recent) block(block int64) (events []*Event, ok bool) {
 }
 
 // readBlock reads the attributes of the events of a block, and when they came in.
-func (q *Queue) readBlock(e *era, block int64, times map[int64]int64) (events []*Event, err error) {
+func (q *eventLog) readBlock(e *era, block int64, times map[int64]int64) (events []*Event, err error) {
 	err = q.read(e, `SELECT seq, provider, source, type, subject, partition_key, event_id, received FROM webhooks_events
 		WHERE seq > $1 AND seq <= $2 AND `+q.store.isPrimary+` ORDER BY seq`,
 		[]any{block * blockEvents, (block + 1) * blockEvents}, func(rows *sql.Rows) error {
@@ -253,7 +253,7 @@ func (q *Queue) readBlock(e *era, block int64, times map[int64]int64) (events []
 // writeIndex writes rows of blocks, unless the server has another history than that of
 // the era in which their events were read. In PostgreSQL, it stays out of the way of the
 // connection that stores events.
-func (q *Queue) writeIndex(e *era, blocks []int64, rows [][]byte) error {
+func (q *eventLog) writeIndex(e *era, blocks []int64, rows [][]byte) error {
 	const replace = ` ON CONFLICT (block) DO UPDATE SET entries = excluded.entries`
 	if !q.shared() {
 		args := make([]any, 0, 2*len(blocks))
@@ -273,7 +273,7 @@ func (q *Queue) writeIndex(e *era, blocks []int64, rows [][]byte) error {
 
 // sweepIndex removes the blocks before the first event, which it returns the block of,
 // and empties blocks that have no events any more.
-func (q *Queue) sweepIndex(e *era) (oldest int64, err error) {
+func (q *eventLog) sweepIndex(e *era) (oldest int64, err error) {
 	var first sql.NullInt64
 	if err = q.read(e, `SELECT COALESCE((SELECT MIN(seq) FROM webhooks_events), last + 1), (SELECT MIN(block) FROM webhooks_index)
 			FROM webhooks_queue WHERE id = 1 AND `+q.store.isPrimary, nil,

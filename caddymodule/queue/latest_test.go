@@ -99,7 +99,7 @@ func TestCutShortIsNoFailure(t *testing.T) {
 			time.Sleep(soon)
 			before := g.g
 			g.serve(d)
-			before.Stop(stopped)
+			before.stop(stopped)
 		}
 		time.Sleep(soon)
 		g.wantPast(t, "a", 1, "1 handed_back 0, context canceled", "2 dead_letter 0, the gateway stopped during the last attempt")

@@ -28,7 +28,7 @@ func (s *store) scanEvent(rows *sql.Rows) (*Event, error) {
 // read runs a query of a worker, and cancels it when the era ends. A standby that lags
 // behind must not answer it: either the query contains isPrimary, or the caller knows
 // what the result must contain.
-func (q *Queue) read(e *era, query string, args []any, scan func(rows *sql.Rows) error) error {
+func (q *eventLog) read(e *era, query string, args []any, scan func(rows *sql.Rows) error) error {
 	ctx, cancel := context.WithCancel(q.ctx)
 	defer cancel()
 	defer context.AfterFunc(e, cancel)()
@@ -37,7 +37,7 @@ func (q *Queue) read(e *era, query string, args []any, scan func(rows *sql.Rows)
 
 // load reads events by their numbers and returns them in order. It returns errStale if
 // one is missing, because another connection has seen it.
-func (q *Queue) load(e *era, seqs []int64) ([]*Event, error) {
+func (q *eventLog) load(e *era, seqs []int64) ([]*Event, error) {
 	if len(seqs) == 0 {
 		return nil, nil
 	}
@@ -60,7 +60,7 @@ func (q *Queue) load(e *era, seqs []int64) ([]*Event, error) {
 
 // loadRequests reads the requests that events share with others. It returns errStale if
 // one is missing.
-func (q *Queue) loadRequests(e *era, events []*Event) error {
+func (q *eventLog) loadRequests(e *era, events []*Event) error {
 	requests := make(map[int64]*Request)
 	var firsts []int64
 	for _, event := range events {

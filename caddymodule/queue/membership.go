@@ -43,7 +43,7 @@ type membership struct {
 }
 
 // mayAcquire reports whether this gateway may acquire a destination.
-func (q *Queue) mayAcquire(name string) bool {
+func (q *eventLog) mayAcquire(name string) bool {
 	if !q.shared() {
 		return true
 	}
@@ -54,7 +54,7 @@ func (q *Queue) mayAcquire(name string) bool {
 
 // kickMembership renews the lease at once, which also publishes the destinations of
 // this gateway.
-func (q *Queue) kickMembership() {
+func (q *eventLog) kickMembership() {
 	select {
 	case q.members.kick <- struct{}{}:
 	default:
@@ -63,7 +63,7 @@ func (q *Queue) kickMembership() {
 
 // keepMembership renews the lease and follows this gateway's share, until the queue is
 // closed.
-func (q *Queue) keepMembership() {
+func (q *eventLog) keepMembership() {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -86,7 +86,7 @@ func (q *Queue) keepMembership() {
 
 // renew renews the lease. A server with another history, or a lease that had ended,
 // begins an era.
-func (q *Queue) renew() error {
+func (q *eventLog) renew() error {
 	before := q.lastEra()
 	ctx, cancel := context.WithTimeout(q.ctx, renewTimeout)
 	defer cancel()
@@ -127,7 +127,7 @@ func (q *Queue) renew() error {
 }
 
 // lapse ends the era, because the lease was not renewed in time.
-func (q *Queue) lapse() {
+func (q *eventLog) lapse() {
 	if e := q.currentEra(); e != nil {
 		q.log().Warn("could not renew the gateway's lease in time; other gateways may take over its destinations")
 		e.end()
@@ -136,7 +136,7 @@ func (q *Queue) lapse() {
 }
 
 // names returns the workers by destination.
-func (q *Queue) names() map[string]*worker {
+func (q *eventLog) names() map[string]*worker {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return maps.Clone(q.workers)
@@ -144,7 +144,7 @@ func (q *Queue) names() map[string]*worker {
 
 // share computes this gateway's share of the destinations: it may acquire some, and
 // gives up others.
-func (q *Queue) share() error {
+func (q *eventLog) share() error {
 	ctx, cancel := context.WithTimeout(q.ctx, renewTimeout) // which must not wait for this
 	defer cancel()
 	living, err := q.livingGateways(ctx)
@@ -215,7 +215,7 @@ func (q *Queue) share() error {
 
 // livingGateways returns the gateways whose lease has not ended, each with the names of
 // the destinations in its configuration.
-func (q *Queue) livingGateways(ctx context.Context) (map[string][]string, error) {
+func (q *eventLog) livingGateways(ctx context.Context) (map[string][]string, error) {
 	living := make(map[string][]string)
 	err := q.store.query(ctx, `SELECT holder, names FROM webhooks_gateways WHERE until > `+q.store.serverTime, nil, func(rows *sql.Rows) error {
 		var holder string
@@ -232,7 +232,7 @@ func (q *Queue) livingGateways(ctx context.Context) (map[string][]string, error)
 }
 
 // leaveMembership gives the lease up, so that other gateways need not wait for its end.
-func (q *Queue) leaveMembership() {
+func (q *eventLog) leaveMembership() {
 	q.members.mu.Lock()
 	if q.members.lapse != nil {
 		q.members.lapse.Stop()

@@ -211,9 +211,9 @@ func TestOpenRefuses(t *testing.T) {
 			s.File = c.file(t)
 			before := contents(t, s.File)
 			for range 2 {
-				q, err := Open(t.Context(), s)
+				q, err := openLog(t.Context(), s)
 				if err == nil {
-					_ = q.Close()
+					_ = q.close()
 					t.Fatal("it opened")
 				}
 				if !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), filepath.Dir(filepath.Dir(s.File))) {
@@ -267,9 +267,9 @@ func TestOpenTwice(t *testing.T) {
 		before := readFile(t, file)
 		for _, second := range names {
 			s.File = second
-			q, err := Open(t.Context(), s)
+			q, err := openLog(t.Context(), s)
 			if err == nil {
-				_ = q.Close()
+				_ = q.close()
 				t.Fatalf("%s opened while %s is", second, first)
 			}
 			if !strings.Contains(err.Error(), "in use by another process") {
@@ -358,7 +358,7 @@ func TestOpenIsCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	s := testSettings(t)
-	if _, err := Open(ctx, s); !errors.Is(err, context.Canceled) {
+	if _, err := openLog(ctx, s); !errors.Is(err, context.Canceled) {
 		t.Fatal(err)
 	}
 	start(t, s).stop(t)

@@ -44,9 +44,9 @@ func TestOrdered(t *testing.T) {
 		eventually(t, "some", func() bool { return g.o.count(OutcomeDelivered) > 100 })
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		g.g.Stop(ctx)
+		g.g.stop(ctx)
 		g.g = nil
-		if err := g.q.Close(); err != nil {
+		if err := g.q.close(); err != nil {
 			t.Fatal(err)
 		}
 

@@ -7,13 +7,15 @@ import (
 
 // Pause stops delivery to a destination until Resume, across restarts. Its events queue
 // up, and attempts under way go on.
-func (q *Queue) Pause(ctx context.Context, name string) error { return q.setPaused(ctx, name, true) }
+func (q *eventLog) Pause(ctx context.Context, name string) error { return q.setPaused(ctx, name, true) }
 
 // Resume ends a Pause.
-func (q *Queue) Resume(ctx context.Context, name string) error { return q.setPaused(ctx, name, false) }
+func (q *eventLog) Resume(ctx context.Context, name string) error {
+	return q.setPaused(ctx, name, false)
+}
 
 // setPaused writes whether a destination is paused, and makes its worker read that.
-func (q *Queue) setPaused(ctx context.Context, name string, paused bool) error {
+func (q *eventLog) setPaused(ctx context.Context, name string, paused bool) error {
 	if err := q.known(ctx, name); err != nil {
 		return err
 	}

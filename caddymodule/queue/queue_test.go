@@ -69,8 +69,8 @@ func eachEngine(t *testing.T, test func(t *testing.T, s Settings)) {
 // gateway is a queue, and the configuration that uses it.
 type gateway struct {
 	s Settings
-	q *Queue
-	g *Generation
+	q *eventLog
+	g *logGeneration
 	o *watcher
 }
 
@@ -84,7 +84,7 @@ func start(t testing.TB, s Settings, destinations ...Destination) *gateway {
 }
 
 func (g *gateway) serve(destinations ...Destination) {
-	g.g = g.q.Serve(Service{Destinations: destinations, Observer: g.o, Retention: g.s.Retention, Size: g.s.Size})
+	g.g = g.q.serve(Service{Destinations: destinations, Observer: g.o, Retention: g.s.Retention, Size: g.s.Size})
 }
 
 // reload serves other destinations, and then no more those of before.
@@ -92,7 +92,7 @@ func (g *gateway) reload(t testing.TB, destinations ...Destination) {
 	t.Helper()
 	before := g.g
 	g.serve(destinations...)
-	before.Stop(t.Context())
+	before.stop(t.Context())
 	waitDeclared(t, g.g)
 }
 
@@ -102,28 +102,33 @@ func (g *gateway) stop(t testing.TB) {
 	if g.g == nil {
 		return
 	}
-	g.g.Stop(context.Background())
+	g.g.stop(context.Background())
 	g.g = nil
-	if err := g.q.Close(); err != nil {
+	if err := g.q.close(); err != nil {
 		t.Error(err)
 	}
 }
 
 // waitDeclared waits until the database knows the names of a generation.
-func waitDeclared(t testing.TB, g *Generation) {
+func waitDeclared(t testing.TB, g *logGeneration) {
 	t.Helper()
 	if err := g.waitUntilDeclared(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func openQueue(t testing.TB, s Settings) *Queue {
+// openLog opens the only log of a queue.
+func openLog(ctx context.Context, s Settings) (*eventLog, error) {
+	return newLog(ctx, s, 0, newCommon())
+}
+
+func openQueue(t testing.TB, s Settings) *eventLog {
 	t.Helper()
-	q, err := Open(context.Background(), s)
+	q, err := openLog(context.Background(), s)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = q.Close() })
+	t.Cleanup(func() { _ = q.close() })
 	return q
 }
 
@@ -156,7 +161,7 @@ func newDestination(name string, deliver func(ctx context.Context, d *Delivery) 
 // keep stores events, which none may prevent.
 func (g *gateway) keep(t testing.TB, events ...*Event) []bool {
 	t.Helper()
-	accepted, err := g.g.Store(context.Background(), events)
+	accepted, err := g.g.store(context.Background(), events)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -75,7 +75,7 @@ func (h *health) known(now time.Time) (err error, isKnown bool) {
 
 // Ready returns nil if the queue accepts events as large as the last ones. To find
 // out, it writes as many bytes, at most once a second.
-func (q *Queue) Ready(ctx context.Context) error {
+func (q *eventLog) Ready(ctx context.Context) error {
 	if !q.isOpen() {
 		return errNotOpen
 	}
@@ -115,7 +115,7 @@ func (q *Queue) Ready(ctx context.Context) error {
 }
 
 // probe writes size bytes.
-func (q *Queue) probe(size int64) error {
+func (q *eventLog) probe(size int64) error {
 	filler := make([]byte, size)
 	_, _ = rand.Read(filler) // cannot be compressed, and never fails
 	ctx, cancel := context.WithTimeout(context.Background(), probeTimeout)

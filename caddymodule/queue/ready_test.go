@@ -31,7 +31,7 @@ func TestReadyForTheLastSize(t *testing.T) {
 		ready(nil)
 		g.keep(t, sized("1", 10_000))
 		ready(ErrFull) // for another one
-		if _, err := g.g.Store(t.Context(), []*Event{sized("2", 10_000)}); !errors.Is(err, ErrFull) {
+		if _, err := g.g.store(t.Context(), []*Event{sized("2", 10_000)}); !errors.Is(err, ErrFull) {
 			t.Error(err)
 		}
 		ready(ErrFull)
@@ -70,7 +70,7 @@ func TestReadyOnAFullDisk(t *testing.T) {
 		if err := ready(); !errors.Is(err, ErrUnavailable) {
 			t.Errorf("Ready: %v", err)
 		}
-		if _, err := g.g.Store(t.Context(), []*Event{sized("another", 200_000)}); !errors.Is(err, ErrUnavailable) {
+		if _, err := g.g.store(t.Context(), []*Event{sized("another", 200_000)}); !errors.Is(err, ErrUnavailable) {
 			t.Error(err)
 		}
 		if err := g.q.Ready(t.Context()); !errors.Is(err, ErrUnavailable) {
@@ -80,7 +80,7 @@ func TestReadyOnAFullDisk(t *testing.T) {
 		if err := ready(); err != nil {
 			t.Errorf("Ready: %v", err)
 		}
-		if _, err := g.g.Store(t.Context(), []*Event{sized("too large to try often", 5_000_000)}); !errors.Is(err, ErrUnavailable) {
+		if _, err := g.g.store(t.Context(), []*Event{sized("too large to try often", 5_000_000)}); !errors.Is(err, ErrUnavailable) {
 			t.Error(err)
 		}
 		if err := ready(); !errors.Is(err, ErrUnavailable) {

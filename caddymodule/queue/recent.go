@@ -85,7 +85,7 @@ func (r *recent) after(pos, to int64, source string, limit int, bytes int64) (ev
 }
 
 // after is like recent.after, but reads from the database what is not in memory.
-func (q *Queue) after(e *era, pos, to int64, source string, limit int, bytes int64) (events []*Event, _ int64, err error) {
+func (q *eventLog) after(e *era, pos, to int64, source string, limit int, bytes int64) (events []*Event, _ int64, err error) {
 	if recent, end, ok := q.writer.recent.after(pos, to, source, limit, bytes); ok {
 		return recent, end, nil
 	}

@@ -53,7 +53,7 @@ func (s *Selection) report(n int64) {
 // Events that still wait for their first attempt, or that come in meanwhile, are
 // unaffected and not counted. So are destinations that have left the configuration,
 // unless one is named.
-func (q *Queue) Replay(ctx context.Context, s Selection) (n int64, err error) {
+func (q *eventLog) Replay(ctx context.Context, s Selection) (n int64, err error) {
 	if !s.DryRun {
 		defer q.lookForDue()
 	}
@@ -82,7 +82,7 @@ func (q *Queue) Replay(ctx context.Context, s Selection) (n int64, err error) {
 }
 
 // lookForDue makes the workers look for deliveries that are due now.
-func (q *Queue) lookForDue() {
+func (q *eventLog) lookForDue() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for _, w := range q.workers {
@@ -107,7 +107,7 @@ func (r *replayable) goesTo(d *destinationRow) bool { return slices.Contains(r.t
 
 // address fills in to which destinations events are to be replayed: those that take
 // them now.
-func (q *Queue) address(ctx context.Context, destinations []destinationRow, events []replayable, s Selection) error {
+func (q *eventLog) address(ctx context.Context, destinations []destinationRow, events []replayable, s Selection) error {
 	for i := range destinations {
 		d := &destinations[i]
 		if s.Destination != "" && d.name != s.Destination || s.Destination == "" && d.isOrphan() {
@@ -142,7 +142,7 @@ func scanReplayable(rows *sql.Rows) (r replayable, err error) {
 }
 
 // replayKeys replays single events, all of them or none.
-func (q *Queue) replayKeys(ctx context.Context, e *era, s Selection) (int64, error) {
+func (q *eventLog) replayKeys(ctx context.Context, e *era, s Selection) (int64, error) {
 	var events []replayable
 	for _, key := range s.uniqueKeys() {
 		found, err := q.replayable(ctx, key)
@@ -159,7 +159,7 @@ func (q *Queue) replayKeys(ctx context.Context, e *era, s Selection) (int64, err
 }
 
 // replayable returns the events of a key that are still stored.
-func (q *Queue) replayable(ctx context.Context, key envelope.Key) (events []replayable, err error) {
+func (q *eventLog) replayable(ctx context.Context, key envelope.Key) (events []replayable, err error) {
 	for _, ofKey := range []string{lastOfKey, deadOfKey} {
 		err := q.query(ctx, `SELECT `+columnsOfReplay+` FROM webhooks_events WHERE seq IN `+ofKey, []any{key[:]},
 			func(rows *sql.Rows) error {
@@ -175,7 +175,7 @@ func (q *Queue) replayable(ctx context.Context, key envelope.Key) (events []repl
 }
 
 // replaySince replays all events that came in since a time, in steps.
-func (q *Queue) replaySince(ctx context.Context, e *era, s Selection) (total int64, err error) {
+func (q *eventLog) replaySince(ctx context.Context, e *era, s Selection) (total int64, err error) {
 	head := q.head() // later events are delivered anyway
 	for after := int64(0); ; {
 		var events []replayable
@@ -199,7 +199,7 @@ func (q *Queue) replaySince(ctx context.Context, e *era, s Selection) (total int
 }
 
 // replaySearch replays the deliveries that a search finds, in steps, the newest first.
-func (q *Queue) replaySearch(ctx context.Context, e *era, s Selection) (total int64, err error) {
+func (q *eventLog) replaySearch(ctx context.Context, e *era, s Selection) (total int64, err error) {
 	f, err := q.newFinder(ctx, *s.Search, 0)
 	if err != nil {
 		return 0, err
@@ -248,7 +248,7 @@ func (s *search) isOrphan(name string) bool {
 
 // replay replays some events in one transaction, or counts the deliveries. Parked and
 // running deliveries are left alone, and those that wait for a retry are due now.
-func (q *Queue) replay(ctx context.Context, e *era, events []replayable, s Selection) (n int64, err error) {
+func (q *eventLog) replay(ctx context.Context, e *era, events []replayable, s Selection) (n int64, err error) {
 	if len(events) == 0 {
 		return 0, nil
 	}
@@ -301,7 +301,7 @@ func (q *Queue) replay(ctx context.Context, e *era, events []replayable, s Selec
 }
 
 // countReplay counts the deliveries that replay would schedule.
-func (q *Queue) countReplay(ctx context.Context, destinations []destinationRow, events []replayable) (n int64, err error) {
+func (q *eventLog) countReplay(ctx context.Context, destinations []destinationRow, events []replayable) (n int64, err error) {
 	deferred, err := q.deferredOf(ctx, column(events, func(r replayable) int64 { return r.seq }))
 	if err != nil {
 		return 0, unavailable(ctx, err)

@@ -72,7 +72,7 @@ func (a *failoverApp) repeats() (n int) {
 func (g *gateway) insist(t testing.TB, id, key string) {
 	t.Helper()
 	eventually(t, "that "+id+" is stored", func() bool {
-		_, err := g.g.Store(context.Background(), []*Event{newEvent(id, key)})
+		_, err := g.g.store(context.Background(), []*Event{newEvent(id, key)})
 		return err == nil
 	})
 }

@@ -216,7 +216,7 @@ func TestRequestCounts(t *testing.T) {
 	bubble(t, func(t *testing.T, s Settings) {
 		s.Size = 10_000
 		g := start(t, s)
-		if _, err := g.g.Store(t.Context(), batchOf(12_000, "1", "2")); !errors.Is(err, ErrFull) {
+		if _, err := g.g.store(t.Context(), batchOf(12_000, "1", "2")); !errors.Is(err, ErrFull) {
 			t.Error(err)
 		}
 		g.keep(t, batchOf(6000, "1", "2")...)

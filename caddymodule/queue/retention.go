@@ -22,7 +22,7 @@ const (
 )
 
 // maintain removes what need not be kept any more, until the queue is closed.
-func (q *Queue) maintain() {
+func (q *eventLog) maintain() {
 	var swept time.Time
 	var vain int64 // far, as it was when a sweep freed nothing
 	for wait(q.ctx, pressureInterval) {
@@ -68,13 +68,13 @@ func (q *Queue) maintain() {
 }
 
 // isShort reports whether events take 90 % of the size.
-func (q *Queue) isShort() bool {
+func (q *eventLog) isShort() bool {
 	return q.writer.bytes.Load() >= q.writer.limit.Load()/10*9
 }
 
 // sweep removes dead letters and delivered events that are too old or take too much
 // room, and returns the number of bytes that it frees.
-func (q *Queue) sweep(ctx context.Context, e *era, destinations []destinationRow) (freed int64, err error) {
+func (q *eventLog) sweep(ctx context.Context, e *era, destinations []destinationRow) (freed int64, err error) {
 	cutoff := q.cutoff()
 	if err := q.forgetKeys(ctx); err != nil {
 		return 0, err
@@ -96,7 +96,7 @@ func (q *Queue) sweep(ctx context.Context, e *era, destinations []destinationRow
 }
 
 // cutoff returns the time before which what ended is too old.
-func (q *Queue) cutoff() int64 {
+func (q *eventLog) cutoff() int64 {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.store.micros(q.now().Add(-q.retention))
@@ -104,7 +104,7 @@ func (q *Queue) cutoff() int64 {
 
 // forgetKeys removes keys whose events are gone and whose window has ended. Each
 // gateway removes the keys whose rows in webhooks_expired_keys it has removed.
-func (q *Queue) forgetKeys(ctx context.Context) error {
+func (q *eventLog) forgetKeys(ctx context.Context) error {
 	now := q.store.micros(q.now())
 	_, err := q.inSteps(ctx, func(t *tx) (int64, error) {
 		var keys [][]byte
@@ -126,7 +126,7 @@ func (q *Queue) forgetKeys(ctx context.Context) error {
 }
 
 // forgetGateways removes the rows of gateways that died more than an hour ago.
-func (q *Queue) forgetGateways() {
+func (q *eventLog) forgetGateways() {
 	err := q.do(func(t *tx) error {
 		return t.exec(`DELETE FROM webhooks_gateways WHERE until < `+t.store.serverTime+` - $1`, time.Hour.Microseconds())
 	})
@@ -148,7 +148,7 @@ type logPart struct {
 }
 
 // sweepable reads the part of the log after a number.
-func (q *Queue) sweepable(ctx context.Context, after int64, destinations []destinationRow) (logPart, error) {
+func (q *eventLog) sweepable(ctx context.Context, after int64, destinations []destinationRow) (logPart, error) {
 	b := logPart{last: after}
 	perhaps := make([][]int64, len(destinations)) // awaited by a destination if its conditions hold
 	err := q.store.query(ctx, `SELECT seq, source, type, received, size, EXISTS (SELECT 1 FROM webhooks_deliveries d WHERE d.seq = e.seq)
@@ -201,7 +201,7 @@ func (b *logPart) keepAwaited(seqs []int64, held map[int64]bool) {
 
 // remove removes the delivered events of a part of the log that are too old or, while
 // room is short, of any age. done means that the rest of the log is too young.
-func (q *Queue) remove(ctx context.Context, e *era, b logPart, cutoff int64) (freed int64, done bool, err error) {
+func (q *eventLog) remove(ctx context.Context, e *era, b logPart, cutoff int64) (freed int64, done bool, err error) {
 	var old []int64
 	excess := q.writer.bytes.Load() - q.writer.limit.Load()/10*9
 	for _, l := range b.events {
@@ -296,7 +296,7 @@ func (t *tx) removeEvents(old []int64, now time.Time) (freed int64, forgotten fo
 
 // sweepDead removes dead letters that are too old and, while dead letters take more
 // than a quarter of the size, the oldest.
-func (q *Queue) sweepDead(ctx context.Context, e *era, cutoff int64) error {
+func (q *eventLog) sweepDead(ctx context.Context, e *era, cutoff int64) error {
 	var bytes int64
 	if err := q.store.query(ctx, `SELECT CAST(COALESCE(SUM(size), 0) AS BIGINT) FROM webhooks_deliveries WHERE state = 'dead'`, nil,
 		func(rows *sql.Rows) error { return rows.Scan(&bytes) }); err != nil {
@@ -336,7 +336,7 @@ type deadRow struct {
 }
 
 // discard removes dead letters, logs that and reports it to the observer.
-func (q *Queue) discard(e *era, dead []deadRow) error {
+func (q *eventLog) discard(e *era, dead []deadRow) error {
 	counts := make(map[string]int)
 	err := q.do(func(t *tx) error {
 		clear(counts)
@@ -366,7 +366,7 @@ func (q *Queue) discard(e *era, dead []deadRow) error {
 }
 
 // observer returns the observer of the current generation, nil if there is none.
-func (q *Queue) observer() Observer {
+func (q *eventLog) observer() Observer {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if n := len(q.generations); n > 0 {

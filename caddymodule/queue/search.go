@@ -83,7 +83,7 @@ type DeliveryStatus struct {
 	Next       time.Time `json:"next,omitzero"`         // when the next attempt is due
 	Replay     bool      `json:"replay,omitempty"`      // it was replayed
 
-	// Attempts are those that are remembered, in order. Only Queue.History
+	// Attempts are those that are remembered, in order. Only History
 	// fills it in.
 	Attempts []PastAttempt `json:"attempts,omitempty"`
 }
@@ -128,7 +128,7 @@ const (
 // them and at least one. With 0, it begins at the end of the log. A search that takes
 // longer than 2 s returns what it has found, and where it goes on. It returns ErrUnknown
 // for a destination that does not exist.
-func (q *Queue) Search(ctx context.Context, s Search, before int64, limit int) (found Found, err error) {
+func (q *eventLog) Search(ctx context.Context, s Search, before int64, limit int) (found Found, err error) {
 	err = q.inTurn(ctx, func() error {
 		found, err = q.search(ctx, s, before, max(limit, 1))
 		return err
@@ -137,7 +137,7 @@ func (q *Queue) Search(ctx context.Context, s Search, before int64, limit int) (
 }
 
 // search is Search without the limit to the number of searches.
-func (q *Queue) search(ctx context.Context, s Search, before int64, limit int) (Found, error) {
+func (q *eventLog) search(ctx context.Context, s Search, before int64, limit int) (Found, error) {
 	f, err := q.newFinder(ctx, s, before)
 	if err != nil {
 		return Found{}, err
@@ -154,7 +154,7 @@ func (q *Queue) search(ctx context.Context, s Search, before int64, limit int) (
 }
 
 // inTurn runs a search when there are not too many others.
-func (q *Queue) inTurn(ctx context.Context, search func() error) error {
+func (q *eventLog) inTurn(ctx context.Context, search func() error) error {
 	select {
 	case q.searching <- struct{}{}:
 	case <-ctx.Done():
@@ -169,7 +169,7 @@ func (q *Queue) inTurn(ctx context.Context, search func() error) error {
 type finder struct {
 	search
 	ctx      context.Context
-	q        *Queue
+	q        *eventLog
 	deadline time.Time // when a page ends early; zero for never
 	isEarly  bool      // the last page did
 
@@ -184,7 +184,7 @@ type finder struct {
 }
 
 // newFinder returns the finder of a search below a number.
-func (q *Queue) newFinder(ctx context.Context, s Search, before int64) (*finder, error) {
+func (q *eventLog) newFinder(ctx context.Context, s Search, before int64) (*finder, error) {
 	if !q.isOpen() {
 		return nil, errNotOpen
 	}

@@ -28,7 +28,7 @@ type deferredStatus struct {
 }
 
 // deferredOf reads the deferred deliveries of events, by number and destination.
-func (q *Queue) deferredOf(ctx context.Context, seqs []int64) (map[int64]map[string]deferredStatus, error) {
+func (q *eventLog) deferredOf(ctx context.Context, seqs []int64) (map[int64]map[string]deferredStatus, error) {
 	all := make(map[int64]map[string]deferredStatus)
 	err := q.store.query(ctx, `SELECT seq, name, state, due, attempts, replay, status, error FROM webhooks_deliveries WHERE seq `+q.store.isListed(1),
 		[]any{q.store.list(seqs)}, func(rows *sql.Rows) error {
@@ -135,7 +135,7 @@ func (s *search) statesOf(e *Summary, deferred map[string]deferredStatus, held [
 }
 
 // addAttempts completes what became of events with the attempts that are remembered.
-func (q *Queue) addAttempts(ctx context.Context, events []Summary) error {
+func (q *eventLog) addAttempts(ctx context.Context, events []Summary) error {
 	attempts, err := q.attemptsOfAll(ctx, numbersOf(events))
 	if err != nil {
 		return err
@@ -173,7 +173,7 @@ func (d *DeliveryStatus) addPast(past []PastAttempt) {
 }
 
 // complete fills in what a page shows of events beside what the search has read.
-func (q *Queue) complete(ctx context.Context, events []Summary) error {
+func (q *eventLog) complete(ctx context.Context, events []Summary) error {
 	if len(events) == 0 {
 		return nil
 	}
@@ -184,7 +184,7 @@ func (q *Queue) complete(ctx context.Context, events []Summary) error {
 }
 
 // addDuplicates fills in how often events came again.
-func (q *Queue) addDuplicates(ctx context.Context, events []Summary) error {
+func (q *eventLog) addDuplicates(ctx context.Context, events []Summary) error {
 	bySeq := make(map[int64]*Summary, len(events))
 	keys := make([][]byte, len(events))
 	for i := range events {

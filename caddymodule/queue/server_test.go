@@ -38,7 +38,7 @@ func TestServerStops(t *testing.T) {
 	var stored []string
 	var mu sync.Mutex
 	store := func(id string) error {
-		_, err := g.g.Store(t.Context(), []*Event{newEvent(id, "")})
+		_, err := g.g.store(t.Context(), []*Event{newEvent(id, "")})
 		if err == nil {
 			mu.Lock()
 			stored = append(stored, id)
@@ -109,7 +109,7 @@ func TestServerIsNotThereYet(t *testing.T) {
 	g := start(t, quietly(postgresSettings(t, dsn)), newDestination("a", r.deliver))
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	if _, err := g.g.Store(ctx, newEvents(1)); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := g.g.store(ctx, newEvents(1)); !errors.Is(err, context.DeadlineExceeded) {
 		t.Error(err)
 	}
 	for what, err := range map[string]error{
@@ -123,7 +123,7 @@ func TestServerIsNotThereYet(t *testing.T) {
 	begun := time.Now()
 	stored := make(chan error)
 	go func() { // waiting requests are served as soon as it runs
-		_, err := g.g.Store(t.Context(), newEvents(1))
+		_, err := g.g.store(t.Context(), newEvents(1))
 		stored <- err
 	}()
 	time.Sleep(500 * time.Millisecond)
@@ -146,7 +146,7 @@ func TestServerNeverComes(t *testing.T) {
 	t.Parallel()
 	g := start(t, quietly(postgresSettings(t, "postgres://user@127.0.0.1:1/queue")), newDestination("a", new(receiver).deliver))
 	begun := time.Now()
-	if _, err := g.g.Store(t.Context(), newEvents(1)); !errors.Is(err, ErrUnavailable) {
+	if _, err := g.g.store(t.Context(), newEvents(1)); !errors.Is(err, ErrUnavailable) {
 		t.Error(err)
 	}
 	if took := time.Since(begun); took < openTimeout || took > openTimeout+time.Second {
@@ -155,7 +155,7 @@ func TestServerNeverComes(t *testing.T) {
 	waiting := make(chan error)
 	generation := g.g
 	go func() {
-		_, err := generation.Store(t.Context(), newEvents(1))
+		_, err := generation.store(t.Context(), newEvents(1))
 		waiting <- err
 	}()
 	time.Sleep(50 * time.Millisecond)
@@ -184,9 +184,9 @@ func TestWrongDSN(t *testing.T) {
 		"no database": {change(func(u *url.URL) { u.User, u.Path = url.UserPassword("postgres", "s3cret"), "/nothing" }),
 			`database "nothing" does not exist`},
 	} {
-		q, err := Open(t.Context(), postgresSettings(t, c.dsn))
+		q, err := openLog(t.Context(), postgresSettings(t, c.dsn))
 		if err == nil {
-			_ = q.Close()
+			_ = q.close()
 			t.Errorf("%s: it opened", name)
 			continue
 		}
@@ -199,11 +199,11 @@ func TestWrongDSN(t *testing.T) {
 	s := postgresSettings(t, "postgres://user:s3cret@127.0.0.1:1/queue")
 	core, logs := observer.New(zapcore.DebugLevel)
 	s.Logger = zap.New(core)
-	q, err := Open(t.Context(), s)
+	q, err := openLog(t.Context(), s)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := q.Close(); err != nil {
+	if err := q.close(); err != nil {
 		t.Error(err)
 	}
 	if logs.Len() == 0 {
@@ -228,7 +228,7 @@ func TestOpenTogether(t *testing.T) {
 	if err := gateways[0].q.do(func(tx *tx) error { return tx.exec(`INSERT INTO webhooks_migrations (version) VALUES (999)`) }); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Open(t.Context(), gateways[0].s); err == nil || !strings.Contains(err.Error(), "schema has version 999") {
+	if _, err := openLog(t.Context(), gateways[0].s); err == nil || !strings.Contains(err.Error(), "schema has version 999") {
 		t.Error(err)
 	}
 }

@@ -31,7 +31,7 @@ func TestReadOnlyServer(t *testing.T) {
 
 	server.Configure(t, setting, "on")
 	eventually(t, "that events are refused", func() bool {
-		_, err := g.g.Store(t.Context(), []*Event{newEvent("probe", "")})
+		_, err := g.g.store(t.Context(), []*Event{newEvent("probe", "")})
 		if err != nil && !errors.Is(err, ErrUnavailable) {
 			t.Error(err)
 		}
@@ -44,7 +44,7 @@ func TestReadOnlyServer(t *testing.T) {
 	if late.q.isOpen() {
 		t.Error("a queue opens at a server that is read-only")
 	}
-	if _, err := g.g.Store(t.Context(), []*Event{newEvent("refused", "")}); !errors.Is(err, ErrUnavailable) {
+	if _, err := g.g.store(t.Context(), []*Event{newEvent("refused", "")}); !errors.Is(err, ErrUnavailable) {
 		t.Errorf("Store: %v", err)
 	}
 
@@ -75,7 +75,7 @@ func TestSwitchover(t *testing.T) {
 	storeEverywhere(t, gateways, "before-", 200)
 	replicas.primary.Configure(t, "default_transaction_read_only", "on")
 	eventually(t, "that events are refused", func() bool {
-		_, err := gateways[0].g.Store(t.Context(), []*Event{newEvent("refused", "")})
+		_, err := gateways[0].g.store(t.Context(), []*Event{newEvent("refused", "")})
 		return err != nil
 	})
 	replicas.standby.WaitFor(t, replicas.primary)
@@ -170,7 +170,7 @@ func TestStandbyDidNotConfirm(t *testing.T) {
 	server.Configure(t, "synchronous_standby_names", "nobody")
 	stored := make(chan error, 1)
 	go func() {
-		_, err := g.g.Store(context.Background(), []*Event{newEvent("waits", "")})
+		_, err := g.g.store(context.Background(), []*Event{newEvent("waits", "")})
 		stored <- err
 	}()
 	eventually(t, "that the commit waits, and does so no more", func() bool {
@@ -230,7 +230,7 @@ func TestFrozenGateway(t *testing.T) {
 				}
 				e := newEvent(fmt.Sprint(part, "-", i), "")
 				e.Body = []byte(strings.Repeat("x", 2000))
-				_, _ = frozen.g.Store(context.Background(), []*Event{e})
+				_, _ = frozen.g.store(context.Background(), []*Event{e})
 			}
 		})
 	}

@@ -14,7 +14,7 @@ func TestChangedSource(t *testing.T) {
 	q := openQueue(t, s)
 	d := newDestination("a", r.deliver)
 	d.Concurrency = 1 // in order
-	first := q.Serve(Service{Destinations: []Destination{d}, Observer: new(watcher), Retention: s.Retention, Size: s.Size})
+	first := q.serve(Service{Destinations: []Destination{d}, Observer: new(watcher), Retention: s.Retention, Size: s.Size})
 	if err := q.Pause(t.Context(), "a"); err != nil {
 		t.Fatal(err)
 	}
@@ -23,16 +23,16 @@ func TestChangedSource(t *testing.T) {
 		e.Source = source
 		return e
 	}
-	store := func(g *Generation, events ...*Event) {
+	store := func(g *logGeneration, events ...*Event) {
 		t.Helper()
-		if _, err := g.Store(context.Background(), events); err != nil {
+		if _, err := g.store(context.Background(), events); err != nil {
 			t.Fatal(err)
 		}
 	}
 	store(first, ofSource("1", testSource), ofSource("not yet", "/other"), ofSource("2", testSource))
 	d.Source = "/other"
-	second := q.Serve(Service{Destinations: []Destination{d}, Observer: new(watcher), Retention: s.Retention, Size: s.Size})
-	first.Stop(context.Background())
+	second := q.serve(Service{Destinations: []Destination{d}, Observer: new(watcher), Retention: s.Retention, Size: s.Size})
+	first.stop(context.Background())
 	store(second, ofSource("not any more", testSource), ofSource("3", "/other"))
 	status, err := q.Status(t.Context())
 	if err != nil || status[0].Backlog != 3 {
@@ -46,5 +46,5 @@ func TestChangedSource(t *testing.T) {
 		return err == nil && status[0].Backlog == 0
 	})
 	r.wants(t, "1", "2", "3")
-	second.Stop(context.Background())
+	second.stop(context.Background())
 }

@@ -58,7 +58,7 @@ type DestinationStatus struct {
 }
 
 // Status returns the progress of each destination, sorted by name.
-func (q *Queue) Status(ctx context.Context) ([]DestinationStatus, error) {
+func (q *eventLog) Status(ctx context.Context) ([]DestinationStatus, error) {
 	if !q.isOpen() {
 		return nil, errNotOpen
 	}
@@ -89,7 +89,7 @@ func (q *Queue) Status(ctx context.Context) ([]DestinationStatus, error) {
 }
 
 // addLog adds the events that a destination has not taken from the log yet.
-func (q *Queue) addLog(ctx context.Context, s *DestinationStatus, r destinationRow) error {
+func (q *eventLog) addLog(ctx context.Context, s *DestinationStatus, r destinationRow) error {
 	position := r.position
 	q.mu.Lock()
 	w := q.workers[r.name]
@@ -121,7 +121,7 @@ func (s *DestinationStatus) note(oldest time.Time) {
 }
 
 // addDeferred adds the deferred deliveries, and counts the dead letters.
-func (q *Queue) addDeferred(ctx context.Context, byName map[string]*DestinationStatus) error {
+func (q *eventLog) addDeferred(ctx context.Context, byName map[string]*DestinationStatus) error {
 	return q.query(ctx, `SELECT name, state, count(*), min(received) FROM webhooks_deliveries GROUP BY name, state`, nil, func(rows *sql.Rows) error {
 		var name, state string
 		var n, received int64
@@ -142,7 +142,7 @@ func (q *Queue) addDeferred(ctx context.Context, byName map[string]*DestinationS
 }
 
 // logOrphans logs the backlogs of names that no configuration has.
-func (q *Queue) logOrphans() {
+func (q *eventLog) logOrphans() {
 	all, err := q.Status(q.ctx)
 	if err != nil {
 		return // it is only for information

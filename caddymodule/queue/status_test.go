@@ -191,7 +191,7 @@ func TestStatusOfADrain(t *testing.T) {
 				stored++
 				e := newEvent(fmt.Sprint(stored), "")
 				e.Body, e.Window = make([]byte, 2000), time.Second
-				if _, err := g.g.Store(t.Context(), []*Event{e}); err != nil {
+				if _, err := g.g.store(t.Context(), []*Event{e}); err != nil {
 					stored--
 					if !errors.Is(err, ErrFull) {
 						t.Fatal(err)

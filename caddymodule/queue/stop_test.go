@@ -32,12 +32,12 @@ func TestStopIsClean(t *testing.T) {
 		eventually(t, "what went well", func() bool { return g.o.count(OutcomeDelivered) == 1 })
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		g.g.Stop(ctx)
+		g.g.stop(ctx)
 		if n := g.o.count(OutcomeHandedBack); n != 4 {
 			t.Errorf("%d were handed back", n)
 		}
 		begun := r.counts()
-		if err := g.q.Close(); err != nil {
+		if err := g.q.close(); err != nil {
 			t.Fatal(err)
 		}
 		g.g = nil
@@ -88,12 +88,12 @@ func TestStopDoesNotWaitForEver(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		defer cancel()
 		begun := time.Now()
-		g.g.Stop(ctx)
+		g.g.stop(ctx)
 		if took := time.Since(begun); took < 3*time.Second || took > 3*time.Second+2*stopTimeout {
 			t.Errorf("it took %s", took)
 		}
 		time.Sleep(time.Minute)
-		if err := g.q.Close(); err != nil {
+		if err := g.q.close(); err != nil {
 			t.Fatal(err)
 		}
 		g.g = nil
@@ -116,7 +116,7 @@ func TestStopDuringTheLastAttempt(t *testing.T) {
 		cancel()
 		before := g.g
 		g.serve(d)
-		before.Stop(ctx)
+		before.stop(ctx)
 		time.Sleep(time.Hour)
 		dead, err := g.q.DeadLetters(t.Context(), "a", 10)
 		if err != nil || len(dead) != 1 || dead[0].LastError != "the gateway stopped during the last attempt" || len(r.all()) != 1 {

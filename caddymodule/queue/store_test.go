@@ -26,7 +26,7 @@ func TestAllOrNone(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if accepted, err := g.g.Store(context.Background(), events); !errors.Is(err, ErrUnavailable) || accepted != nil {
+		if accepted, err := g.g.store(context.Background(), events); !errors.Is(err, ErrUnavailable) || accepted != nil {
 			t.Fatalf("%v, %v", accepted, err)
 		}
 		if n := g.number(t, `SELECT (SELECT count(*) FROM webhooks_events WHERE seq <> 2) + (SELECT count(*) FROM webhooks_keys) + (SELECT last + bytes FROM webhooks_queue)`); n != 0 {
@@ -52,7 +52,7 @@ func TestBadNeighbour(t *testing.T) {
 			}
 			e := newEvent("bad", "")
 			e.Type = "message\xffcreated" // PostgreSQL has no such text
-			_, err := g.g.Store(context.Background(), []*Event{e})
+			_, err := g.g.store(context.Background(), []*Event{e})
 			bad <- err
 		}()
 		begun := time.Now()
@@ -99,7 +99,7 @@ func TestOrderOfCommits(t *testing.T) {
 				for i := range 50 {
 					before := committed.Load()
 					e := newEvent(fmt.Sprintf("%d-%d", sender, i), "")
-					if _, err := g.g.Store(context.Background(), []*Event{e}); err != nil {
+					if _, err := g.g.store(context.Background(), []*Event{e}); err != nil {
 						t.Error(err)
 						return
 					}
@@ -145,16 +145,16 @@ func TestHeadNeverFalls(t *testing.T) {
 func TestClosed(t *testing.T) {
 	bubble(t, func(t *testing.T, s Settings) {
 		q := openQueue(t, s)
-		g := q.Serve(Service{Observer: new(watcher), Retention: s.Retention, Size: s.Size})
+		g := q.serve(Service{Observer: new(watcher), Retention: s.Retention, Size: s.Size})
 		waitDeclared(t, g)
-		g.Stop(t.Context())
+		g.stop(t.Context())
 		for range 2 {
-			if err := q.Close(); err != nil {
+			if err := q.close(); err != nil {
 				t.Fatal(err)
 			}
 		}
 		for range 300 { // more than may wait
-			if _, err := g.Store(t.Context(), newEvents(1)); !errors.Is(err, ErrClosed) {
+			if _, err := g.store(t.Context(), newEvents(1)); !errors.Is(err, ErrClosed) {
 				t.Fatal(err)
 			}
 		}
@@ -175,7 +175,7 @@ func TestStoreGivesUp(t *testing.T) {
 		results := make(chan error, len(events))
 		for _, e := range events {
 			go func() {
-				_, err := g.g.Store(ctx, []*Event{e})
+				_, err := g.g.store(ctx, []*Event{e})
 				results <- err
 			}()
 		}

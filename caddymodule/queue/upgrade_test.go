@@ -88,9 +88,9 @@ func TestUpgradeWhileGatewaysWork(t *testing.T) {
 	}
 	opened := make(chan error, 1)
 	go func() {
-		q, openErr := Open(ctx, s)
+		q, openErr := openLog(ctx, s)
 		if openErr == nil {
-			openErr = q.Close()
+			openErr = q.close()
 		}
 		opened <- openErr
 	}()

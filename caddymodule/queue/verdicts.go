@@ -83,7 +83,7 @@ func (v *verdicts) note(e *era, when string, held map[int64]bool) {
 
 // holding returns for each of some events whether conditions hold. It leaves out events
 // that are not stored any more, or not at a server with the history of the last era.
-func (q *Queue) holding(ctx context.Context, when []envelope.Condition, seqs []int64) (map[int64]bool, error) {
+func (q *eventLog) holding(ctx context.Context, when []envelope.Condition, seqs []int64) (map[int64]bool, error) {
 	held := make(map[int64]bool, len(seqs))
 	if len(seqs) == 0 {
 		return held, nil

@@ -46,7 +46,7 @@ const (
 
 // worker delivers the events of one destination. One goroutine runs it; see run.
 type worker struct {
-	q    *Queue
+	q    *eventLog
 	name string // of the destination
 
 	wake     chan struct{} // holds one value: look around
@@ -86,10 +86,10 @@ type worker struct {
 // target is a destination with the generation that has it.
 type target struct {
 	*Destination
-	generation *Generation
+	generation *logGeneration
 }
 
-func newWorker(q *Queue, name string) *worker {
+func newWorker(q *eventLog, name string) *worker {
 	return &worker{
 		q: q, name: name,
 		wake:     make(chan struct{}, 1),

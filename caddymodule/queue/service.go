@@ -1,0 +1,60 @@
+package queue
+
+import (
+	"context"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// Service is what a configuration asks of a queue.
+type Service struct {
+	// Destinations are those of the configuration, with unique names.
+	Destinations []Destination
+
+	// Observer is called for every attempt, and must not be nil.
+	Observer Observer
+
+	// Logger is used while this configuration is current. Default: that of Settings.
+	Logger *zap.Logger
+
+	// Retention is how long delivered events and dead letters are kept, while this
+	// configuration is current.
+	Retention time.Duration
+
+	// Size is the maximum number of bytes that all events may take, while this
+	// configuration is current.
+	Size int64
+
+	// Held delays all attempts until Release: if any part of the new configuration
+	// fails to start, no event may have reached one of its destinations.
+	Held bool
+}
+
+// Generation is the use that one configuration makes of a queue. During a reload there
+// are two: the old one until Stop, and the new one.
+type Generation struct {
+	logs []*logGeneration
+}
+
+// Serve makes a configuration the current one: its destinations get the events from
+// now on. Stop must follow. If the configuration before is still there then, as after
+// a reload that failed, it is current again.
+func (q *Queue) Serve(s Service) *Generation {
+	return &Generation{logs: []*logGeneration{q.logs[0].serve(s)}}
+}
+
+// Store stores the events of a request, all of them or none, and returns after they
+// are on disk. accepted reports which of them are not duplicates. While the queue is
+// opening, Store waits for at most 5 s. After an error the events may have been stored
+// all the same; then they are duplicates when they come again.
+func (g *Generation) Store(ctx context.Context, events []*Event) (accepted []bool, err error) {
+	return g.logs[0].store(ctx, events)
+}
+
+// Release ends Held: attempts may begin.
+func (g *Generation) Release() { g.logs[0].release() }
+
+// Stop begins no more attempts and waits for those under way. When ctx ends, it
+// cancels them; they are made again later.
+func (g *Generation) Stop(ctx context.Context) { g.logs[0].stop(ctx) }

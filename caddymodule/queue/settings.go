@@ -1,0 +1,47 @@
+package queue
+
+import (
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"go.uber.org/zap"
+)
+
+// Defaults of Settings and Destination.
+const (
+	DefaultRetention   = 7 * 24 * time.Hour
+	DefaultSize        = 1 << 30 // bytes
+	DefaultAttempts    = 24
+	DefaultFirst       = 5 * time.Second
+	DefaultMax         = 6 * time.Hour // with 24 attempts: two days in all
+	DefaultTimeout     = 30 * time.Second
+	DefaultConcurrency = 16
+)
+
+// Settings select the database of a queue and limit what it keeps.
+type Settings struct {
+	// Engine is SQLite or PostgreSQL. Default: SQLite.
+	Engine string
+
+	// File is the path of SQLite's file. Open creates the file and its directory.
+	File string
+
+	// DSN is the connection string of PostgreSQL, as a URL or as key=value pairs.
+	DSN string
+
+	// Retention is how long delivered events and dead letters are kept. There is no
+	// default; see DefaultRetention.
+	Retention time.Duration
+
+	// Size is the maximum number of bytes that all events may take. There is no
+	// default; see DefaultSize.
+	Size int64
+
+	// Logger is used unless the current configuration has one of its own.
+	Logger *zap.Logger
+
+	// Now returns the time. Check may do without it.
+	Now func() time.Time
+
+	tracer pgx.QueryTracer // of PostgreSQL, for tests
+}
