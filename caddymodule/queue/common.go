@@ -4,14 +4,31 @@ import (
 	"crypto/rand"
 	"os"
 	"strings"
+	"sync/atomic"
 )
 
 // common is what the logs of one queue share at this gateway.
 type common struct {
 	holder string // the name of this gateway among those that share the queue
+
+	layout atomic.Pointer[layout]      // by which this gateway stores events
+	logs   atomic.Pointer[[]*eventLog] // all that are open here, by number; nil for others
 }
 
-func newCommon() *common { return &common{holder: newHolder()} }
+func newCommon() *common {
+	c := &common{holder: newHolder()}
+	c.layout.Store(&layout{logs: 1})
+	return c
+}
+
+// logAt returns a log by its number, nil if it is not open here.
+func (c *common) logAt(number int) *eventLog {
+	logs := c.logs.Load()
+	if logs == nil || number >= len(*logs) {
+		return nil
+	}
+	return (*logs)[number]
+}
 
 // newHolder returns a name for this gateway: the host's name, for people, and random
 // letters, because a host may run several.
