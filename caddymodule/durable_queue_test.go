@@ -147,6 +147,36 @@ func TestQueueChanged(t *testing.T) {
 	app.want(t, 4)
 }
 
+// TestServersChanged shows that a reload changes neither servers nor logs, says which of
+// them it is, and shows no DSN.
+func TestServersChanged(t *testing.T) {
+	secretIn(t, "SECRET")
+	password := secretIn(t, "PASSWORD")
+	dsn := func(database string) string { return "postgres://user:{env.PASSWORD}@127.0.0.1:1/" + database }
+	g := durable(t, startApplication(t), "")
+	loadNothing(t)
+	set := func(queue string) (int, string) {
+		t.Helper()
+		g.global = "webhooks {\n\tqueue " + queue + "\n}"
+		return loadConfig(t, g.config(queue))
+	}
+	if status, text := set("postgres " + dsn("a")); status != 200 {
+		t.Fatal(status, text)
+	}
+	for _, c := range []struct{ queue, want string }{
+		{"postgres " + dsn("b"), "cannot change a DSN of `queue postgres`; restart Caddy"},
+		{"postgres " + dsn("a") + " " + dsn("b"), "cannot change `queue` from postgres to postgres (2 servers, 2 logs); restart Caddy"},
+		{"postgres " + dsn("a") + " {\nlogs 4\ndedup strict\n}", "cannot change `queue` from postgres to postgres (4 logs, dedup strict); restart Caddy"},
+	} {
+		if status, text := set(c.queue); status == 200 || !strings.Contains(text, c.want) || strings.Contains(text, password) {
+			t.Errorf("%d %s, want %s", status, text, c.want)
+		}
+	}
+	if status, text := set("postgres " + dsn("a") + " {\nlogs 1\n}"); status != 200 {
+		t.Error("the default in words is another queue:", status, text)
+	}
+}
+
 // TestQueueBehindLink shows that a reload finds the same queue where the path
 // leads through a symbolic link, also when the first start made it.
 func TestQueueBehindLink(t *testing.T) {

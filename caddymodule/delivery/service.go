@@ -220,7 +220,11 @@ func (p pooled) Destruct() error { return p.Close() }
 // and keys would stay behind.
 func checkSamePlace(place queue.Place) (err error) {
 	queues.Range(func(key, _ any) bool {
-		if other := key.(queue.Place); other != place {
+		switch other := key.(queue.Place); {
+		case other == place:
+		case other.String() == place.String():
+			err = errors.New("webhooks: a reload cannot change a DSN of `queue postgres`; restart Caddy")
+		default:
 			err = fmt.Errorf("webhooks: a reload cannot change `queue` from %s to %s; restart Caddy", other, place)
 		}
 		return err == nil

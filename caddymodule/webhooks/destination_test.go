@@ -3,6 +3,7 @@ package webhooks
 import (
 	"encoding/base64"
 	"encoding/json"
+	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
@@ -148,6 +149,9 @@ func TestResolveQueue(t *testing.T) {
 	inDir, inDatabase, kept := defaults, defaults, defaults
 	inDir.File = caddy.NewReplacer().ReplaceAll("{env.QUEUE_TEST}/queue.db", "")
 	inDatabase.Engine, inDatabase.File, inDatabase.DSN = "postgres", "", "host="+filepath.Dir(inDir.File)
+	inDatabase.Servers = []string{}
+	onServers := inDatabase
+	onServers.Servers, onServers.Logs, onServers.StrictDedup = []string{"host=" + os.Getenv("QUEUE_TEST") + "/b", "host=c"}, 4, true
 	kept.Retention, kept.Size = time.Hour, 1<<20
 	for _, c := range []struct {
 		app  *App
@@ -157,6 +161,9 @@ func TestResolveQueue(t *testing.T) {
 		{&App{Queue: new(QueueConfig), Retention: new(Retention)}, defaults},
 		{&App{Queue: &QueueConfig{Engine: "sqlite", File: "{env.QUEUE_TEST}/./queue.db"}}, inDir},
 		{&App{Queue: &QueueConfig{Engine: "postgres", DSN: "host={env.QUEUE_TEST}"}}, inDatabase},
+		{&App{Queue: &QueueConfig{
+			Engine: "postgres", DSN: "host={env.QUEUE_TEST}", Servers: []string{"host={env.QUEUE_TEST}/b", "host=c"}, Logs: 4, StrictDedup: true,
+		}}, onServers},
 		{&App{Retention: &Retention{Age: caddy.Duration(time.Hour), Size: 1 << 20}}, kept},
 	} {
 		got, err := c.app.QueueSettings()

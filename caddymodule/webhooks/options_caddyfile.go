@@ -11,7 +11,6 @@ import (
 
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/internal/blocks"
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/provider"
-	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/queue"
 )
 
 func init() {
@@ -22,7 +21,7 @@ func init() {
 //
 //	webhooks {
 //		queue     sqlite [<file>]
-//		queue     postgres <dsn>
+//		queue     postgres <dsn...> { ... }    # see queueWords
 //		retention <duration> [<size>]
 //		provider  <name> { ... }    # see provider.Spec.UnmarshalCaddyfile
 //	}
@@ -47,7 +46,7 @@ func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
 
 // optionWords are the words of the global option.
 var optionWords = blocks.Words[*App]{
-	{Name: "queue", Usage: "sqlite [<file>] | postgres <dsn>", Repeats: true, Parse: (*App).parseQueue},
+	{Name: "queue", Usage: "sqlite [<file>] | postgres <dsn...>", Repeats: true, Block: true, Parse: (*App).parseQueue},
 	{Name: "retention", Usage: "<duration> [<size>]", Repeats: true, Parse: (*App).parseRetention},
 	{Name: "provider", Usage: "<name>", Repeats: true, Block: true, Parse: (*App).parseProvider},
 }
@@ -62,25 +61,6 @@ func (a *App) parseProvider(line blocks.Line) error {
 		return line.Errf("%v", err)
 	}
 	return nil
-}
-
-// parseQueue parses the place of the queue. Its errors show no argument: a DSN may
-// hold a password, also in the wrong place.
-func (a *App) parseQueue(line blocks.Line) error {
-	if a.Queue != nil { // also in another block of the option
-		return line.Errf("duplicate \"queue\"; remove one")
-	}
-	switch args := line.Args; {
-	case args[0] == queue.SQLite && len(args) == 1:
-		a.Queue = &QueueConfig{Engine: args[0]}
-	case args[0] == queue.SQLite:
-		a.Queue = &QueueConfig{Engine: args[0], File: args[1]}
-	case args[0] == queue.PostgreSQL && len(args) == 2:
-		a.Queue = &QueueConfig{Engine: args[0], DSN: args[1]}
-	default:
-		return line.Misused()
-	}
-	return checkCredentials(line)
 }
 
 func (a *App) parseRetention(line blocks.Line) error {

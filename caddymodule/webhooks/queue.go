@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -33,8 +34,22 @@ type QueueConfig struct {
 
 	// The database of `postgres`, such as `postgres://user@host/database`.
 	// Placeholders are resolved when the configuration loads, so that the password
-	// can be kept elsewhere. Required for `postgres`.
+	// can be kept elsewhere. Required for `postgres`. With several servers, the one that
+	// had the queue first: the order matters.
 	DSN string `json:"dsn,omitempty"`
+
+	// The databases of further servers of `postgres`, in the same form. The logs are
+	// spread over all servers.
+	Servers []string `json:"servers,omitempty"`
+
+	// The number of logs that share the events of `postgres`, up to 8. All events of a
+	// partition key are in one log. Default: one for each server.
+	Logs int `json:"logs,omitempty"`
+
+	// Whether `postgres` finds a duplicate in whichever log its first copy is, even if
+	// the two have different partition keys. It takes one more commit for each event, and
+	// only matters with several logs. Default: false.
+	StrictDedup bool `json:"strict_dedup,omitempty"`
 }
 
 // Retention bounds the events that the queue keeps. Events that are not delivered yet
@@ -56,8 +71,11 @@ type Retention struct {
 func (q *QueueConfig) check() error {
 	switch q.Engine {
 	case queue.SQLite, "":
-		if q.DSN != "" {
+		if q.DSN != "" || len(q.Servers) > 0 {
 			return errors.New("`queue sqlite` takes a file and no DSN; remove the DSN, or use postgres")
+		}
+		if q.Logs != 0 || q.StrictDedup {
+			return errors.New("`queue sqlite` is always one log, and finds every duplicate; remove `logs` and `strict_dedup`, or use postgres")
 		}
 	case queue.PostgreSQL:
 		if q.File != "" {
@@ -66,8 +84,37 @@ func (q *QueueConfig) check() error {
 		if q.DSN == "" {
 			return errors.New("`queue postgres` requires a DSN, such as postgres://user@host/database")
 		}
+		if q.Logs != 0 {
+			if err := checkLogs(q.Logs); err != nil {
+				return err
+			}
+		}
+		return checkServers(q.dsns())
 	default:
 		return errors.New("unknown engine of `queue`; use sqlite or postgres")
+	}
+	return nil
+}
+
+// dsns returns the DSNs of all servers.
+func (q *QueueConfig) dsns() []string { return append([]string{q.DSN}, q.Servers...) }
+
+func checkLogs(n int) error {
+	if n < 1 || n > queue.MaxLogs {
+		return fmt.Errorf("`logs` must be a whole number from 1 to %d", queue.MaxLogs)
+	}
+	return nil
+}
+
+// checkServers checks how many servers there are, and that none is listed twice.
+func checkServers(dsns []string) error {
+	if len(dsns) > queue.MaxLogs {
+		return fmt.Errorf("`queue postgres` has %d DSNs; use at most %d, because a server without a log has no work", len(dsns), queue.MaxLogs)
+	}
+	for i, dsn := range dsns {
+		if first := slices.Index(dsns, dsn); first < i {
+			return fmt.Errorf("DSN %d of `queue postgres` is the same as DSN %d; list each server once", i+1, first+1)
+		}
 	}
 	return nil
 }
@@ -101,9 +148,13 @@ func (a *App) QueueSettings() (s queue.Settings, err error) {
 		return s, err
 	}
 	if config.Engine == queue.PostgreSQL {
-		s.Engine = config.Engine
-		s.DSN, err = resolveDSN(config.DSN)
-		return s, err
+		s.Engine, s.Logs, s.StrictDedup = config.Engine, config.Logs, config.StrictDedup
+		dsns, err := resolveDSNs(config.dsns())
+		if err != nil {
+			return s, err
+		}
+		s.DSN, s.Servers = dsns[0], dsns[1:]
+		return s, nil
 	}
 	s.File, err = resolveFile(config.File)
 	return s, err
@@ -119,6 +170,20 @@ func resolveFile(file string) (string, error) {
 		return "", err
 	}
 	return filepath.Abs(file)
+}
+
+// resolveDSNs resolves and checks the DSNs of all servers.
+func resolveDSNs(dsns []string) ([]string, error) {
+	resolved := make([]string, len(dsns))
+	for i, dsn := range dsns {
+		var err error
+		if resolved[i], err = resolveDSN(dsn); err != nil && len(dsns) > 1 {
+			return nil, fmt.Errorf("DSN %d of %w", i+1, err)
+		} else if err != nil {
+			return nil, err
+		}
+	}
+	return resolved, checkServers(resolved)
 }
 
 // resolveDSN resolves and checks a DSN. Its errors are not those of the parser, which
