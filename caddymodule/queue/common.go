@@ -12,22 +12,23 @@ type common struct {
 	holder string // the name of this gateway among those that share the queue
 
 	layout atomic.Pointer[layout]      // by which this gateway stores events
-	logs   atomic.Pointer[[]*eventLog] // all that are open here, by number; nil for others
+	logs   atomic.Pointer[[]*eventLog] // all of the queue, by number: those of the layout, and those that are only to be emptied
 }
 
 func newCommon() *common {
 	c := &common{holder: newHolder()}
-	c.layout.Store(&layout{logs: 1})
+	c.layout.Store(&layout{logs: 1, total: 1})
+	c.logs.Store(new([]*eventLog))
 	return c
 }
 
-// logAt returns a log by its number, nil if it is not open here.
+// logAt returns a log by its number, nil if the queue does not have it any more.
 func (c *common) logAt(number int) *eventLog {
-	logs := c.logs.Load()
-	if logs == nil || number >= len(*logs) {
+	logs := *c.logs.Load()
+	if number >= len(logs) {
 		return nil
 	}
-	return (*logs)[number]
+	return logs[number]
 }
 
 // newHolder returns a name for this gateway: the host's name, for people, and random

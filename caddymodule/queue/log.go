@@ -64,10 +64,11 @@ type eventLog struct {
 	searchTime time.Duration // how long a page may take; see searchTime
 }
 
-// newLog opens a log of a queue, by its number. An error means that the queue cannot be used. A PostgreSQL
-// server that does not answer is not an error: the queue keeps trying, and accepts no
-// events until it succeeds.
-func newLog(ctx context.Context, s Settings, number int, c *common) (*eventLog, error) {
+// newLog opens a log of a queue, by its number, at a PostgreSQL server, or in SQLite's
+// file. An error means that the log cannot be used. A server that does not answer, or is
+// not known yet, is not an error: the log keeps trying, and accepts no events until it
+// succeeds.
+func newLog(ctx context.Context, s Settings, number int, at *server, c *common) (*eventLog, error) {
 	q := &eventLog{
 		common: c, number: number, now: s.Now, retention: s.Retention,
 		opened:   make(chan struct{}),
@@ -82,11 +83,9 @@ func newLog(ctx context.Context, s Settings, number int, c *common) (*eventLog, 
 	q.ctx, q.cancel = context.WithCancel(context.Background())
 	var err error
 	if s.Engine == PostgreSQL {
-		q.store, err = openPostgres(s.DSN, s.tracer)
-	} else {
-		q.store, err = openSQLite(ctx, Path(s.File))
-	}
-	if err != nil {
+		q.store = newPostgres(number, s.tracer)
+		q.store.server.Store(at)
+	} else if q.store, err = openSQLite(ctx, Path(s.File)); err != nil {
 		q.cancel()
 		return nil, err
 	}

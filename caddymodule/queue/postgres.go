@@ -2,13 +2,13 @@ package queue
 
 import (
 	"context"
+	"database/sql"
 	"database/sql/driver"
 	"errors"
 	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -56,57 +56,59 @@ var session = []struct{ name, value string }{
 	{"jit", "off"}, // compiling would take longer than the statements
 }
 
-// openPostgres prepares the connection pools. It does not connect.
+// openPostgres prepares the connection pools of the log that a DSN leads to. It does not
+// connect.
 func openPostgres(dsn string, tracer pgx.QueryTracer) (*store, error) {
-	config, err := pgx.ParseConfig(dsn)
+	at, err := newServer(0, dsn)
 	if err != nil {
-		// The text of err may hold parts of the DSN.
-		return nil, fmt.Errorf("%w: invalid DSN; use a form such as postgres://user@host/database", errSchema)
+		return nil, err
 	}
-	var set strings.Builder
-	for _, parameter := range session {
-		if _, ok := config.RuntimeParams[parameter.name]; !ok && !strings.Contains(config.RuntimeParams["options"], parameter.name) {
-			fmt.Fprintf(&set, "SET %s = %s;", parameter.name, parameter.value)
-		}
-	}
-	config.AfterConnect = execAfterConnect(set.String())
-	if _, ok := config.RuntimeParams["application_name"]; !ok {
-		config.RuntimeParams["application_name"] = "caddy-webhooks"
-	}
-	if config.ConnectTimeout == 0 {
-		config.ConnectTimeout = 5 * time.Second
-	}
-	s := &store{dialect: postgresDialect, insertions: make(map[insertion]string)}
-	isWanted := config.ValidateConnect
-	if isWanted == nil && !namesTarget.MatchString(dsn) {
-		isWanted = pgconn.ValidateConnectTargetSessionAttrsReadWrite
-	}
-	config.ValidateConnect = func(ctx context.Context, conn *pgconn.PgConn) error {
-		if isWanted != nil {
-			if err := isWanted(ctx, conn); err != nil {
-				return err
-			}
-		}
-		return s.checkServer(ctx, conn)
-	}
-	config.Tracer = tracer
-	writing := config.Copy()
-	writing.OnNotice = func(_ *pgconn.PgConn, notice *pgconn.Notice) {
-		s.warned = s.warned || notice.SeverityUnlocalized == "WARNING"
-	}
-	noteEpoch, checkEpoch := stdlib.OptionBeforeConnect(s.noteEpoch), stdlib.OptionResetSession(s.checkEpoch)
-	s.write = stdlib.OpenDB(*writing, noteEpoch, checkEpoch)
-	s.write.SetMaxOpenConns(1)
-	s.read = stdlib.OpenDB(*config, noteEpoch, checkEpoch)
-	s.read.SetMaxOpenConns(readers)
-	s.read.SetMaxIdleConns(readers)
-	// A lease need not survive a crash, and must not wait for a standby.
-	keeping := config.Copy()
-	keeping.AfterConnect = execAfterConnect(set.String() + "SET synchronous_commit = off")
-	s.keep = stdlib.OpenDB(*keeping, noteEpoch, checkEpoch)
-	s.keep.SetMaxOpenConns(1)
+	s := newPostgres(0, tracer)
+	s.server.Store(at)
 	return s, nil
 }
+
+// newPostgres prepares the connection pools of a log, by its number. They connect to the
+// server in s.server, once it is known.
+func newPostgres(number int, tracer pgx.QueryTracer) *store {
+	s := &store{dialect: postgresDialect, insertions: make(map[insertion]string), number: number, tracer: tracer}
+	s.write = s.pool(1, "", func(_ *pgconn.PgConn, notice *pgconn.Notice) {
+		s.warned = s.warned || notice.SeverityUnlocalized == "WARNING"
+	})
+	s.read = s.pool(readers, "", nil)
+	// A lease need not survive a crash, and must not wait for a standby.
+	s.keep = s.pool(1, "SET synchronous_commit = off", nil)
+	return s
+}
+
+// pool returns a pool of connections, each of which runs a script at first.
+func (s *store) pool(size int, script string, notice pgconn.NoticeHandler) *sql.DB {
+	pool := stdlib.OpenDB(pgx.ConnConfig{}, stdlib.OptionBeforeConnect(func(_ context.Context, config *pgx.ConnConfig) error {
+		at := s.server.Load()
+		if at == nil {
+			return errNoServer
+		}
+		*config = *at.config.Copy()
+		config.Tracer, config.OnNotice = s.tracer, notice
+		config.ValidateConnect = func(ctx context.Context, conn *pgconn.PgConn) error {
+			if at.wanted != nil {
+				if err := at.wanted(ctx, conn); err != nil {
+					return err
+				}
+			}
+			return s.checkServer(ctx, conn)
+		}
+		s.afterConnect(config, at.setup+enterSchema(s.number)+script)
+		return nil
+	}), stdlib.OptionResetSession(s.checkEpoch))
+	pool.SetMaxOpenConns(size)
+	pool.SetMaxIdleConns(size)
+	return pool
+}
+
+// errNoServer means that no server has been found that has the log. One that does not
+// answer may have it.
+var errNoServer = errors.New("no server that answers has this log")
 
 // execAfterConnect returns a function that runs a script on a new connection.
 func execAfterConnect(script string) func(context.Context, *pgconn.PgConn) error {
@@ -130,14 +132,13 @@ func (s *store) checkServer(ctx context.Context, conn *pgconn.PgConn) error {
 	return nil
 }
 
-// noteEpoch attaches the current epoch to a new connection.
-func (s *store) noteEpoch(_ context.Context, config *pgx.ConnConfig) error {
-	epoch, afterConnect := s.epoch.Load(), config.AfterConnect
+// afterConnect has a new connection run a script, and attaches the current epoch to it.
+func (s *store) afterConnect(config *pgx.ConnConfig, script string) {
+	epoch, run := s.epoch.Load(), execAfterConnect(script)
 	config.AfterConnect = func(ctx context.Context, conn *pgconn.PgConn) error {
 		conn.CustomData()["epoch"] = epoch
-		return afterConnect(ctx, conn)
+		return run(ctx, conn)
 	}
-	return nil
 }
 
 // checkEpoch refuses a pooled connection of an earlier epoch.
@@ -156,10 +157,11 @@ var namesTarget = regexp.MustCompile(`(^|[\s?&])target_session_attrs\s*=`)
 func isTemporary(err error) bool {
 	var refused *pgconn.PgError
 	if errors.As(err, &refused) {
-		// Classes: connection exception, insufficient resources, operator
-		// intervention ("the database system is starting up" is one).
+		// Classes: connection exception, transaction rollback (a deadlock is one),
+		// insufficient resources, operator intervention ("the database system is starting
+		// up" is one).
 		switch refused.Code[:2] {
-		case "08", "53", "57", "55":
+		case "08", "40", "53", "57", "55":
 			return true
 		}
 		return refused.Code == readOnly

@@ -119,7 +119,14 @@ func waitDeclared(t testing.TB, g *logGeneration) {
 
 // openLog opens the only log of a queue.
 func openLog(ctx context.Context, s Settings) (*eventLog, error) {
-	return newLog(ctx, s, 0, newCommon())
+	if s.Engine == SQLite {
+		return newLog(ctx, s, 0, nil, newCommon())
+	}
+	at, err := newServer(0, s.DSN)
+	if err != nil {
+		return nil, err
+	}
+	return newLog(ctx, s, 0, at, newCommon())
 }
 
 func openQueue(t testing.TB, s Settings) *eventLog {

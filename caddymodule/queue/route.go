@@ -14,6 +14,7 @@ const slots = 4096
 type layout struct {
 	epoch int64
 	logs  int // the slots are spread evenly over the logs from 0 to logs - 1
+	total int // logs that existed when the epoch began: each brings its part of concurrency and rate
 	past  []pastLayout
 }
 

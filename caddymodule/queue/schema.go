@@ -179,6 +179,45 @@ ALTER TABLE webhooks_destinations ADD COLUMN last_status INTEGER NOT NULL DEFAUL
 ALTER TABLE webhooks_destinations ADD COLUMN last_error TEXT NOT NULL DEFAULT '';
 
 CREATE INDEX webhooks_deliveries_state ON webhooks_deliveries (state, seq);
+`, `
+-- Gateways that are at work lock in this order when they renew their leases.
+{only_postgres}LOCK TABLE webhooks_gateways, webhooks_queue;
+
+-- The number of logs that the gateway is configured with. A program whose schema is
+-- older leaves it out.
+ALTER TABLE webhooks_gateways ADD COLUMN logs INTEGER NOT NULL DEFAULT 0;
+
+-- The layout under which events are stored here. The first one has one log, and ends
+-- when there are several. A program whose schema is older moves last alone, which fails
+-- from then on: it would store events where they do not belong.
+ALTER TABLE webhooks_queue ADD COLUMN epoch BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE webhooks_queue ADD COLUMN counted BIGINT NOT NULL DEFAULT 0
+	CONSTRAINT webhooks_queue_counted CHECK (epoch = 0 OR counted = last);
+
+-- Which log of which queue this is; empty while the queue has never had several.
+CREATE TABLE webhooks_identity (
+	id    INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
+	queue TEXT    NOT NULL,
+	log   INTEGER NOT NULL
+);
+
+-- The layouts after the first one. Times are by this server's clock.
+CREATE TABLE webhooks_layouts (
+	epoch    BIGINT  NOT NULL PRIMARY KEY,
+	logs     INTEGER NOT NULL, -- that events are stored in
+	existing INTEGER NOT NULL, -- logs, with those that are only to be emptied
+	last     BIGINT,           -- the end of this log when the layout began here; NULL before
+	until    BIGINT,           -- when the last window ended of the keys that were here then; NULL before it is known
+	complete BIGINT            -- when all logs were known to have the layout; NULL before
+);
+
+-- With dedup strict: which log has the event of a key.
+CREATE TABLE webhooks_places (
+	key     {blob}  NOT NULL PRIMARY KEY,
+	log     INTEGER NOT NULL,
+	expires BIGINT  NOT NULL
+) {without_rowid};
+CREATE INDEX webhooks_places_expires ON webhooks_places (expires);
 `}
 
 // afterMigration holds what no script can do, by the version that it belongs to. It

@@ -2,6 +2,8 @@ package queue
 
 import (
 	"context"
+	"slices"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -34,14 +36,26 @@ type Service struct {
 // Generation is the use that one configuration makes of a queue. During a reload there
 // are two: the old one until Stop, and the new one.
 type Generation struct {
-	logs []*logGeneration
+	q       *Queue
+	service Service
+
+	// logs are its uses of the logs, by number. q.mu is held to replace them.
+	logs atomic.Pointer[[]*logGeneration]
 }
 
 // Serve makes a configuration the current one: its destinations get the events from
 // now on. Stop must follow. If the configuration before is still there then, as after
 // a reload that failed, it is current again.
 func (q *Queue) Serve(s Service) *Generation {
-	return &Generation{logs: []*logGeneration{q.logs[0].serve(s)}}
+	g := &Generation{q: q, service: s}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	logs := q.logs()
+	uses := make([]*logGeneration, len(logs))
+	each(logs, func(i int, l *eventLog) { uses[i] = l.serve(s) })
+	g.logs.Store(&uses)
+	q.generations = append(q.generations, g)
+	return g
 }
 
 // Store stores the events of a request, all of them or none, and returns after they
@@ -49,12 +63,28 @@ func (q *Queue) Serve(s Service) *Generation {
 // opening, Store waits for at most 5 s. After an error the events may have been stored
 // all the same; then they are duplicates when they come again.
 func (g *Generation) Store(ctx context.Context, events []*Event) (accepted []bool, err error) {
-	return g.logs[0].store(ctx, events)
+	return g.uses()[0].store(ctx, events)
 }
 
+// uses returns the uses of the logs, by number. There is one for each log of a layout
+// that was read before.
+func (g *Generation) uses() []*logGeneration { return *g.logs.Load() }
+
 // Release ends Held: attempts may begin.
-func (g *Generation) Release() { g.logs[0].release() }
+func (g *Generation) Release() {
+	g.q.mu.Lock()
+	defer g.q.mu.Unlock()
+	g.service.Held = false
+	for _, use := range g.uses() {
+		use.release()
+	}
+}
 
 // Stop begins no more attempts and waits for those under way. When ctx ends, it
 // cancels them; they are made again later.
-func (g *Generation) Stop(ctx context.Context) { g.logs[0].stop(ctx) }
+func (g *Generation) Stop(ctx context.Context) {
+	g.q.mu.Lock()
+	g.q.generations = slices.DeleteFunc(g.q.generations, func(other *Generation) bool { return other == g })
+	g.q.mu.Unlock()
+	each(g.uses(), func(_ int, use *logGeneration) { use.stop(ctx) })
+}

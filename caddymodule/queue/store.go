@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
+	"github.com/jackc/pgx/v5"
 )
 
 // Engines.
@@ -25,6 +26,10 @@ type store struct {
 	keep        *sql.DB // renews the lease; nil if the database is not shared
 	dialect
 	clock
+	number int                    // of the log
+	server atomic.Pointer[server] // PostgreSQL's; nil while it is not known
+	tracer pgx.QueryTracer        // of PostgreSQL, for tests
+
 	lock *flock.Flock // of SQLite's file
 	file *openFile    // SQLite's
 
