@@ -25,24 +25,34 @@ const (
 	anyOrder, inOrder = "app", "inorder"
 )
 
-// cluster is three gateways on one PostgreSQL.
+// cluster is three gateways on one or more PostgreSQL servers.
 type cluster struct {
 	t            testing.TB
 	secret       string
-	server       *pgtest.Server
+	servers      []*pgtest.Server
 	gateways     []*child
 	app, inorder *receiver
+	concurrency  int // of each destination
 	traffic      int
 }
 
-func startCluster(t testing.TB) *cluster {
+// startCluster starts as many servers, and three gateways with these words in the block of
+// `queue postgres`.
+func startCluster(t testing.TB, servers, concurrency int, words string) *cluster {
 	t.Helper()
-	k := &cluster{t: t, server: pgtest.Start(t), secret: newSecret(), app: startReceiver(t), inorder: startReceiver(t)}
-	// The server trusts everyone; the gateways must keep the password to themselves.
-	dsn := strings.Replace(k.server.Database(t), "postgres@", "postgres:"+newSecret()+"@", 1)
+	k := &cluster{t: t, secret: newSecret(), app: startReceiver(t), inorder: startReceiver(t), concurrency: concurrency}
+	env := []string{"SECRET=" + k.secret}
+	for i := range servers {
+		server := pgtest.Start(t)
+		k.servers = append(k.servers, server)
+		// The server trusts everyone; the gateways must keep the password to themselves.
+		dsn := strings.Replace(server.Database(t), "postgres@", "postgres:"+newSecret()+"@", 1)
+		env = append(env, fmt.Sprintf("DSN%d=%s", i, dsn))
+	}
+	limit := fmt.Sprintf("concurrency %d", concurrency)
 	for _, name := range []string{"a", "b", "c"} {
-		g := newChild(t, name, "postgres {env.DSN}", durableSite(
-			deliverTo(anyOrder, k.app, ""), deliverTo(inOrder, k.inorder, "ordered")), "SECRET="+k.secret, "DSN="+dsn)
+		g := newChild(t, name, k.queue(words), durableSite(
+			deliverTo(anyOrder, k.app, limit), deliverTo(inOrder, k.inorder, "ordered\n\t"+limit)), env...)
 		g.start()
 		k.gateways = append(k.gateways, g)
 	}
@@ -50,6 +60,19 @@ func startCluster(t testing.TB) *cluster {
 		g.waitReady()
 	}
 	return k
+}
+
+// queue returns the arguments of the option, with words in its block.
+func (k *cluster) queue(words string) string {
+	var text strings.Builder
+	text.WriteString("postgres")
+	for i := range k.servers {
+		fmt.Fprintf(&text, " {env.DSN%d}", i)
+	}
+	if words != "" {
+		fmt.Fprintf(&text, " {\n\t\t\t%s\n\t\t}", words)
+	}
+	return text.String()
 }
 
 // start has all gateways sent to by 24 senders.
@@ -69,6 +92,7 @@ func (k *cluster) check(what string, events []string, outages []outage) {
 	for _, to := range []*receiver{k.app, k.inorder} {
 		got := to.got()
 		count := checkRepeats(k.t, got, outages)
+		checkConcurrency(k.t, got, k.concurrency)
 		if count.events != len(events) {
 			k.t.Errorf("%d events arrived, %d were answered", count.events, len(events))
 		}
@@ -97,7 +121,7 @@ func (k *cluster) holder(destination string) *child {
 // TestGateways has three gateways share a PostgreSQL.
 func TestGateways(t *testing.T) {
 	t.Parallel()
-	k := startCluster(t)
+	k := startCluster(t, 1, 64, "")
 	k.sameEvent()
 	sent := k.start()
 	time.Sleep(time.Second)
@@ -172,7 +196,7 @@ func (k *cluster) stopServer() {
 	sent.waitAnswer()
 	time.Sleep(500 * time.Millisecond)
 	down := outage{begin: time.Now()}
-	k.server.Stop(k.t)
+	k.servers[0].Stop(k.t)
 	for _, g := range k.gateways {
 		status, header, err := sendOnce(once, g.url, k.secret, "down-0", "down-0")
 		if err != nil || status != http.StatusServiceUnavailable || header.Get("Retry-After") == "" {
@@ -183,7 +207,7 @@ func (k *cluster) stopServer() {
 		}
 	}
 	time.Sleep(*databaseOutage)
-	k.server.Restart(k.t)
+	k.servers[0].Restart(k.t)
 	back := time.Now()
 	down.end = sent.waitAnswer()
 	for _, g := range k.gateways {

@@ -42,7 +42,10 @@ func deliverTo(name string, to *receiver, settings string) string {
 	if !strings.Contains(settings, "backoff") {
 		settings += "\n\tbackoff 10ms 100ms"
 	}
-	return fmt.Sprintf("destination %s {\n\tconcurrency 64\n\t%s\n\t%s\n}", name, settings, to.to())
+	if !strings.Contains(settings, "concurrency") {
+		settings += "\n\tconcurrency 64"
+	}
+	return fmt.Sprintf("destination %s {\n\t%s\n\t%s\n}", name, settings, to.to())
 }
 
 // child is a gateway in a process of its own, of the binary that users run, so
@@ -51,7 +54,7 @@ type child struct {
 	t          testing.TB
 	name       string
 	url, admin string
-	dir        string
+	dir, site  string
 	env        []string
 	logFile    string
 	starts     int
@@ -62,10 +65,21 @@ type child struct {
 // site, queue the arguments of the option. env is added to its environment.
 func newChild(t testing.TB, name, queue, site string, env ...string) *child {
 	t.Helper()
-	c := &child{t: t, name: name, dir: t.TempDir(), env: env}
+	c := &child{t: t, name: name, dir: t.TempDir(), site: site, env: env}
 	http, admin := freeAddress(t), freeAddress(t)
 	c.url, c.admin = "http://"+http, "http://"+admin
 	c.logFile = filepath.Join(logDir, fmt.Sprintf("%s-%s-%s.log", strings.ReplaceAll(t.Name(), "/", "-"), name, hex.EncodeToString(randomBytes(3))))
+	c.configure(queue)
+	t.Cleanup(func() {
+		c.kill()
+		showLog(t, "gateway "+c.name, c.logFile)
+	})
+	return c
+}
+
+// configure writes the configuration with which the gateway starts next.
+func (c *child) configure(queue string) {
+	c.t.Helper()
 	config := fmt.Sprintf(`{
 	admin %s
 	persist_config off
@@ -79,19 +93,14 @@ func newChild(t testing.TB, name, queue, site string, env ...string) *child {
 	}
 }
 
-http://%s {
+%s {
 	%s
 	respond "not for the next handler" 500
 }
-`, admin, documentedFilter, queue, http, site)
+`, strings.TrimPrefix(c.admin, "http://"), documentedFilter, queue, c.url, c.site)
 	if err := os.WriteFile(filepath.Join(c.dir, "Caddyfile"), []byte(config), 0o600); err != nil {
-		t.Fatal(err)
+		c.t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		c.kill()
-		showLog(t, "gateway "+c.name, c.logFile)
-	})
-	return c
 }
 
 // freeAddress returns an address at which nothing but the child of a test listens
@@ -209,6 +218,15 @@ func (c *child) kill() outage {
 		<-c.process.exited
 	}
 	return outage{gateway: c.life(), begin: begin, end: time.Now()}
+}
+
+// stop ends the gateway in order.
+func (c *child) stop() {
+	c.t.Helper()
+	if err := c.process.Process.Signal(syscall.SIGTERM); err != nil {
+		c.t.Fatal(err)
+	}
+	<-c.process.exited
 }
 
 // childProcess is a process that this one has started.

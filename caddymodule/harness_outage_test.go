@@ -124,3 +124,29 @@ func checkOrder(t testing.TB, got []arrival, outages []outage) {
 		}
 	}
 }
+
+// checkConcurrency checks that no more attempts were under way at a time.
+func checkConcurrency(t testing.TB, got []arrival, limit int) {
+	t.Helper()
+	type change struct {
+		at time.Time
+		by int
+	}
+	var changes []change
+	for _, a := range got {
+		changes = append(changes, change{a.begin, 1}, change{a.end, -1})
+	}
+	slices.SortFunc(changes, func(a, b change) int {
+		if c := a.at.Compare(b.at); c != 0 {
+			return c
+		}
+		return a.by - b.by
+	})
+	underWay := 0
+	for _, c := range changes {
+		if underWay += c.by; underWay > limit {
+			t.Errorf("at %s %d attempts were under way, want at most %d", clock(c.at), underWay, limit)
+			return
+		}
+	}
+}
