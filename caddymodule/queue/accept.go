@@ -25,7 +25,7 @@ func (g *logGeneration) store(ctx context.Context, events []*Event) (accepted []
 			e.Request.encoded()
 		}
 	}
-	c := &change{events: events}
+	c := &change{events: events, epoch: g.q.layout.Load().epoch}
 	if c.shared() != nil {
 		for _, e := range events {
 			e.shared = inCommon

@@ -13,6 +13,7 @@ import (
 // commit is the contents of one transaction.
 type commit struct {
 	events     []*Event
+	epoch      int64 // under which they were routed
 	requests   []sharedRequest
 	progress   []*progress
 	duplicates []duplicate
@@ -32,6 +33,9 @@ func newCommit(group []*change) *commit {
 	for _, change := range group {
 		first := len(c.events)
 		c.events = append(c.events, change.events...)
+		if len(change.events) > 0 {
+			c.epoch = change.epoch
+		}
 		if request := change.shared(); request != nil {
 			c.requests = append(c.requests, sharedRequest{first, len(c.events) - 1, request})
 		}
@@ -83,12 +87,15 @@ func (c *commit) number(last int64) {
 // stored is the result of a commit of events.
 type stored struct {
 	accepted []bool // which events were not duplicates
+	moved    bool   // nothing was stored, because the log has another epoch
 	logState
 }
 
-// logState is the end of the log and the number of its bytes, as a server has them.
+// logState is the end of the log, the number of its bytes and the epoch of its layout,
+// as a server has them.
 type logState struct {
 	last, bytes int64
+	epoch       int64
 	timeline    string
 }
 
@@ -119,8 +126,13 @@ func (t *tx) write(c *commit, now time.Time) (s stored, err error) {
 // storeEvents stores the events whose keys are new.
 func (t *tx) storeEvents(c *commit, now time.Time) (stored, error) {
 	s := stored{accepted: make([]bool, len(c.events))}
-	if err := t.row(`UPDATE webhooks_queue SET last = last + $1, bytes = bytes + $2 WHERE id = 1 RETURNING last, bytes`,
-		[]any{len(c.events), c.size()}, &s.last, &s.bytes); err != nil {
+	err := t.row(`UPDATE webhooks_queue SET last = last + $1, counted = last + $1, bytes = bytes + $2 WHERE id = 1 AND epoch = $3 RETURNING last, bytes, epoch`,
+		[]any{len(c.events), c.size(), c.epoch}, &s.last, &s.bytes, &s.epoch)
+	if errors.Is(err, sql.ErrNoRows) {
+		s.moved = true
+		return s, nil
+	}
+	if err != nil {
 		return s, err
 	}
 	c.number(s.last)

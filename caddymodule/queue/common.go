@@ -10,13 +10,14 @@ import (
 // common is what the logs of one queue share at this gateway.
 type common struct {
 	holder string // the name of this gateway among those that share the queue
+	wanted int    // the number of logs that it is configured with
 
 	layout atomic.Pointer[layout]      // by which this gateway stores events
 	logs   atomic.Pointer[[]*eventLog] // all of the queue, by number: those of the layout, and those that are only to be emptied
 }
 
-func newCommon() *common {
-	c := &common{holder: newHolder()}
+func newCommon(wanted int) *common {
+	c := &common{holder: newHolder(), wanted: wanted}
 	c.layout.Store(&layout{logs: 1, total: 1})
 	c.logs.Store(new([]*eventLog))
 	return c

@@ -16,6 +16,7 @@ type era struct {
 	context.Context
 	end      context.CancelFunc
 	timeline string
+	epoch    int64 // of the layout when it began
 }
 
 func newEra(timeline string) *era {
@@ -47,6 +48,7 @@ func (q *eventLog) beginEra(from *era, s logState) *era {
 		m.era.end()
 	}
 	m.era = newEra(s.timeline)
+	m.era.epoch = s.epoch
 	if q.shared() { // some connections may lead to the former server
 		q.store.newest.Store(s.timeline)
 		q.store.epoch.Add(1)
@@ -103,10 +105,10 @@ func (q *eventLog) readLogState(e *era) error {
 	ctx, cancel := context.WithTimeout(e, renewTimeout)
 	defer cancel()
 	begun := q.now()
-	return q.store.keepQuery(ctx, `SELECT last, bytes, `+q.store.timeline+`, `+q.store.serverTime+` FROM webhooks_queue WHERE id = 1`, nil, func(rows *sql.Rows) error {
+	return q.store.keepQuery(ctx, `SELECT last, bytes, epoch, `+q.store.timeline+`, `+q.store.serverTime+` FROM webhooks_queue WHERE id = 1`, nil, func(rows *sql.Rows) error {
 		var s logState
 		var micros int64
-		if err := rows.Scan(&s.last, &s.bytes, &s.timeline, &micros); err != nil {
+		if err := rows.Scan(&s.last, &s.bytes, &s.epoch, &s.timeline, &micros); err != nil {
 			return err
 		}
 		if s.timeline != e.timeline {

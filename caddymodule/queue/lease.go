@@ -11,13 +11,17 @@ import (
 var errLost = errors.New("lost the lease on this destination")
 
 // acquire gives a gateway the lease on a destination. It returns errLost if another
-// gateway that lives has it. The lease is good for the era's timeline only.
+// gateway that lives has it. The lease is good for the era's timeline and epoch only.
 func (t *tx) acquire(name, holder string, e *era) (destinationRow, error) {
 	if err := t.checkEra(e); err != nil {
 		return destinationRow{}, err
 	}
 	var last int64
-	if err := t.row(`SELECT last FROM webhooks_queue WHERE id = 1`, nil, &last); err != nil {
+	err := t.row(`SELECT last FROM webhooks_queue WHERE id = 1 AND epoch = $1`, []any{e.epoch}, &last)
+	if errors.Is(err, sql.ErrNoRows) {
+		return destinationRow{}, errMoved
+	}
+	if err != nil {
 		return destinationRow{}, err
 	}
 	isFree := `TRUE`

@@ -137,8 +137,8 @@ func (q *eventLog) open(ctx context.Context) error {
 func (q *eventLog) enter(ctx context.Context) error {
 	var s logState
 	begun := q.now()
-	err := q.store.query(ctx, `SELECT last, bytes, `+q.store.timeline+` FROM webhooks_queue WHERE id = 1`, nil, func(rows *sql.Rows) error {
-		return rows.Scan(&s.last, &s.bytes, &s.timeline)
+	err := q.store.query(ctx, `SELECT last, bytes, epoch, `+q.store.timeline+` FROM webhooks_queue WHERE id = 1`, nil, func(rows *sql.Rows) error {
+		return rows.Scan(&s.last, &s.bytes, &s.epoch, &s.timeline)
 	})
 	if err == nil && q.store.shared {
 		err = q.store.query(ctx, `SELECT `+q.store.serverTime, nil, func(rows *sql.Rows) error {

@@ -97,11 +97,11 @@ func (q *eventLog) renew() error {
 	begun := q.now()
 	var s logState
 	err = q.store.keepQuery(ctx, `WITH lease AS (
-			INSERT INTO webhooks_gateways (holder, until, names) VALUES ($1, `+q.store.serverTime+` + $2, $3)
-			ON CONFLICT (holder) DO UPDATE SET until = excluded.until, names = excluded.names
-		) SELECT last, bytes, `+q.store.timeline+` FROM webhooks_queue WHERE id = 1`,
-		[]any{q.holder, leaseTime.Microseconds(), string(names)}, func(rows *sql.Rows) error {
-			if err = rows.Scan(&s.last, &s.bytes, &s.timeline); err != nil {
+			INSERT INTO webhooks_gateways (holder, until, names, logs) VALUES ($1, `+q.store.serverTime+` + $2, $3, $4)
+			ON CONFLICT (holder) DO UPDATE SET until = excluded.until, names = excluded.names, logs = excluded.logs
+		) SELECT last, bytes, epoch, `+q.store.timeline+` FROM webhooks_queue WHERE id = 1`,
+		[]any{q.holder, leaseTime.Microseconds(), string(names), q.wanted}, func(rows *sql.Rows) error {
+			if err = rows.Scan(&s.last, &s.bytes, &s.epoch, &s.timeline); err != nil {
 				return err
 			}
 			return q.store.checkTimeline(s.timeline)
@@ -116,7 +116,7 @@ func (q *eventLog) renew() error {
 	}
 	m.lapse.Reset(leaseTime - leaseMargin - q.now().Sub(begun))
 	m.mu.Unlock()
-	if before.Err() != nil || before.timeline != s.timeline {
+	if before.Err() != nil || before.timeline != s.timeline || before.epoch != s.epoch {
 		if before.timeline != s.timeline {
 			q.log().Warn("queue database has begun a new timeline, as it does at a failover; events that it lacks are lost")
 		}

@@ -61,9 +61,11 @@ const pgRecovered = `UPDATE webhooks_deliveries d SET due = $1
 
 // pgStore stores events whose keys are new. The counter comes first, because its lock
 // orders the gateways. All of it is one statement, so that no gateway holds the lock
-// while the network, or the gateway itself, is slow.
+// while the network, or the gateway itself, is slow. Under another epoch than that of the
+// log it stores nothing, and returns no row.
 var pgStore = `WITH counter AS (
-	UPDATE webhooks_queue SET last = last + $1, bytes = bytes + $2 WHERE id = 1 RETURNING last, last - $1 AS before, bytes
+	UPDATE webhooks_queue SET last = last + $1, counted = last + $1, bytes = bytes + $2 WHERE id = 1 AND epoch = $25
+	RETURNING last, last - $1 AS before, bytes, epoch
 ), keys AS (
 	INSERT INTO webhooks_keys (key, expires, seq)
 	SELECT k.key, k.expires, before + n FROM unnest($3::bytea[], $4::bigint[], $5::boolean[]) WITH ORDINALITY AS k (key, expires, first, n), counter
@@ -87,14 +89,14 @@ var pgStore = `WITH counter AS (
 	FROM unnest($20::bigint[], $21::bigint[], $22::bigint[], $23::bytea[]) AS r (first, last, size, request), counter
 	WHERE EXISTS (SELECT 1 FROM events WHERE seq BETWEEN before + r.first AND before + r.last)
 )
-SELECT last, bytes, ` + pgTimeline + `, ARRAY(SELECT seq FROM events) FROM counter`
+SELECT last, bytes, epoch, ` + pgTimeline + `, ARRAY(SELECT seq FROM events) FROM counter`
 
 // pgRefund subtracts the bytes of duplicates, which pgStore has counted.
 const pgRefund = `UPDATE webhooks_queue q SET bytes = q.bytes - $2 + kept.bytes
 	FROM (SELECT COALESCE((SELECT sum(size) FROM webhooks_events e WHERE e.seq > log.last - $1 AND e.seq <= log.last), 0)
 		+ COALESCE((SELECT sum(size) FROM webhooks_requests r WHERE r.first > log.last - $1 AND r.first <= log.last), 0) AS bytes
 		FROM webhooks_queue log WHERE id = 1) AS kept
-	WHERE q.id = 1 AND kept.bytes < $2 RETURNING q.bytes`
+	WHERE q.id = 1 AND q.epoch = $3 AND kept.bytes < $2 RETURNING q.bytes`
 
 // writePipelined writes a commit in one round trip: all statements are sent together,
 // as one transaction. Progress comes before events, whose counter makes other gateways
@@ -314,9 +316,15 @@ func (s *store) queueEvents(batch *pgx.Batch, c *commit, now time.Time, result *
 		column(c.requests, func(r sharedRequest) int64 { return r.size() }),
 		column(c.requests, func(r sharedRequest) []byte { return r.encoded() }),
 		s.micros(now.Add(clockSlack)),
+		c.epoch,
 	).QueryRow(func(row pgx.Row) error {
 		var accepted []int64
-		if err := row.Scan(&result.last, &result.bytes, &result.timeline, &accepted); err != nil {
+		err := row.Scan(&result.last, &result.bytes, &result.epoch, &result.timeline, &accepted)
+		if errors.Is(err, pgx.ErrNoRows) {
+			result.moved = true
+			return nil
+		}
+		if err != nil {
 			return err
 		}
 		c.number(result.last)
@@ -326,7 +334,7 @@ func (s *store) queueEvents(batch *pgx.Batch, c *commit, now time.Time, result *
 		}
 		return nil
 	})
-	batch.Queue(pgRefund, n, size).Query(func(rows pgx.Rows) error {
+	batch.Queue(pgRefund, n, size, c.epoch).Query(func(rows pgx.Rows) error {
 		_, err := pgx.ForEachRow(rows, []any{&result.bytes}, func() error { return nil })
 		return err
 	})

@@ -21,7 +21,7 @@ type Queue struct {
 // server that does not answer is not an error: the queue keeps trying, and accepts no
 // events until it succeeds.
 func Open(ctx context.Context, s Settings) (*Queue, error) {
-	q := &Queue{common: newCommon(), settings: s}
+	q := &Queue{common: newCommon(s.logs()), settings: s}
 	if s.Engine != PostgreSQL {
 		l, err := newLog(ctx, s, 0, nil, q.common)
 		if err != nil {

@@ -120,13 +120,13 @@ func waitDeclared(t testing.TB, g *logGeneration) {
 // openLog opens the only log of a queue.
 func openLog(ctx context.Context, s Settings) (*eventLog, error) {
 	if s.Engine == SQLite {
-		return newLog(ctx, s, 0, nil, newCommon())
+		return newLog(ctx, s, 0, nil, newCommon(1))
 	}
 	at, err := newServer(0, s.DSN)
 	if err != nil {
 		return nil, err
 	}
-	return newLog(ctx, s, 0, at, newCommon())
+	return newLog(ctx, s, 0, at, newCommon(1))
 }
 
 func openQueue(t testing.TB, s Settings) *eventLog {

@@ -27,12 +27,14 @@ const (
 // duplicates, or any function.
 type change struct {
 	events     []*Event // of one request
+	epoch      int64    // of the layout by which they were routed to this log
 	progress   *progress
 	duplicates []duplicate
 	run        func(t *tx) error
 
 	ctx      context.Context // of the caller that waits; nil to commit in any case
 	accepted []bool          // which events were not duplicates
+	moved    bool            // the log has another epoch
 	done     chan error      // gets one value
 }
 
@@ -240,18 +242,34 @@ func (w *writer) writePart(group []*change) {
 // answer reports one result to a group.
 func answer(group []*change, err error) {
 	for _, c := range group {
-		c.done <- err
+		if c.moved {
+			c.done <- errMoved
+		} else {
+			c.done <- err
+		}
 	}
 }
 
-// refuse answers changes whose events find no room and those whose caller has given
-// up, and returns the others.
+// errMoved means that events were routed by a layout that is not that of the log. They
+// must be routed again.
+var errMoved = fmt.Errorf("%w: the queue has another number of logs now", ErrUnavailable)
+
+// refuse answers changes whose events find no room or were routed before others, and
+// those whose caller has given up, and returns the others.
 func (w *writer) refuse(group []*change) []*change {
 	bytes, limit := w.bytes.Load(), w.limit.Load()
+	var epoch int64
+	for _, c := range group {
+		epoch = max(epoch, c.epoch)
+	}
 	kept := group[:0]
 	for _, c := range group {
 		if c.ctx != nil && c.ctx.Err() != nil {
 			c.done <- context.Cause(c.ctx)
+			continue
+		}
+		if len(c.events) > 0 && c.epoch < epoch {
+			c.done <- errMoved
 			continue
 		}
 		size := c.size()
@@ -288,6 +306,12 @@ func (w *writer) commit(group []*change) error {
 	}
 	if len(c.events) == 0 {
 		return err
+	}
+	if err == nil && result.moved {
+		for _, change := range group {
+			change.moved = len(change.events) > 0
+		}
+		return nil
 	}
 	var era *era
 	if err == nil {
