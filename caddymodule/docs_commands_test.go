@@ -26,6 +26,8 @@ var notRun = []struct{ prefix, reason string }{
 	{"npm ", "downloads packages"},
 	{"pip ", "downloads packages"},
 	{"sqlite3 ", "may be missing"},
+	{"pg_dump ", "needs two servers"},
+	{"psql ", "needs a server"},
 	{"openssl ", "may be missing; the tests make such keys with Go"},
 	{"promtool ", "may be missing; TestAlertRules runs it"},
 	{"curl ", "needs a state of the gateway; the tests of the admin API make these requests"},
