@@ -43,14 +43,9 @@ func (w *worker) die(d *delivery, result Result) {
 
 // begin begins attempts that are written as running.
 func (w *worker) begin(t target, now time.Time) {
-	for len(w.ready) > 0 && !w.paused && w.yieldBy.IsZero() && !w.pausing.Load() && w.running < t.Concurrency {
-		if w.down && (w.running > 0 || now.Before(w.probeAt)) {
-			return
-		}
-		if !t.generation.begin() {
-			return
-		}
-		if !w.limiter.AllowN(now, 1) {
+	for len(w.ready) > 0 && !w.paused && w.yieldBy.IsZero() && !w.pausing.Load() && t.generation.begin() {
+		token := w.pool.take(w, now)
+		if token == nil {
 			t.generation.end()
 			return
 		}
@@ -60,16 +55,21 @@ func (w *worker) begin(t target, now time.Time) {
 		d.begun = now
 		w.lastBegun = max(w.lastBegun, d.Seq)
 		w.running++
-		go w.attempt(t, d, w.revoked)
+		go w.attempt(t, d, w.share, token)
 	}
+	w.pool.pass(w)
 }
 
-// attempt makes one attempt.
-func (w *worker) attempt(t target, d *delivery, revoked context.Context) {
+// attempt makes one attempt. It ends with the worker's tenure, and with the one whose
+// token it uses.
+func (w *worker) attempt(t target, d *delivery, own, token *contribution) {
 	defer t.generation.end()
 	ctx, cancel := context.WithCancelCause(t.generation.ctx)
 	defer cancel(nil)
-	defer context.AfterFunc(revoked, func() { cancel(errLost) })()
+	defer context.AfterFunc(own.revoked, func() { cancel(errLost) })()
+	if token != own {
+		defer context.AfterFunc(token.revoked, func() { cancel(errLost) })()
+	}
 	ctx, stop := context.WithTimeout(ctx, t.Timeout)
 	defer stop()
 
@@ -83,10 +83,11 @@ func (w *worker) attempt(t target, d *delivery, revoked context.Context) {
 		line.Write(zap.String("destination", w.name), zap.Stringer("id", d.Key), zap.Int("attempt", d.attempts),
 			zap.Int("status", result.Status), zap.Duration("took", f.took))
 	}
-	f.cut = !result.isSuccess() && (t.generation.ctx.Err() != nil || revoked.Err() != nil)
+	f.cut = !result.isSuccess() && (t.generation.ctx.Err() != nil || own.revoked.Err() != nil || token.revoked.Err() != nil)
 	if !f.cut && !result.isSuccess() && errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		f.result.Err = fmt.Errorf("no answer within %s", t.Timeout)
 	}
+	w.pool.give(token, w)
 	w.finished <- f
 }
 
@@ -113,6 +114,7 @@ func (w *worker) finish(f finished) {
 	d := f.d
 	d.running = false
 	if f.cut {
+		w.pool.cutShort(w)
 		// It may have arrived, so the attempt counts; but the destination has not failed.
 		if d.attempts >= t.Attempts {
 			f.result.Err = errors.New("the gateway stopped during the last attempt")

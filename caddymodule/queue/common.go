@@ -14,6 +14,8 @@ type common struct {
 
 	layout atomic.Pointer[layout]      // by which this gateway stores events
 	logs   atomic.Pointer[[]*eventLog] // all of the queue, by number: those of the layout, and those that are only to be emptied
+
+	pools pools
 }
 
 func newCommon(wanted int) *common {
@@ -31,6 +33,10 @@ func (c *common) logAt(number int) *eventLog {
 	}
 	return logs[number]
 }
+
+// parts returns into how many parts the attempts at a time, and the rate, of each
+// destination are divided.
+func (c *common) parts() int { return c.layout.Load().total }
 
 // newHolder returns a name for this gateway: the host's name, for people, and random
 // letters, because a host may run several.

@@ -1,10 +1,6 @@
 package queue
 
-import (
-	"time"
-
-	"golang.org/x/time/rate"
-)
+import "time"
 
 // fill reads deliveries until there is no room left: parked ones whose turn it is,
 // those that are due, and the log.
@@ -38,20 +34,16 @@ func (w *worker) fill(t target, now time.Time) error {
 // each need not wait for a commit. A crash costs those that did not begin an attempt.
 func (w *worker) room(t target, now time.Time) int {
 	written := len(w.ready) + len(w.writing.begin)
-	switch {
-	case w.paused, !w.yieldBy.IsZero():
+	if w.paused || !w.yieldBy.IsZero() {
 		return 0
-	case w.down:
-		if w.running+written > 0 || now.Before(w.probeAt) {
-			return 0
-		}
-		return 1
 	}
-	n := t.Concurrency - w.running
-	if t.Rate.N > 0 {
-		n = min(n, int(w.limiter.TokensAt(now)))
-	} else {
-		n += min(window, t.Concurrency*(t.Attempts-1))
+	more := 0
+	if t.Rate.N == 0 {
+		more = min(window, t.Concurrency*(t.Attempts-1))
+	}
+	n := w.pool.offer(w, more, now)
+	if w.down {
+		n = min(n, 1)
 	}
 	return max(0, min(n, w.capacity)-written)
 }
@@ -61,18 +53,3 @@ func (w *worker) want(t target, now time.Time) int { return w.room(t, now) - len
 
 // isFull reports whether memory has room for no more of the log.
 func (w *worker) isFull() bool { return len(w.open) >= w.capacity || w.bytes > windowBytes }
-
-// limit applies the configured rate. The burst is what the rate allows in 10 ms, so
-// that timers need not be exact.
-func (w *worker) limit(r Rate) {
-	limit, burst := rate.Inf, 1
-	if r.N > 0 {
-		limit = rate.Limit(float64(r.N) / r.Per.Seconds())
-		burst = max(1, int(float64(limit)/100))
-	}
-	if w.limiter.Limit() != limit {
-		now := w.q.now()
-		w.limiter.SetLimitAt(now, limit)
-		w.limiter.SetBurstAt(now, burst)
-	}
-}

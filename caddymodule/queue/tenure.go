@@ -7,6 +7,7 @@ import (
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
+	"golang.org/x/time/rate"
 )
 
 // tenure is the state of a worker while it holds the lease of its destination.
@@ -17,6 +18,7 @@ type tenure struct {
 	era     *era               // in which the lease was acquired
 	revoked context.Context    // ends when the lease is lost, and with it all attempts
 	revoke  context.CancelFunc // ends revoked
+	share   *contribution      // to the pool
 	gaps    []gap              // ahead of pos
 	paused  bool
 
@@ -98,6 +100,7 @@ func (w *worker) acquire(t target, now time.Time) bool {
 		known: known, resumed: resumed, lanes: lanes,
 	}
 	w.revoked, w.revoke = context.WithCancel(e)
+	w.contribute(t)
 	w.logLease("acquired the lease on this destination")
 	return true
 }
@@ -107,9 +110,12 @@ func (w *worker) acquire(t target, now time.Time) bool {
 func (w *worker) lose() {
 	w.q.log().Warn("lost the lease on this destination", zap.String("destination", w.name))
 	w.revoke()
+	w.pool.withdraw(w.share)
 	for running := w.running; running > 0; running-- {
 		w.observe(<-w.finished, OutcomeHandedBack, time.Time{})
+		w.pool.cutShort(w)
 	}
+	<-w.share.idle
 	w.tenure = tenure{} // a write under way has no effect without the lease
 	w.setStatus(workerStatus{})
 }
@@ -121,13 +127,32 @@ func (w *worker) leave() {
 	}
 }
 
-// handBack waits for the attempts under way, writes the progress, and releases the
-// lease. Everything in memory becomes a deferred delivery that is due now.
+// contribute brings the part of a tenure to the pool, as the configuration has it now.
+func (w *worker) contribute(t target) {
+	logs := w.q.parts()
+	tokens, limit := part(t.Concurrency, w.q.number, logs), rate.Inf
+	if t.Rate.N > 0 {
+		limit = rate.Limit(float64(t.Rate.N) / t.Rate.Per.Seconds() / float64(logs))
+	}
+	if w.share == nil {
+		share := &contribution{owner: w, revoked: w.revoked, tokens: tokens, limit: limit}
+		w.share = share
+		w.pool.contribute(share)
+		context.AfterFunc(w.revoked, func() { w.pool.withdraw(share) })
+	}
+	w.pool.adjust(w.share, tokens, limit)
+}
+
+// handBack waits for the attempts under way, and for those of other logs that use what
+// this tenure brings, writes the progress, and releases the lease. Everything in memory
+// becomes a deferred delivery that is due now.
 func (w *worker) handBack() {
 	defer w.setStatus(workerStatus{})
+	w.pool.withdraw(w.share)
 	for w.running > 0 {
 		w.finish(<-w.finished)
 	}
+	<-w.share.idle
 	if w.pending != nil {
 		if w.wrote(<-w.pending.done); w.lease == 0 {
 			return

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"go.uber.org/zap"
-	"golang.org/x/time/rate"
 )
 
 const (
@@ -44,10 +43,12 @@ const (
 	idleDelay = time.Minute
 )
 
-// worker delivers the events of one destination. One goroutine runs it; see run.
+// worker delivers the events that one destination takes from one log. One goroutine runs
+// it; see run.
 type worker struct {
 	q    *eventLog
 	name string // of the destination
+	pool *pool
 
 	wake     chan struct{} // holds one value: look around
 	finished chan finished // attempts that ended, from their goroutines
@@ -65,6 +66,10 @@ type worker struct {
 	surplus atomic.Bool  // another gateway has less to do: give the destination up
 	granted atomic.Int64 // the lease of another gateway that has taken over
 
+	// Guarded by the pool's mu.
+	isShort   bool      // no more deliveries could be prepared, for want of tokens
+	recovered time.Time // failures since then are due, because the destination is back; zero for none
+
 	// The rest belongs to the goroutine that runs the worker.
 	keepUntil time.Time // when the destination may be given up again
 	acquireAt time.Time // when to try again to get the lease
@@ -72,15 +77,9 @@ type worker struct {
 
 	tenure
 
-	limiter *rate.Limiter
-
-	// The health of the destination, which a lost lease does not change.
-	streak    int       // failures in a row
-	down      bool      // it is probed
-	downSince time.Time // when the first failure of the streak began
-	downAt    time.Time // when the streak reached downAfter
-	probes    int       // since then
-	probeAt   time.Time // when the next probe may begin
+	isWaiting  bool  // for a token; see pool.waiting
+	down       bool  // the destination is probed, as the worker has last seen it
+	healthSeen int64 // the change of the pool's health that it has seen
 }
 
 // target is a destination with the generation that has it.
@@ -90,14 +89,15 @@ type target struct {
 }
 
 func newWorker(q *eventLog, name string) *worker {
-	return &worker{
+	w := &worker{
 		q: q, name: name,
 		wake:     make(chan struct{}, 1),
 		finished: make(chan finished, 64),
 		quit:     make(chan struct{}),
 		done:     make(chan struct{}),
-		limiter:  rate.NewLimiter(rate.Inf, 1),
 	}
+	w.pool = q.pools.join(w)
+	return w
 }
 
 // poke wakes the worker.
@@ -140,6 +140,7 @@ func (w *worker) current() target {
 // when an earlier worker of the same name has ended.
 func (w *worker) run(before <-chan struct{}) {
 	defer close(w.done)
+	defer w.q.pools.leave(w)
 	if before != nil {
 		<-before
 	}
@@ -206,21 +207,13 @@ func (w *worker) step() time.Duration {
 		w.lose()
 		return 0
 	}
-	if w.surplus.Swap(false) && w.lease != 0 && now.After(w.keepUntil) {
-		w.yieldBy = now.Add(maxYield)
-	}
-	switch {
-	case w.yieldBy.IsZero():
-	case w.running == 0:
-		w.handBack()
+	if w.yield(t, now) {
 		return 0
-	case now.After(w.yieldBy): // an attempt takes long
-		w.yieldBy, w.keepUntil = time.Time{}, now.Add(keepTime)
 	}
 	if now.Before(w.retryAt) {
 		return w.retryAt.Sub(now)
 	}
-	if w.lease == 0 && (!t.generation.isDeclared() || w.isLeaving() || !w.q.mayAcquire(w.name)) {
+	if w.lease == 0 && (!t.generation.isDeclared() || w.isLeaving() || !w.mayAcquire(t)) {
 		return idleDelay
 	}
 	if w.lease == 0 && (now.Before(w.acquireAt) || !w.acquire(t, now)) {
@@ -232,15 +225,58 @@ func (w *worker) step() time.Duration {
 	if err := w.readPaused(); err != nil {
 		return w.retryLater(err, now)
 	}
-	w.limit(t.Rate)
+	w.contribute(t)
+	w.followHealth(now)
 	w.capacity = max(window, 2*t.Concurrency)
 	if err := w.fill(t, now); err != nil {
 		return w.retryLater(err, now)
 	}
+	w.finishMore() // their results may mean that none is to begin
 	w.begin(t, now)
 	w.write(t, now)
 	w.publish()
 	return w.sleep(t, now)
+}
+
+// yield gives the destination up if another gateway is to have it, and reports whether
+// it did. Until no attempt is under way that could be cut short, none begins.
+func (w *worker) yield(t target, now time.Time) bool {
+	isWanted := w.surplus.Swap(false)
+	if w.lease == 0 {
+		return false
+	}
+	if w.yieldBy.IsZero() && (isWanted || !w.hasLeader(t)) && now.After(w.keepUntil) {
+		w.yieldBy = now.Add(maxYield)
+		w.pool.withhold(w.share, true)
+	}
+	switch {
+	case w.yieldBy.IsZero():
+	case w.running == 0 && w.pool.isIdle(w.share):
+		w.handBack()
+		return true
+	case now.After(w.yieldBy): // an attempt takes long
+		w.yieldBy, w.keepUntil = time.Time{}, now.Add(keepTime)
+		w.pool.withhold(w.share, false)
+	}
+	return false
+}
+
+// mayAcquire reports whether this gateway may acquire the destination in this log.
+func (w *worker) mayAcquire(t target) bool {
+	if w.isFollower(t) {
+		return w.hasLeader(t)
+	}
+	return w.q.mayAcquire(w.name)
+}
+
+// isFollower reports whether the log brings no attempts of its own to the pool.
+func (w *worker) isFollower(t target) bool {
+	return part(t.Concurrency, w.q.number, w.q.parts()) == 0
+}
+
+// hasLeader reports whether the log, or the one that it follows, brings attempts.
+func (w *worker) hasLeader(t target) bool {
+	return !w.isFollower(t) || w.pool.holds(leader(t.Concurrency, w.q.number, w.q.parts()))
 }
 
 // retryLater logs an error of the database and returns how long to wait. A read that
@@ -254,6 +290,7 @@ func (w *worker) retryLater(err error, now time.Time) time.Duration {
 	}
 	w.q.logFailure("queue database error; retrying", err, zap.String("destination", w.name))
 	w.retryAt = now.Add(retryDelay)
+	w.pool.pass(w)
 	return retryDelay
 }
 
@@ -285,13 +322,11 @@ func (w *worker) sleep(t target, now time.Time) time.Duration {
 	if w.pending == nil && !w.dirty.IsZero() {
 		until = earlier(until, w.dirty.Add(commitInterval))
 	}
+	delay := w.pool.delay(now)
 	switch {
 	case w.paused:
-	case w.down && w.running == 0 && w.probeAt.After(now):
-		until = earlier(until, w.probeAt)
-	case t.Rate.N > 0 && w.running < t.Concurrency && w.limiter.TokensAt(now) < 1:
-		missing := 1 - w.limiter.TokensAt(now)
-		until = earlier(until, now.Add(time.Duration(missing/float64(w.limiter.Limit())*float64(time.Second))+time.Microsecond))
+	case delay > 0:
+		until = earlier(until, now.Add(delay))
 	case w.want(t, now) > 0 && w.bytes <= windowBytes:
 		until = earlier(until, w.nextDue)
 	}
