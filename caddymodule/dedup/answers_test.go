@@ -198,7 +198,7 @@ func TestAnswersAreBounded(t *testing.T) {
 // another does not use up the room of two.
 func TestReplacedAnswerIsCountedOnce(t *testing.T) {
 	clock := newClock()
-	m := dedup.New(dedup.Settings{Window: 48 * time.Hour, Entries: 10, KeepAnswers: true}, new(dedup.Waiters), clock.now)
+	m := dedup.New(dedup.Settings{Window: 48 * time.Hour, Entries: 2000, KeepAnswers: true}, new(dedup.Waiters), clock.now)
 	var owners []*dedup.Claim // each late when the next one comes
 	for range dedup.MaxAnswers/dedup.MaxAnswer + 1 {
 		owners = append(owners, take(t, m, gone, key(1)))

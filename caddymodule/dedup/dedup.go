@@ -13,7 +13,6 @@ package dedup
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"sync"
 	"sync/atomic"
@@ -82,7 +81,7 @@ type Settings struct {
 	Window time.Duration
 
 	// Entries is the maximum number of accepted events that are remembered. The
-	// oldest are forgotten first.
+	// oldest are forgotten first. An event that is accepted anew counts as another one.
 	Entries int
 
 	// KeepAnswers keeps answers for duplicates. An event then counts as accepted only
@@ -107,19 +106,9 @@ type Memory struct {
 	mu       sync.Mutex
 	settings Settings
 	claims   map[Key]*Claim
-	done     *simplelru.LRU[uint64, record]
+	done     accepted
 	answers  *simplelru.LRU[Key, *Answer]
 	bytes    int // of the bodies in answers
-}
-
-// record is one accepted event. The first eight bytes of its key are the index of its
-// LRU entry, and the record holds the rest. So an entry and its place in the map take
-// 118 bytes, instead of 196 with a Key and a time.Time. Of two keys with the same
-// index, the later one is remembered: the other one could pass twice, but never
-// counts as a duplicate.
-type record struct {
-	rest [12]byte
-	at   uint32 // Unix time
 }
 
 // New returns an empty Memory. now returns the current time.
@@ -129,9 +118,9 @@ func New(settings Settings, waiters *Waiters, now func() time.Time) *Memory {
 		waiters:  waiters,
 		settings: settings,
 		claims:   make(map[Key]*Claim),
+		done:     newAccepted(),
 	}
 	// NewLRU fails only for a size that is not positive.
-	m.done, _ = simplelru.NewLRU[uint64, record](max(settings.Entries, 1), nil)
 	m.answers, _ = simplelru.NewLRU(MaxAnswers, func(_ Key, a *Answer) { m.bytes -= len(a.Body) })
 	return m
 }
@@ -141,7 +130,7 @@ func (m *Memory) Set(settings Settings) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.settings = settings
-	m.done.Resize(max(settings.Entries, 1))
+	m.done.limit(max(settings.Entries, 1))
 	if !settings.KeepAnswers {
 		m.answers.Purge()
 	}
@@ -151,7 +140,7 @@ func (m *Memory) Set(settings Settings) {
 func (m *Memory) Len() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.done.Len()
+	return m.done.len()
 }
 
 // Claim is the right to let one event through. Its owner must end it with Commit or
@@ -250,9 +239,8 @@ func (m *Memory) leave(key Key, outcome chan struct{}) {
 // accepted reports whether the key was accepted within the window, and returns the
 // answer that is kept for it.
 func (m *Memory) accepted(key Key, now time.Time) (*Answer, bool) {
-	index, rest := split(key)
-	r, ok := m.done.Peek(index)
-	if !ok || r.rest != rest || m.expired(r, now) {
+	r := m.done.find(key)
+	if r == nil || m.expired(r, now) {
 		return nil, false
 	}
 	if !m.settings.KeepAnswers {
@@ -261,7 +249,7 @@ func (m *Memory) accepted(key Key, now time.Time) (*Answer, bool) {
 	return m.answers.Peek(key)
 }
 
-func (m *Memory) expired(r record, now time.Time) bool {
+func (m *Memory) expired(r *record, now time.Time) bool {
 	return now.Unix()-int64(r.at) >= int64(m.settings.Window/time.Second)
 }
 
@@ -306,8 +294,8 @@ func (c *Claim) Commit(answer *Answer) {
 		m.keep(c.key, answer)
 	}
 	now := m.now()
-	index, rest := split(c.key)
-	m.done.Add(index, record{rest: rest, at: uint32(now.Unix())})
+	m.done.add(newRecord(c.key, now))
+	m.done.limit(max(m.settings.Entries, 1))
 	m.forgetExpired(now)
 
 	if held := m.claims[c.key]; held != nil {
@@ -348,11 +336,11 @@ func (m *Memory) keep(key Key, answer *Answer) {
 // gone.
 func (m *Memory) forgetExpired(now time.Time) {
 	for range forgetAtOnce {
-		_, r, ok := m.done.GetOldest()
-		if !ok || !m.expired(r, now) {
+		r := m.done.oldest()
+		if r == nil || !m.expired(r, now) {
 			break
 		}
-		m.done.RemoveOldest()
+		m.done.removeOldest()
 	}
 	for range forgetAtOnce {
 		key, _, ok := m.answers.GetOldest()
@@ -364,8 +352,4 @@ func (m *Memory) forgetExpired(now time.Time) {
 		}
 		m.answers.RemoveOldest()
 	}
-}
-
-func split(key Key) (index uint64, rest [12]byte) {
-	return binary.BigEndian.Uint64(key[:8]), [12]byte(key[8:])
 }
