@@ -18,9 +18,10 @@ import (
 )
 
 // BenchmarkGateway compares, in one run and in turns, plain reverse_proxy with
-// webhooks before it: the same signed requests of 650 bytes over keep-alive
-// loopback connections, each a new event. Senders, gateway and receiver share
-// the machine. The ratio is the median over all rounds.
+// webhooks before it, both without and with request_buffers: the same signed requests
+// of 650 bytes over keep-alive loopback connections, each a new event. Senders, gateway
+// and receiver share the machine. The ratios are to plain reverse_proxy, each the
+// median over all rounds.
 func BenchmarkGateway(b *testing.B) {
 	const (
 		senders = 32
@@ -33,10 +34,13 @@ func BenchmarkGateway(b *testing.B) {
 	b.Setenv("SECRET", "benchmark-secret")
 	startAt(b, "ERROR", fmt.Sprintf(`
 	log_skip
-	webhooks /webhooks notifly {
+	webhooks /webhooks* notifly {
 		secret {env.SECRET}
 	}
-	reverse_proxy %s
+	reverse_proxy /*/buffered %[1]s {
+		request_buffers 64KiB
+	}
+	reverse_proxy %[1]s
 	`, strings.TrimPrefix(receiver.URL, "http://")))
 	sample := payload(b, "notifly", "message.updated")
 	transport := &http.Transport{MaxIdleConnsPerHost: senders}
@@ -77,18 +81,25 @@ func BenchmarkGateway(b *testing.B) {
 		wg.Wait()
 		return round / time.Since(begin).Seconds()
 	}
-	run("/plain") // warm up
-	run("/webhooks")
-
-	var plain, webhooks, ratios []float64
+	paths := []string{"/plain", "/webhooks", "/plain/buffered", "/webhooks/buffered"}
+	for _, path := range paths { // warm up
+		run(path)
+	}
+	perSecond, ratios := make([][]float64, len(paths)), make([][]float64, len(paths))
 	for b.Loop() {
-		p, w := run("/plain"), run("/webhooks")
-		plain, webhooks, ratios = append(plain, p), append(webhooks, w), append(ratios, w/p)
+		for i, path := range paths {
+			perSecond[i] = append(perSecond[i], run(path))
+			ratios[i] = append(ratios[i], perSecond[i][len(perSecond[i])-1]/perSecond[0][len(perSecond[0])-1])
+		}
 	}
 	b.ReportMetric(0, "ns/op")
-	b.ReportMetric(median(plain), "plain-req/s")
-	b.ReportMetric(median(webhooks), "webhooks-req/s")
-	b.ReportMetric(median(ratios), "ratio")
+	for i, path := range paths {
+		name := strings.ReplaceAll(path[1:], "/", "-")
+		b.ReportMetric(median(perSecond[i]), name+"-req/s")
+		if i > 0 {
+			b.ReportMetric(median(ratios[i]), name+"-ratio")
+		}
+	}
 }
 
 func median(values []float64) float64 {
