@@ -26,7 +26,7 @@ func (q *eventLog) sweepAttempts(ctx context.Context) error {
 		func(rows *sql.Rows) error { return rows.Scan(&bytes) }); err != nil {
 		return err
 	}
-	excess := bytes - q.writer.limit.Load()/attemptsShare
+	excess := q.budget.attempts.excess(q.number, bytes, q.budget.limit.Load()/attemptsShare)
 	for removed := int64(0); ; {
 		last := removed
 		if err := q.store.query(ctx, `SELECT id, ended, size FROM webhooks_attempts WHERE id > $1 ORDER BY id LIMIT `+stepRows, []any{removed},

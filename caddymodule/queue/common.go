@@ -11,6 +11,7 @@ import (
 type common struct {
 	holder string // the name of this gateway among those that share the queue
 	wanted int    // the number of logs that it is configured with
+	budget budget
 
 	layout atomic.Pointer[layout]      // by which this gateway stores events
 	logs   atomic.Pointer[[]*eventLog] // all of the queue, by number: those of the layout, and those that are only to be emptied

@@ -51,7 +51,7 @@ func (q *eventLog) apply() {
 		if g.Logger != nil {
 			q.logger.Store(g.Logger)
 		}
-		q.writer.limit.Store(g.Size)
+		q.budget.limit.Store(g.Size)
 		for i := range g.Destinations {
 			wanted[g.Destinations[i].Name] = target{&g.Destinations[i], g}
 		}

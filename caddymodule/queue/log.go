@@ -92,8 +92,8 @@ func newLog(ctx context.Context, s Settings, number int, at *server, c *common) 
 	if q.store.file != nil {
 		q.store.file.report = q.reportReplaced
 	}
-	q.writer = newWriter(q.store, s.Now, q.checkCommit, q.notify)
-	q.writer.limit.Store(s.Size)
+	q.writer = newWriter(q.store, &c.budget, s.Now, q.checkCommit, q.notify)
+	q.budget.limit.Store(s.Size)
 	err = q.open(ctx)
 	if err == nil {
 		return q, nil
@@ -249,11 +249,6 @@ func (q *eventLog) close() error {
 		<-q.writer.stopped
 	}
 	return q.store.close()
-}
-
-// Size returns the number of bytes that the events take, and how many they may take.
-func (q *eventLog) Size() (bytes, limit int64) {
-	return q.writer.bytes.Load(), q.writer.limit.Load()
 }
 
 // Commits returns the number of transactions that were committed, each with an fsync.

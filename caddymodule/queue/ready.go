@@ -85,7 +85,7 @@ func (q *eventLog) Ready(ctx context.Context) error {
 		most = maxSharedFiller
 	}
 	size, filler := h.expected(most)
-	if q.writer.bytes.Load()+size > q.writer.limit.Load() {
+	if q.budget.bytes.Load()+size > q.budget.limit.Load() {
 		return ErrFull
 	}
 	select {

@@ -16,6 +16,9 @@ const (
 	// pressureInterval is how often the size is compared with the limit.
 	pressureInterval = time.Second
 
+	// deadShare is the part of the queue's size that dead letters may take: a quarter.
+	deadShare = 4
+
 	// sweepRows is the maximum number of events that one transaction removes, so that
 	// no answer waits for long.
 	sweepRows = 200
@@ -67,9 +70,9 @@ func (q *eventLog) maintain() {
 	}
 }
 
-// isShort reports whether events take 90 % of the size.
+// isShort reports whether the events of all logs take 90 % of the size.
 func (q *eventLog) isShort() bool {
-	return q.writer.bytes.Load() >= q.writer.limit.Load()/10*9
+	return q.budget.bytes.Load() >= q.budget.pressure()
 }
 
 // sweep removes dead letters and delivered events that are too old or take too much
@@ -203,7 +206,7 @@ func (b *logPart) keepAwaited(seqs []int64, held map[int64]bool) {
 // room is short, of any age. done means that the rest of the log is too young.
 func (q *eventLog) remove(ctx context.Context, e *era, b logPart, cutoff int64) (freed int64, done bool, err error) {
 	var old []int64
-	excess := q.writer.bytes.Load() - q.writer.limit.Load()/10*9
+	excess := q.budget.bytes.Load() - q.budget.pressure()
 	for _, l := range b.events {
 		if done = l.received >= cutoff && excess <= 0; done {
 			break
@@ -302,7 +305,7 @@ func (q *eventLog) sweepDead(ctx context.Context, e *era, cutoff int64) error {
 		func(rows *sql.Rows) error { return rows.Scan(&bytes) }); err != nil {
 		return err
 	}
-	excess := bytes - q.writer.limit.Load()/4
+	excess := q.budget.dead.excess(q.number, bytes, q.budget.limit.Load()/deadShare)
 	for {
 		var dead []deadRow
 		if err := q.store.query(ctx, `SELECT seq, name, size, tried FROM webhooks_deliveries WHERE state = 'dead' ORDER BY tried LIMIT $1`, []any{sweepRows},

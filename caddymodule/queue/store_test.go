@@ -121,7 +121,7 @@ func TestOrderOfCommits(t *testing.T) {
 // TestHeadNeverFalls shows that what is known of the log does not go back to what
 // it was: the events in between would wait for the next one.
 func TestHeadNeverFalls(t *testing.T) {
-	w := newWriter(nil, time.Now, nil, nil)
+	w := newWriter(nil, new(budget), time.Now, nil, nil)
 	e := newEra("")
 	w.restart(e, logState{})
 	w.note(e, logState{last: 7, bytes: 700})

@@ -11,7 +11,10 @@ import (
 func (q *Queue) Ready(ctx context.Context) error { return q.logs()[0].Ready(ctx) }
 
 // Size returns the number of bytes that the events take, and how many they may take.
-func (q *Queue) Size() (bytes, limit int64) { return q.logs()[0].Size() }
+func (q *Queue) Size() (bytes, limit int64) {
+	b := &q.budget
+	return b.bytes.Load(), b.limit.Load()
+}
 
 // Commits returns the number of transactions that were committed, each with an fsync.
 func (q *Queue) Commits() int64 { return q.logs()[0].Commits() }

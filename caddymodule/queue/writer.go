@@ -71,12 +71,12 @@ type writer struct {
 	stop    chan struct{}
 	stopped chan struct{}
 
-	limit   atomic.Int64 // for bytes
+	budget  *budget      // of all logs of the queue
 	commits atomic.Int64 // counts them
 
 	noting sync.Mutex   // held to change the following together
 	era    *era         // in which bytes and head were read
-	bytes  atomic.Int64 // that the events take, as far as this gateway has read
+	bytes  atomic.Int64 // that the events of this log take, as far as this gateway has read
 	head   atomic.Int64 // the last committed seq that this gateway has read
 
 	recent recent
@@ -92,9 +92,9 @@ type writer struct {
 	stored func(events []*Event)
 }
 
-func newWriter(s *store, now func() time.Time, check func(s stored, head int64) (*era, error), stored func(events []*Event)) *writer {
+func newWriter(s *store, b *budget, now func() time.Time, check func(s stored, head int64) (*era, error), stored func(events []*Event)) *writer {
 	return &writer{
-		store: s, now: now, check: check, stored: stored,
+		store: s, budget: b, now: now, check: check, stored: stored,
 		changes: make(chan *change, maxGroup),
 		stop:    make(chan struct{}),
 		stopped: make(chan struct{}),
@@ -257,7 +257,7 @@ var errMoved = fmt.Errorf("%w: the queue has another number of logs now", ErrUna
 // refuse answers changes whose events find no room or were routed before others, and
 // those whose caller has given up, and returns the others.
 func (w *writer) refuse(group []*change) []*change {
-	bytes, limit := w.bytes.Load(), w.limit.Load()
+	bytes, limit := w.budget.bytes.Load(), w.budget.limit.Load()
 	var epoch int64
 	for _, c := range group {
 		epoch = max(epoch, c.epoch)
@@ -342,8 +342,13 @@ func (w *writer) restart(e *era, s logState) {
 	defer w.noting.Unlock()
 	w.era = e
 	w.head.Store(s.last)
-	w.bytes.Store(s.bytes)
+	w.setBytes(s.bytes)
 	w.recent.forget(s.last)
+}
+
+// setBytes sets the size of the log, and that of the queue with it. noting must be held.
+func (w *writer) setBytes(bytes int64) {
+	w.budget.bytes.Add(bytes - w.bytes.Swap(bytes))
 }
 
 // note notes the end of the log in an era, unless it is older than what is known: other
@@ -360,7 +365,7 @@ func (w *writer) noteLocked(e *era, s logState) {
 		return
 	}
 	w.head.Store(s.last)
-	w.bytes.Store(s.bytes)
+	w.setBytes(s.bytes)
 }
 
 // noteStored notes events that were committed in an era.
