@@ -99,14 +99,11 @@ func (c *backlogCollector) Collect(to chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), statusTimeout)
 	defer cancel()
 	to <- prometheus.MustNewConstMetric(c.ready, prometheus.GaugeValue, asGauge(q.Ready(ctx) == nil))
-	all, err := q.Status(ctx)
+	all, err := q.HeldStatus(ctx)
 	if err != nil {
 		return // a queue that fails logs it
 	}
 	for _, s := range all {
-		if !s.Here && s.Configured {
-			continue
-		}
 		age := 0.0
 		if !s.OldestUndelivered.IsZero() {
 			age = max(0, time.Since(s.OldestUndelivered).Seconds())

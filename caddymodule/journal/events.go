@@ -2,6 +2,8 @@ package journal
 
 import (
 	"context"
+	"strconv"
+	"sync"
 	"time"
 
 	"github.com/caddy-webhooks/caddy-webhooks/caddymodule/envelope"
@@ -49,7 +51,9 @@ type queuePage struct {
 func (j *Journal) sources() []source {
 	var all []source
 	if j.stored != nil {
-		all = append(all, storedLog{j.stored})
+		for _, number := range j.stored.LogNumbers() {
+			all = append(all, storedLog{j.stored, number})
+		}
 	}
 	return append(all, directLogs{j.memory})
 }
@@ -62,25 +66,40 @@ func (j *Journal) Events(ctx context.Context, s queue.Search, p Page) (Events, e
 	if err != nil {
 		return Events{}, err
 	}
+	parts, err := searchAll(ctx, j.sources(), s, at, p.Limit)
+	if err != nil {
+		return Events{}, err
+	}
+	return merge(parts, p.Limit), nil
+}
+
+// searchAll searches all logs that have more, at the same time.
+func searchAll(ctx context.Context, logs []source, s queue.Search, at cursor, limit int) ([]*part, error) {
 	var parts []*part
-	for _, log := range j.sources() {
+	var wg sync.WaitGroup
+	for _, log := range logs {
 		before, isThere := at.before(log.name())
 		if !isThere {
 			continue
 		}
-		found, err := log.search(ctx, s, before, p.Limit)
-		if err != nil {
-			return Events{}, err
-		}
-		parts = append(parts, &part{name: log.name(), queuePage: found})
+		p := &part{name: log.name()}
+		parts = append(parts, p)
+		wg.Go(func() { p.queuePage, p.err = log.search(ctx, s, before, limit) })
 	}
-	return merge(parts, p.Limit), nil
+	wg.Wait()
+	for _, p := range parts {
+		if p.err != nil {
+			return nil, p.err
+		}
+	}
+	return parts, nil
 }
 
 // part is what one source contributes to a page.
 type part struct {
 	name string
 	queuePage
+	err   error // of the search
 	taken int
 }
 
@@ -148,19 +167,29 @@ func latestOf(parts []*part) *part {
 	return latest
 }
 
-// storedLog is the queue as a source.
-type storedLog struct{ stored }
+// storedLog is a log of the queue as a source.
+type storedLog struct {
+	stored
+	number int
+}
 
 // stored is what the journal reads from the queue.
 type stored interface {
-	Search(ctx context.Context, s queue.Search, before int64, limit int) (queue.Found, error)
+	LogNumbers() []int
+	Search(ctx context.Context, log int, s queue.Search, before int64, limit int) (queue.Found, error)
 	History(ctx context.Context, key envelope.Key) (*queue.History, error)
 }
 
-func (storedLog) name() string { return "queue" }
+// name implements source. Cursors of a queue that had only one log are still good.
+func (l storedLog) name() string {
+	if l.number == 0 {
+		return "queue"
+	}
+	return "queue/" + strconv.Itoa(l.number)
+}
 
 func (l storedLog) search(ctx context.Context, s queue.Search, before int64, limit int) (queuePage, error) {
-	found, err := l.Search(ctx, s, before, limit)
+	found, err := l.Search(ctx, l.number, s, before, limit)
 	page := queuePage{before: found.Before, searchedTo: found.SearchedTo}
 	for _, summary := range found.Events {
 		page.events = append(page.events, Event{Summary: summary})

@@ -33,7 +33,9 @@ func (q *fakeQueue) add(seq int64, received time.Time) {
 	q.events = slices.Insert(q.events, 0, queue.Summary{Seq: seq, ID: fmt.Sprint("stored ", seq), Received: received})
 }
 
-func (q *fakeQueue) Search(_ context.Context, s queue.Search, before int64, limit int) (found queue.Found, err error) {
+func (q *fakeQueue) LogNumbers() []int { return []int{0} }
+
+func (q *fakeQueue) Search(_ context.Context, _ int, s queue.Search, before int64, limit int) (found queue.Found, err error) {
 	if q.err != nil {
 		return found, q.err
 	}

@@ -1,8 +1,11 @@
 package queue
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
+	"maps"
+	"slices"
 	"time"
 )
 
@@ -16,7 +19,7 @@ type Cause struct {
 }
 
 // maxCauses is the maximum number of groups that Causes returns.
-const maxCauses = "1000"
+const maxCauses = 1000
 
 // Causes groups the dead letters of a destination, or of all, by destination and
 // cause, the most frequent first, at most 1,000 of them.
@@ -28,7 +31,7 @@ func (q *eventLog) Causes(ctx context.Context, destination string) ([]Cause, err
 	}
 	all := []Cause{}
 	err := q.query(ctx, `SELECT name, error, count(*), MIN(tried), MAX(tried) FROM webhooks_deliveries
-		WHERE state = 'dead' AND (name = $1 OR $1 = '') GROUP BY name, error ORDER BY 3 DESC, name, error LIMIT `+maxCauses, []any{destination},
+		WHERE state = 'dead' AND (name = $1 OR $1 = '') GROUP BY name, error ORDER BY 3 DESC, name, error LIMIT $2`, []any{destination, maxCauses},
 		func(rows *sql.Rows) error {
 			var c Cause
 			var oldest, newest int64
@@ -38,4 +41,22 @@ func (q *eventLog) Causes(ctx context.Context, destination string) ([]Cause, err
 			return err
 		})
 	return all, err
+}
+
+// mergedCauses returns the causes of all logs as Causes does those of one.
+func mergedCauses(parts [][]Cause) []Cause {
+	type group struct{ destination, cause string }
+	groups := make(map[group]Cause)
+	for _, c := range slices.Concat(parts...) {
+		of := group{c.Destination, c.Cause}
+		if other, ok := groups[of]; ok {
+			c.DeadLetters += other.DeadLetters
+			c.Oldest, c.Newest = earliest(c.Oldest, other.Oldest), latestTime(c.Newest, other.Newest)
+		}
+		groups[of] = c
+	}
+	all := slices.SortedFunc(maps.Values(groups), func(a, b Cause) int {
+		return cmp.Or(cmp.Compare(b.DeadLetters, a.DeadLetters), cmp.Compare(a.Destination, b.Destination), cmp.Compare(a.Cause, b.Cause))
+	})
+	return all[:min(maxCauses, len(all))]
 }

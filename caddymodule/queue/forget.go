@@ -20,7 +20,7 @@ func (q *eventLog) Forget(ctx context.Context, name string) (int64, error) {
 	for _, s := range status {
 		if s.Destination == name {
 			if found = true; s.Configured {
-				return 0, fmt.Errorf("destination %q: %w", name, ErrConfigured)
+				return 0, errConfigured(name)
 			}
 			discarded = s.Backlog + s.DeadLetters
 		}
@@ -40,4 +40,9 @@ func (q *eventLog) Forget(ctx context.Context, name string) (int64, error) {
 		q.log().Info("forgot destination", zap.String("destination", name), zap.Int64("discarded", discarded))
 	}
 	return discarded, err
+}
+
+// errConfigured returns the error for a destination that a configuration has.
+func errConfigured(name string) error {
+	return fmt.Errorf("destination %q: %w", name, ErrConfigured)
 }

@@ -3,7 +3,6 @@ package queue
 import (
 	"context"
 	"database/sql"
-	"fmt"
 	"maps"
 	"slices"
 
@@ -53,7 +52,7 @@ func (q *eventLog) History(ctx context.Context, key envelope.Key) (*History, err
 			return h, unavailable(ctx, err)
 		}
 	}
-	return nil, fmt.Errorf("%w: %s is not in the queue; it may have been older than `retention`", ErrUnknown, key)
+	return nil, errNotStored(key)
 }
 
 // history returns all that is known about an event; nil if it was removed meanwhile.

@@ -171,7 +171,22 @@ func (q *eventLog) replayable(ctx context.Context, key envelope.Key) (events []r
 			return events, err
 		}
 	}
-	return nil, fmt.Errorf("%w: %s is not in the queue; it may have been older than `retention`", ErrUnknown, key)
+	return nil, errNotStored(key)
+}
+
+// errNotStored returns the error for an event that is not in the queue.
+func errNotStored(key envelope.Key) error {
+	return fmt.Errorf("%w: %s is not in the queue; it may have been older than `retention`", ErrUnknown, key)
+}
+
+// receivedLast returns when the last event of a key came in, of those that are still
+// stored.
+func (q *eventLog) receivedLast(ctx context.Context, key envelope.Key) (last int64, err error) {
+	events, err := q.replayable(ctx, key)
+	for _, e := range events {
+		last = max(last, e.received)
+	}
+	return last, err
 }
 
 // replaySince replays all events that came in since a time, in steps.

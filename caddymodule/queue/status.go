@@ -16,7 +16,7 @@ type DestinationStatus struct {
 	// Configured is false for a name that has left the configuration.
 	Configured bool `json:"configured"`
 
-	// Here is true if this gateway holds the lease of the destination.
+	// Here is true if this gateway holds the lease of the destination, in any log.
 	Here bool `json:"here"`
 
 	// Paused is true between Pause and Resume.
@@ -35,9 +35,14 @@ type DestinationStatus struct {
 	// DeadLetters is the number of its dead letters.
 	DeadLetters int64 `json:"dead_letters"`
 
-	// Gateway is the gateway that holds the lease: its host name and random letters.
-	// Empty while no gateway does.
+	// Gateway is the gateway that holds the lease: its host name and random letters. If
+	// several hold the leases of different logs, it lists them, separated by ", ". Empty
+	// while no gateway does.
 	Gateway string `json:"gateway,omitempty"`
+
+	// LogsMissing is the number of logs of the queue that did not answer: what they have
+	// is missing in the numbers.
+	LogsMissing int `json:"logs_missing,omitempty"`
 
 	// LastDelivered is when the last attempt that succeeded ended, zero for none.
 	LastDelivered time.Time `json:"last_delivered,omitzero"`
