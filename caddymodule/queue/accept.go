@@ -9,37 +9,48 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// store stores the events of a request, all of them or none, and returns after they
-// are on disk. accepted reports which of them are not duplicates. While the queue is
-// opening, store waits for at most 5 s. After an error the events may have been stored
-// all the same; then they are duplicates when they come again.
-func (g *logGeneration) store(ctx context.Context, events []*Event) (accepted []bool, err error) {
+// storeRouted stores the events of a request that were routed to this log in an epoch, all
+// of them or none, and returns after they are on disk. accepted reports which of them are
+// not duplicates. It returns errMoved if the log has another layout. While the log is
+// opening, storeRouted waits for at most 5 s. After another error the events may have been
+// stored all the same; then they are duplicates when they come again.
+func (g *logGeneration) storeRouted(ctx context.Context, epoch int64, events []*Event) (accepted []bool, err error) {
 	if !g.isDeclared() {
 		if err := g.waitUntilDeclared(ctx); err != nil {
 			return nil, err
 		}
 	}
+	c := &change{events: events, epoch: epoch}
+	common := int64(0)
+	if c.shared() != nil {
+		common = inCommon
+	}
+	for _, e := range events {
+		e.shared = common
+	}
+	g.q.writer.health.noteSize(c.size())
+	if err := g.q.writer.do(ctx, c); err != nil {
+		return nil, storeError(ctx, err)
+	}
+	g.q.logStored(c)
+	return c.accepted, nil
+}
+
+// storeError returns an error of the writer as Store returns it.
+func storeError(ctx context.Context, err error) error {
+	if errors.Is(err, ErrFull) || errors.Is(err, ErrClosed) || errors.Is(err, errMoved) || ctx.Err() != nil {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrUnavailable, err)
+}
+
+// prepare makes events ready to be routed and stored.
+func prepare(events []*Event) {
 	for _, e := range events {
 		e.clean()
 		if e.Request != nil {
 			e.Request.encoded()
 		}
-	}
-	c := &change{events: events, epoch: g.q.layout.Load().epoch}
-	if c.shared() != nil {
-		for _, e := range events {
-			e.shared = inCommon
-		}
-	}
-	g.q.writer.health.noteSize(c.size())
-	switch err := g.q.writer.do(ctx, c); {
-	case err == nil:
-		g.q.logStored(c)
-		return c.accepted, nil
-	case errors.Is(err, ErrFull), errors.Is(err, ErrClosed), ctx.Err() != nil:
-		return nil, err
-	default:
-		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 }
 

@@ -175,6 +175,12 @@ func (g *gateway) keep(t testing.TB, events ...*Event) []bool {
 	return accepted
 }
 
+// store stores the events of a request in one log, whichever they belong to.
+func (g *logGeneration) store(ctx context.Context, events []*Event) ([]bool, error) {
+	prepare(events)
+	return g.storeRouted(ctx, g.q.layout.Load().epoch, events)
+}
+
 // status returns that of a destination.
 func (g *gateway) status(t testing.TB, name string) DestinationStatus {
 	t.Helper()

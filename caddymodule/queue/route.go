@@ -21,6 +21,7 @@ type layout struct {
 // pastLayout is a layout that another one has replaced, with what its logs held at the
 // switch. Logs that the switch added are not in it.
 type pastLayout struct {
+	epoch int64
 	logs  int
 	until []int64 // by log: when the last window of its keys and places ends, by its server's clock
 	last  []int64 // by log: its end

@@ -58,14 +58,6 @@ func (q *Queue) Serve(s Service) *Generation {
 	return g
 }
 
-// Store stores the events of a request, all of them or none, and returns after they
-// are on disk. accepted reports which of them are not duplicates. While the queue is
-// opening, Store waits for at most 5 s. After an error the events may have been stored
-// all the same; then they are duplicates when they come again.
-func (g *Generation) Store(ctx context.Context, events []*Event) (accepted []bool, err error) {
-	return g.uses()[0].store(ctx, events)
-}
-
 // uses returns the uses of the logs, by number. There is one for each log of a layout
 // that was read before.
 func (g *Generation) uses() []*logGeneration { return *g.logs.Load() }
