@@ -17,6 +17,7 @@ type common struct {
 	logs   atomic.Pointer[[]*eventLog] // all of the queue, by number: those of the layout, and those that are only to be emptied
 
 	pools pools
+	views logViews
 }
 
 func newCommon(wanted int) *common {

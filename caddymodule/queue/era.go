@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"go.uber.org/zap"
 )
@@ -16,7 +17,8 @@ type era struct {
 	context.Context
 	end      context.CancelFunc
 	timeline string
-	epoch    int64 // of the layout when it began
+	epoch    int64       // of the layout when it began
+	moved    atomic.Bool // the log has another layout: all leases are to be handed back
 }
 
 func newEra(timeline string) *era {
@@ -114,6 +116,9 @@ func (q *eventLog) readLogState(e *era) error {
 		if s.timeline != e.timeline {
 			q.kickMembership()
 			return errStale
+		}
+		if s.epoch != e.epoch && !e.moved.Load() {
+			q.kickMembership()
 		}
 		q.store.adjust(begun, q.now(), micros)
 		q.writer.note(e, s)

@@ -3,6 +3,7 @@ package queue
 import (
 	"database/sql"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 )
@@ -10,26 +11,24 @@ import (
 // errLost means that another gateway has the lease on a destination.
 var errLost = errors.New("lost the lease on this destination")
 
-// acquire gives a gateway the lease on a destination. It returns errLost if another
-// gateway that lives has it. The lease is good for the era's timeline and epoch only.
-func (t *tx) acquire(name, holder string, e *era) (destinationRow, error) {
+// acquire gives a gateway the lease on a destination, and returns into how many parts its
+// limits are divided. It returns errLost if another gateway that lives has it, and
+// errMoved if the log has another layout than the era; see checkLayout. The lease is good
+// for the era's timeline only.
+func (t *tx) acquire(name, holder string, e *era, parts int) (destinationRow, int, error) {
 	if err := t.checkEra(e); err != nil {
-		return destinationRow{}, err
+		return destinationRow{}, 0, err
 	}
-	var last int64
-	err := t.row(`SELECT last FROM webhooks_queue WHERE id = 1 AND epoch = $1`, []any{e.epoch}, &last)
-	if errors.Is(err, sql.ErrNoRows) {
-		return destinationRow{}, errMoved
-	}
+	last, parts, err := t.checkLayout(e, parts)
 	if err != nil {
-		return destinationRow{}, err
+		return destinationRow{}, 0, err
 	}
 	isFree := `TRUE`
 	if t.store.shared {
 		// The row is locked first: if the UPDATE itself waited for the lock, it would see the
 		// gateways as they were before.
 		if err := t.row(`SELECT lease FROM webhooks_destinations WHERE name = $1 FOR UPDATE`, []any{name}, new(int64)); err != nil && !errors.Is(err, sql.ErrNoRows) {
-			return destinationRow{}, err
+			return destinationRow{}, 0, err
 		}
 		isFree = `(holder IN ('', $1) OR NOT EXISTS (SELECT 1 FROM webhooks_gateways g WHERE g.holder = webhooks_destinations.holder AND g.until > ` + t.store.serverTime + `))`
 	}
@@ -38,20 +37,39 @@ func (t *tx) acquire(name, holder string, e *era) (destinationRow, error) {
 			WHERE name = $2 AND `+isFree+` RETURNING `+destinationColumns, []any{holder, name}, to...)
 	})
 	if errors.Is(err, sql.ErrNoRows) {
-		return r, errLost
+		return r, 0, errLost
 	}
 	if err != nil {
-		return r, err
+		return r, 0, err
 	}
 	// After a failover, the server may lack events that were settled before.
 	r.position, r.begun = min(r.position, last), min(r.begun, last)
 	if r.isOrphan() {
 		r.fill() // it had the name when it began to try
 		if err := t.setGaps(r); err != nil {
-			return r, err
+			return r, 0, err
 		}
 	}
-	return r, nil
+	return r, parts, nil
+}
+
+// checkLayout reads the end of the log, and into how many parts the limits of a
+// destination are divided under the layout of an era: parts, if that is the first one.
+// It returns errMoved if the log has another layout, or as long as a gateway may hold a
+// lease under the one before, whose parts are different.
+func (t *tx) checkLayout(e *era, parts int) (last int64, _ int, err error) {
+	isOver := `TRUE`
+	if t.store.shared {
+		isOver = fmt.Sprintf(`COALESCE(l.complete + %d < %s, FALSE)`, leaseTime.Microseconds(), t.store.serverTime)
+	}
+	var mayAcquire bool
+	err = t.row(`SELECT q.last, COALESCE(l.existing, CAST($2 AS INTEGER)), CASE WHEN l.epoch IS NULL THEN TRUE ELSE `+isOver+` END
+		FROM webhooks_queue q LEFT JOIN webhooks_layouts l ON l.epoch = q.epoch WHERE q.id = 1 AND q.epoch = $1`,
+		[]any{e.epoch, parts}, &last, &parts, &mayAcquire)
+	if errors.Is(err, sql.ErrNoRows) || err == nil && !mayAcquire {
+		return 0, 0, errMoved
+	}
+	return last, parts, err
 }
 
 // resume returns the deferred deliveries above the position, where the log is about to

@@ -110,6 +110,9 @@ func (q *eventLog) renew() error {
 		return err
 	}
 	m := &q.members
+	if before.epoch != s.epoch && q.mustMove(before) {
+		return nil
+	}
 	m.mu.Lock()
 	if m.lapse == nil {
 		m.lapse = time.AfterFunc(leaseTime, q.lapse) // stopped by Close
@@ -126,9 +129,32 @@ func (q *eventLog) renew() error {
 	return nil
 }
 
+// mustMove has the workers hand back what they hold in an era of another layout, of
+// which the destinations have other parts, and reports whether one still holds anything.
+// Until then the end of the era comes nearer, because the lease is not extended.
+func (q *eventLog) mustMove(e *era) bool {
+	if e.Err() != nil {
+		return false
+	}
+	e.moved.Store(true)
+	for _, w := range q.names() {
+		if w.isHere() {
+			q.pokeAll()
+			return true
+		}
+	}
+	return false
+}
+
 // lapse ends the era, because the lease was not renewed in time.
 func (q *eventLog) lapse() {
 	if e := q.currentEra(); e != nil {
+		if e.moved.Load() {
+			q.log().Info("the queue has another number of logs; attempts that are still under way are made again")
+			e.end()
+			q.pokeAll()
+			return
+		}
 		q.log().Warn("could not renew the gateway's lease in time; other gateways may take over its destinations")
 		e.end()
 		q.pokeAll()
@@ -156,10 +182,12 @@ func (q *eventLog) share() error {
 		return err
 	}
 	workers := q.names()
-	holders := make(map[string]string, len(destinations))
+	view := logView{read: q.now(), living: living, holders: make(map[string]string, len(destinations))}
 	for _, d := range destinations {
-		holders[d.name] = d.holder
 		w := workers[d.name]
+		if w == nil || !w.current().isFollower(q.number, q.parts()) {
+			view.holders[d.name] = d.holder
+		}
 		if w == nil {
 			continue
 		}
@@ -169,13 +197,35 @@ func (q *eventLog) share() error {
 			w.poke()
 		}
 	}
-	acquire, giveUp := spread(q.holder, living, holders)
+	acquire, giveUp := spread(q.holder, q.views.update(q.number, view))
+	q.noteShare(workers, view, q.namesOf(acquire))
+	for _, name := range q.namesOf(giveUp[:min(len(giveUp), max(1, len(giveUp)/3))]) {
+		if w := workers[name]; w != nil {
+			w.surplus.Store(true)
+			w.poke()
+		}
+	}
+	return nil
+}
+
+// namesOf returns the destinations of the units that are in this log.
+func (q *eventLog) namesOf(units []unit) (names []string) {
+	for _, u := range units {
+		if u.log == q.number {
+			names = append(names, u.name)
+		}
+	}
+	return names
+}
+
+// noteShare notes which destinations this gateway may acquire: those of its share, those
+// that it holds already, and those that were free for long.
+func (q *eventLog) noteShare(workers map[string]*worker, view logView, acquire []string) {
 	for name := range workers {
-		if holders[name] == q.holder { // perhaps in an era that has ended
+		if view.holders[name] == q.holder { // perhaps in an era that has ended
 			acquire = append(acquire, name)
 		}
 	}
-	now := q.now()
 	m := &q.members
 	m.mu.Lock()
 	m.acquire = make(map[string]bool)
@@ -186,15 +236,15 @@ func (q *eventLog) share() error {
 		m.freeFrom = make(map[string]time.Time)
 	}
 	for name := range workers {
-		if _, held := living[holders[name]]; held {
+		if _, held := view.living[view.holders[name]]; held {
 			delete(m.freeFrom, name)
 			continue
 		}
 		if m.freeFrom[name].IsZero() {
-			m.freeFrom[name] = now
+			m.freeFrom[name] = view.read
 		}
 		// The gateway whose share it is does not acquire it.
-		if now.Sub(m.freeFrom[name]) > 2*leaseTime {
+		if view.read.Sub(m.freeFrom[name]) > 2*leaseTime {
 			m.acquire[name] = true
 		}
 	}
@@ -204,13 +254,6 @@ func (q *eventLog) share() error {
 			w.poke()
 		}
 	}
-	for _, name := range giveUp[:min(len(giveUp), max(1, len(giveUp)/3))] {
-		if w := workers[name]; w != nil {
-			w.surplus.Store(true)
-			w.poke()
-		}
-	}
-	return nil
 }
 
 // livingGateways returns the gateways whose lease has not ended, each with the names of

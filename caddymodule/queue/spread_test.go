@@ -10,8 +10,35 @@ import (
 	"time"
 )
 
-// TestSpread shows what each gateway acquires and gives up: "a: 1 2" is a gateway
-// with the destinations that it is configured with, "1=a" is the gateway that works one.
+// viewsOf returns the views of logs 0, 1 and so on that all gateways live in: "a: 1 2" is
+// a gateway with the destinations that it is configured with, "1=a" the gateway that
+// works one, and " | " separates the logs.
+func viewsOf(gateways, holders string) map[int]logView {
+	views := make(map[int]logView)
+	for log, text := range strings.Split(holders, " | ") {
+		view := logView{living: make(map[string][]string), holders: make(map[string]string)}
+		for _, gateway := range strings.Split(gateways, "; ") {
+			name, names, _ := strings.Cut(gateway, ": ")
+			view.living[name] = strings.Fields(names)
+		}
+		for _, holder := range strings.Fields(text) {
+			name, gateway, _ := strings.Cut(holder, "=")
+			view.holders[name] = gateway
+		}
+		views[log] = view
+	}
+	return views
+}
+
+// text returns "1" for a unit in log 0, and "1/2" for one in log 2.
+func (u unit) text() string {
+	if u.log == 0 {
+		return u.name
+	}
+	return fmt.Sprint(u.name, "/", u.log)
+}
+
+// TestSpread shows what each gateway acquires and gives up.
 func TestSpread(t *testing.T) {
 	for _, c := range []struct {
 		name, gateways, holders string
@@ -29,26 +56,23 @@ func TestSpread(t *testing.T) {
 		{"no other gateway may have them", "a: 1 2 3 4; b: 1", "1=a 2=a 3=a 4=a", "a: -1"},
 		{"it has left the configuration", "a: 2; b: 1 2", "1=a 2=a", "a: -2"},
 		{"no gateway is configured with it", "a: 1", "1=a 2=gone", ""},
+		{"one destination in four logs", "a: 1; b: 1; c: 1", "1= | 1= | 1= | 1=", "a: +1 +1/3; b: +1/1; c: +1/2"},
+		{"at rest in four logs", "a: 1; b: 1; c: 1", "1=c | 1=a | 1=b | 1=a", ""},
+		{"one joins in four logs", "a: 1; b: 1", "1=a | 1=a | 1=a | 1=a", "a: -1 -1/1"},
+		{"one has died in four logs", "a: 1; b: 1", "1=gone | 1=a | 1=gone | 1=b", "a: +1; b: +1/2"},
+		{"a follower is no unit", "a: 1; b: 1", "1=a |  | 1= | ", "b: +1/2"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			gateways, holders := make(map[string][]string), make(map[string]string)
-			for _, gateway := range strings.Split(c.gateways, "; ") {
-				name, names, _ := strings.Cut(gateway, ": ")
-				gateways[name] = strings.Fields(names)
-			}
-			for _, holder := range strings.Fields(c.holders) {
-				name, gateway, _ := strings.Cut(holder, "=")
-				holders[name] = gateway
-			}
+			views := viewsOf(c.gateways, c.holders)
 			var got []string
-			for _, gateway := range slices.Sorted(maps.Keys(gateways)) {
-				acquire, giveUp := spread(gateway, gateways, holders)
+			for _, gateway := range slices.Sorted(maps.Keys(views[0].living)) {
+				acquire, giveUp := spread(gateway, views)
 				text := gateway + ":"
-				for _, name := range acquire {
-					text += " +" + name
+				for _, u := range acquire {
+					text += " +" + u.text()
 				}
-				for _, name := range giveUp {
-					text += " -" + name
+				for _, u := range giveUp {
+					text += " -" + u.text()
 				}
 				if len(acquire)+len(giveUp) > 0 {
 					got = append(got, text)
@@ -66,47 +90,65 @@ func TestSpread(t *testing.T) {
 func TestSpreadSettles(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for range 200 {
-		gateways, holders := make(map[string][]string), make(map[string]string)
+		living := make(map[string][]string)
 		var names []string
 		for n := range random.IntN(40) {
 			names = append(names, fmt.Sprint(n))
-			holders[fmt.Sprint(n)] = fmt.Sprint(random.IntN(8)) // some are gone
 		}
 		for n := range 1 + random.IntN(6) {
-			gateways[fmt.Sprint(n)] = names
+			living[fmt.Sprint(n)] = names
+		}
+		views := make(map[int]logView)
+		units := 0
+		for log := range 1 + random.IntN(8) {
+			views[log] = logView{living: living, holders: make(map[string]string)}
+			for _, name := range names {
+				if random.IntN(4) > 0 { // else it is a follower
+					views[log].holders[name] = fmt.Sprint(random.IntN(8)) // some are gone
+					units++
+				}
+			}
 		}
 		moves := 0
 		for round := 0; ; round++ {
 			if round > 2 {
-				t.Fatalf("no rest: %v", holders)
+				t.Fatalf("no rest: %v", views)
 			}
-			after := maps.Clone(holders)
-			for gateway := range gateways {
-				acquire, giveUp := spread(gateway, gateways, holders)
-				for _, name := range giveUp {
-					after[name] = ""
+			isAtRest := true
+			after := maps.Clone(views)
+			for log, view := range views {
+				view.holders = maps.Clone(view.holders)
+				after[log] = view
+			}
+			for gateway := range living {
+				acquire, giveUp := spread(gateway, views)
+				for _, u := range giveUp {
+					after[u.log].holders[u.name] = ""
 				}
-				for _, name := range acquire {
-					after[name] = gateway
+				for _, u := range acquire {
+					after[u.log].holders[u.name] = gateway
 				}
 				moves += len(giveUp)
+				isAtRest = isAtRest && len(acquire)+len(giveUp) == 0
 			}
-			if maps.Equal(after, holders) {
+			if isAtRest {
 				break
 			}
-			holders = after
+			views = after
 		}
 		held := make(map[string]int)
-		for _, gateway := range holders {
-			held[gateway]++
-		}
-		for gateway := range gateways {
-			if n := held[gateway]; n < len(names)/len(gateways) || n > (len(names)-1)/len(gateways)+1 {
-				t.Errorf("%d of %d names at one of %d gateways", n, len(names), len(gateways))
+		for _, view := range views {
+			for _, gateway := range view.holders {
+				held[gateway]++
 			}
 		}
-		if moves > len(names) {
-			t.Errorf("%d moves of %d names", moves, len(names))
+		for gateway := range living {
+			if n := held[gateway]; n < units/len(living) || n > (units-1)/len(living)+1 {
+				t.Errorf("%d of %d units at one of %d gateways", n, units, len(living))
+			}
+		}
+		if moves > units {
+			t.Errorf("%d moves of %d units", moves, units)
 		}
 	}
 }

@@ -18,6 +18,7 @@ type tenure struct {
 	era     *era               // in which the lease was acquired
 	revoked context.Context    // ends when the lease is lost, and with it all attempts
 	revoke  context.CancelFunc // ends revoked
+	parts   int                // of the limits of all logs, of which this one brings one
 	share   *contribution      // to the pool
 	gaps    []gap              // ahead of pos
 	paused  bool
@@ -58,6 +59,7 @@ func (w *worker) acquire(t target, now time.Time) bool {
 	}
 	var (
 		r        destinationRow
+		parts    int
 		declined bool // another gateway holds the lease, or this worker is leaving
 		known    map[int64]bool
 		resumed  map[int64]int
@@ -68,9 +70,9 @@ func (w *worker) acquire(t target, now time.Time) bool {
 		if declined = w.isLeaving(); declined {
 			return nil
 		}
-		r, err = tx.acquire(w.name, w.q.holder, e)
+		r, parts, err = tx.acquire(w.name, w.q.holder, e, w.q.parts())
 		// An error here would fail the other changes of the same transaction too.
-		if declined = errors.Is(err, errLost); declined {
+		if declined = errors.Is(err, errLost) || errors.Is(err, errMoved); declined {
 			return nil
 		}
 		if err != nil {
@@ -93,7 +95,7 @@ func (w *worker) acquire(t target, now time.Time) bool {
 		return false
 	}
 	w.tenure = tenure{
-		lease: r.lease, era: e, latest: r.latest,
+		lease: r.lease, era: e, parts: parts, latest: r.latest,
 		gaps: r.gaps, paused: r.paused,
 		pos: r.position, maybeBegun: max(r.begun, r.position), lastBegun: r.position, settled: r.position,
 		open: make(map[int64]*delivery), writing: new(progress),
@@ -129,10 +131,9 @@ func (w *worker) leave() {
 
 // contribute brings the part of a tenure to the pool, as the configuration has it now.
 func (w *worker) contribute(t target) {
-	logs := w.q.parts()
-	tokens, limit := part(t.Concurrency, w.q.number, logs), rate.Inf
+	tokens, limit := part(t.Concurrency, w.q.number, w.parts), rate.Inf
 	if t.Rate.N > 0 {
-		limit = rate.Limit(float64(t.Rate.N) / t.Rate.Per.Seconds() / float64(logs))
+		limit = rate.Limit(float64(t.Rate.N) / t.Rate.Per.Seconds() / float64(w.parts))
 	}
 	if w.share == nil {
 		share := &contribution{owner: w, revoked: w.revoked, tokens: tokens, limit: limit}
@@ -147,6 +148,7 @@ func (w *worker) contribute(t target) {
 // this tenure brings, writes the progress, and releases the lease. Everything in memory
 // becomes a deferred delivery that is due now.
 func (w *worker) handBack() {
+	defer w.q.kickMembership()
 	defer w.setStatus(workerStatus{})
 	w.pool.withdraw(w.share)
 	for w.running > 0 {
@@ -178,7 +180,6 @@ func (w *worker) handBack() {
 	w.revoke()
 	w.tenure = tenure{}
 	w.acquireAt = now.Add(leaseRenewal) // after gateways that have less to do
-	w.q.kickMembership()
 }
 
 // logLease logs at level debug that the worker got or gave up its lease.

@@ -245,7 +245,8 @@ func (w *worker) yield(t target, now time.Time) bool {
 	if w.lease == 0 {
 		return false
 	}
-	if w.yieldBy.IsZero() && (isWanted || !w.hasLeader(t)) && now.After(w.keepUntil) {
+	mayYield := now.After(w.keepUntil) && (isWanted || !w.hasLeader(t, w.parts))
+	if w.yieldBy.IsZero() && (mayYield || w.era.moved.Load()) {
 		w.yieldBy = now.Add(maxYield)
 		w.pool.withhold(w.share, true)
 	}
@@ -254,7 +255,7 @@ func (w *worker) yield(t target, now time.Time) bool {
 	case w.running == 0 && w.pool.isIdle(w.share):
 		w.handBack()
 		return true
-	case now.After(w.yieldBy): // an attempt takes long
+	case now.After(w.yieldBy) && !w.era.moved.Load(): // an attempt takes long
 		w.yieldBy, w.keepUntil = time.Time{}, now.Add(keepTime)
 		w.pool.withhold(w.share, false)
 	}
@@ -263,20 +264,19 @@ func (w *worker) yield(t target, now time.Time) bool {
 
 // mayAcquire reports whether this gateway may acquire the destination in this log.
 func (w *worker) mayAcquire(t target) bool {
-	if w.isFollower(t) {
-		return w.hasLeader(t)
+	parts := w.q.parts()
+	if t.isFollower(w.q.number, parts) {
+		return w.hasLeader(t, parts)
 	}
 	return w.q.mayAcquire(w.name)
 }
 
-// isFollower reports whether the log brings no attempts of its own to the pool.
-func (w *worker) isFollower(t target) bool {
-	return part(t.Concurrency, w.q.number, w.q.parts()) == 0
-}
+// isFollower reports whether a log brings no attempts of its own to the pool.
+func (t target) isFollower(log, parts int) bool { return part(t.Concurrency, log, parts) == 0 }
 
 // hasLeader reports whether the log, or the one that it follows, brings attempts.
-func (w *worker) hasLeader(t target) bool {
-	return !w.isFollower(t) || w.pool.holds(leader(t.Concurrency, w.q.number, w.q.parts()))
+func (w *worker) hasLeader(t target, parts int) bool {
+	return !t.isFollower(w.q.number, parts) || w.pool.holds(leader(t.Concurrency, w.q.number, parts))
 }
 
 // retryLater logs an error of the database and returns how long to wait. A read that
@@ -313,7 +313,7 @@ func later(a, b time.Time) time.Time {
 // sleep returns how long the worker may sleep unless something wakes it.
 func (w *worker) sleep(t target, now time.Time) time.Duration {
 	until := now.Add(idleDelay)
-	if !w.yieldBy.IsZero() {
+	if w.yieldBy.After(now) {
 		until = earlier(until, w.yieldBy.Add(time.Millisecond))
 	}
 	if t.Ordered && w.isFull() {

@@ -47,6 +47,13 @@ func (w *worker) publish() {
 	w.setStatus(s)
 }
 
+// isHere reports whether the worker holds the lease of its destination.
+func (w *worker) isHere() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.status.here
+}
+
 func (w *worker) setStatus(s workerStatus) {
 	w.mu.Lock()
 	w.status = s
