@@ -24,6 +24,7 @@ type Bouncer struct {
 // with the test. Bouncer skips the test where PgBouncer is not installed.
 func (s *Server) Bouncer(t testing.TB) *Bouncer {
 	t.Helper()
+	s.own(t)
 	program, err := findBouncer()
 	if err != nil {
 		t.Skipf("pgtest: %v", err)

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -27,16 +28,20 @@ type Server struct {
 	dir, data, log string
 	port           int
 	process        *process // the one started last; it may have ended
+	given          *url.URL // of a server that was running already; nil for one of its own
 }
 
 // databases is the number of databases created. It counts those of all servers, since
 // a standby has the databases of its primary.
 var databases atomic.Int64
 
-// Start starts a server with no data, which ends with the test. It skips the test
-// where PostgreSQL is not installed.
+// Start starts a server with no data, which ends with the test, unless the environment
+// names one that is running. It skips the test where PostgreSQL is not installed.
 func Start(t testing.TB) *Server {
 	t.Helper()
+	if s := given(t); s != nil {
+		return s
+	}
 	in, err := find()
 	if err != nil {
 		t.Skipf("pgtest: %v", err)
@@ -79,6 +84,9 @@ func (in *installation) server(t testing.TB, fill func(data string) error) *Serv
 
 // Address returns the host and the port of the server.
 func (s *Server) Address() string {
+	if s.IsGiven() {
+		return s.given.Host
+	}
 	return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port))
 }
 
@@ -91,6 +99,9 @@ func (s *Server) DSN(database string) string {
 // end of the test, unless the server is down by then.
 func (s *Server) Database(t testing.TB) string {
 	t.Helper()
+	if s.IsGiven() {
+		return s.schema(t)
+	}
 	name := fmt.Sprintf("test_%d", databases.Add(1))
 	if err := s.exec(context.Background(), "CREATE DATABASE "+name+" TEMPLATE template0"); err != nil {
 		fatal(t, s.log, err)
@@ -111,6 +122,7 @@ func (s *Server) Database(t testing.TB) string {
 // needs a restart takes effect at the next Restart.
 func (s *Server) Configure(t testing.TB, setting, value string) {
 	t.Helper()
+	s.own(t)
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	if err := s.configure(ctx, setting, value); err != nil {
@@ -191,6 +203,7 @@ func (s *Server) exec(ctx context.Context, statement string) error {
 // end ends the server with a signal, if it runs.
 func (s *Server) end(t testing.TB, signal os.Signal) {
 	t.Helper()
+	s.own(t)
 	if s.process != nil && !s.process.end(signal) {
 		fatal(t, s.log, fmt.Errorf("postgres does not end on %v", signal))
 	}

@@ -17,6 +17,7 @@ import (
 // installed.
 func (s *Server) Standby(t testing.TB, through string) *Server {
 	t.Helper()
+	s.own(t)
 	if through == "" {
 		through = s.Address()
 	}
