@@ -115,18 +115,21 @@ func (t *tx) countDuplicates(all []duplicate) error {
 		WHERE webhooks_keys.key = d.key`, string(text))
 }
 
-// pgDuplicates does the same. It locks the counter first, as pgStore does: gateways must
-// lock in the same order.
-const pgDuplicates = `WITH counter AS (SELECT FROM webhooks_queue WHERE id = 1 FOR UPDATE)
-	UPDATE webhooks_keys k SET duplicates = k.duplicates + d.n, last_duplicate = GREATEST(k.last_duplicate, d.last)
-	FROM unnest($1::bytea[], $2::bigint[], $3::bigint[]) AS d (key, n, last), counter
+// pgDuplicates does the same, after pgLockCounter.
+const pgDuplicates = `UPDATE webhooks_keys k SET duplicates = k.duplicates + d.n, last_duplicate = GREATEST(k.last_duplicate, d.last)
+	FROM unnest($1::bytea[], $2::bigint[], $3::bigint[]) AS d (key, n, last)
 	WHERE k.key = d.key`
+
+// pgLockCounter locks the counter first, as pgStore does: gateways must lock in the same
+// order.
+const pgLockCounter = `SELECT 1 FROM webhooks_queue WHERE id = 1 FOR UPDATE`
 
 // queueDuplicates adds counts of duplicates to a batch.
 func (s *store) queueDuplicates(batch *pgx.Batch, all []duplicate) {
 	if len(all) == 0 {
 		return
 	}
+	batch.Queue(pgLockCounter)
 	batch.Queue(pgDuplicates,
 		column(all, func(d duplicate) []byte { return d.key[:] }),
 		column(all, func(d duplicate) int64 { return d.n }),

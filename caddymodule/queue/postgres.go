@@ -17,7 +17,7 @@ import (
 
 var postgresDialect = dialect{
 	shared:     true,
-	words:      strings.NewReplacer("{seq}", "BIGINT", "{id}", "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY", "{blob}", "BYTEA", "{without_rowid}", "", "{only_postgres}", ""),
+	words:      strings.NewReplacer("{seq}", "BIGINT", "{id}", "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY", "{blob}", "BYTEA", "{without_rowid}", "", "{only_postgres}", "", "{only_plain}", ""),
 	lockSchema: `SELECT pg_advisory_xact_lock(7310018)`,
 	serverTime: pgClock,
 	timeline:   pgTimeline,

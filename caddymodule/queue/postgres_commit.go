@@ -53,11 +53,14 @@ const pgProgress = `WITH moved AS (
 )
 SELECT name, paused FROM moved`
 
-// pgRecovered makes deliveries due that failed while their destination was down.
-const pgRecovered = `UPDATE webhooks_deliveries d SET due = $1
-	FROM unnest($2::text[], $3::bigint[], $4::text[], $5::bigint[]) AS r (name, lease, timeline, since)
-	JOIN webhooks_destinations dest ON dest.name = r.name AND dest.lease = r.lease
-	WHERE r.timeline = ` + pgTimeline + ` AND d.name = r.name AND d.state = 'retry' AND d.due > $1 AND d.tried >= r.since`
+// recoveredAt returns the statement that makes deliveries due which failed while their
+// destination was down.
+func recoveredAt(timeline string) string {
+	return `UPDATE webhooks_deliveries d SET due = $1
+		FROM unnest($2::text[], $3::bigint[], $4::text[], $5::bigint[]) AS r (name, lease, timeline, since)
+		JOIN webhooks_destinations dest ON dest.name = r.name AND dest.lease = r.lease
+		WHERE r.timeline = ` + timeline + ` AND d.name = r.name AND d.state = 'retry' AND d.due > $1 AND d.tried >= r.since`
+}
 
 // pgStore stores events whose keys are new. The counter comes first, because its lock
 // orders the gateways. All of it is one statement, so that no gateway holds the lock
@@ -103,16 +106,20 @@ const pgRefund = `UPDATE webhooks_queue q SET bytes = q.bytes - $2 + kept.bytes
 // wait.
 func (s *store) writePipelined(ctx context.Context, c *commit, now time.Time) (result stored, err error) {
 	batch := new(pgx.Batch)
-	s.queueProgress(batch, c.progress, now)
-	s.queueEvents(batch, c, now, &result)
-	s.queueDuplicates(batch, c.duplicates)
+	if s.isDistributed {
+		s.queueDistributed(batch, c, now, &result)
+	} else {
+		s.queueProgress(batch, c.progress, now)
+		s.queueEvents(batch, c, now, &result)
+		s.queueDuplicates(batch, c.duplicates)
+	}
 	if batch.Len() == 0 {
 		return result, nil
 	}
 	return result, s.onServer(ctx, func(conn *pgx.Conn, warned *bool) error {
 		*warned = false
 		if err := conn.SendBatch(ctx, batch).Close(); err != nil {
-			return inDoubt(err)
+			return s.failed(ctx, conn, err, *warned)
 		}
 		if *warned {
 			return errUnconfirmed
@@ -201,34 +208,61 @@ func (s *store) queueProgress(batch *pgx.Batch, all []*progress, now time.Time) 
 	if len(all) == 0 {
 		return
 	}
-	// Sorted: gateways must lock in the same order, even if one has lost its leases.
-	slices.SortFunc(all, func(a, b *progress) int { return strings.Compare(a.name, b.name) })
-	byName := make(map[string]*progress, len(all))
-	var removed, put []deferredRow
-	var attempts []*attemptsRow
-	var attempted []string // the destination of each
-	for _, p := range all {
-		for _, r := range p.attempts {
-			attempts, attempted = append(attempts, r), append(attempted, p.name)
-		}
-		p.lost = true
-		byName[p.name] = p
-		for seq := range p.remove {
-			removed = append(removed, deferredRow{seq: seq, name: p.name})
-		}
-		for _, d := range p.put {
-			put = append(put, d.row(p.name, s))
-		}
-	}
-	batch.Queue(pgProgress,
+	rows := s.progressRows(all)
+	args := []any{
 		column(all, func(p *progress) string { return p.name }),
 		column(all, func(p *progress) int64 { return p.lease }),
 		column(all, func(p *progress) string { return p.timeline }),
 		column(all, func(p *progress) int64 { return p.position }),
 		column(all, func(p *progress) int64 { return p.begun }),
 		column(all, func(p *progress) bool { return p.release }),
+	}
+	args = append(args, columnsOfRemoved(rows.removed)...)
+	args = append(args, columnsOfPut(rows.put)...)
+	args = append(args,
+		column(all, func(p *progress) int64 { return p.latest.delivered }),
+		column(all, func(p *progress) int64 { return p.latest.failed }),
+		column(all, func(p *progress) int64 { return p.latest.failedSince }),
+		column(all, func(p *progress) int { return p.latest.status }),
+		column(all, func(p *progress) string { return p.latest.text }))
+	batch.Queue(pgProgress, append(args, rows.columnsOfAttempts()...)...).Query(notLost(all))
+	s.queueRecovered(batch, all, now)
+}
+
+// progressRows are the rows that the progress of workers writes.
+type progressRows struct {
+	removed, put []deferredRow
+	attempts     []*attemptsRow
+	attempted    []string // the destination of each of the attempts
+}
+
+// progressRows sorts the progress of workers, because gateways must lock in the same
+// order, even if one has lost its leases, and returns the rows that it writes.
+func (s *store) progressRows(all []*progress) (rows progressRows) {
+	slices.SortFunc(all, func(a, b *progress) int { return strings.Compare(a.name, b.name) })
+	for _, p := range all {
+		for _, r := range p.attempts {
+			rows.attempts, rows.attempted = append(rows.attempts, r), append(rows.attempted, p.name)
+		}
+		for seq := range p.remove {
+			rows.removed = append(rows.removed, deferredRow{seq: seq, name: p.name})
+		}
+		for _, d := range p.put {
+			rows.put = append(rows.put, d.row(p.name, s))
+		}
+	}
+	return rows
+}
+
+func columnsOfRemoved(removed []deferredRow) []any {
+	return []any{
 		column(removed, func(d deferredRow) string { return d.name }),
 		column(removed, func(d deferredRow) int64 { return d.seq }),
+	}
+}
+
+func columnsOfPut(put []deferredRow) []any {
+	return []any{
 		column(put, func(d deferredRow) int64 { return d.seq }),
 		column(put, func(d deferredRow) string { return d.name }),
 		column(put, func(d deferredRow) string { return d.state }),
@@ -242,17 +276,28 @@ func (s *store) queueProgress(batch *pgx.Batch, all []*progress, now time.Time) 
 		column(put, func(d deferredRow) string { return d.partitionKey }),
 		column(put, func(d deferredRow) int64 { return d.received }),
 		column(put, func(d deferredRow) int64 { return d.size }),
-		column(all, func(p *progress) int64 { return p.latest.delivered }),
-		column(all, func(p *progress) int64 { return p.latest.failed }),
-		column(all, func(p *progress) int64 { return p.latest.failedSince }),
-		column(all, func(p *progress) int { return p.latest.status }),
-		column(all, func(p *progress) string { return p.latest.text }),
-		column(attempts, func(r *attemptsRow) int64 { return r.block }),
-		attempted,
-		column(attempts, func(r *attemptsRow) int64 { return r.ended }),
-		column(attempts, (*attemptsRow).size),
-		column(attempts, func(r *attemptsRow) []byte { return r.bytes }),
-	).Query(func(rows pgx.Rows) error {
+	}
+}
+
+func (r *progressRows) columnsOfAttempts() []any {
+	return []any{
+		column(r.attempts, func(r *attemptsRow) int64 { return r.block }),
+		r.attempted,
+		column(r.attempts, func(r *attemptsRow) int64 { return r.ended }),
+		column(r.attempts, (*attemptsRow).size),
+		column(r.attempts, func(r *attemptsRow) []byte { return r.bytes }),
+	}
+}
+
+// notLost returns a function that reads which progress was written: all of it is lost
+// otherwise.
+func notLost(all []*progress) func(rows pgx.Rows) error {
+	byName := make(map[string]*progress, len(all))
+	for _, p := range all {
+		p.lost = true
+		byName[p.name] = p
+	}
+	return func(rows pgx.Rows) error {
 		var name string
 		var paused int
 		_, err := pgx.ForEachRow(rows, []any{&name, &paused}, func() error {
@@ -260,10 +305,15 @@ func (s *store) queueProgress(batch *pgx.Batch, all []*progress, now time.Time) 
 			return nil
 		})
 		return err
-	})
+	}
+}
+
+// queueRecovered adds to a batch that deliveries are due which failed while their
+// destination was down.
+func (s *store) queueRecovered(batch *pgx.Batch, all []*progress, now time.Time) {
 	recovered := slices.DeleteFunc(slices.Clone(all), func(p *progress) bool { return p.recovered.IsZero() })
 	if len(recovered) > 0 {
-		batch.Queue(pgRecovered, s.micros(now),
+		batch.Queue(recoveredAt(s.timeline), s.micros(now),
 			column(recovered, func(p *progress) string { return p.name }),
 			column(recovered, func(p *progress) int64 { return p.lease }),
 			column(recovered, func(p *progress) string { return p.timeline }),
@@ -286,38 +336,11 @@ func (s *store) queueEvents(batch *pgx.Batch, c *commit, now time.Time, result *
 	if n == 0 {
 		return
 	}
-	shared := make([]int64, n)
-	for _, r := range c.requests {
-		for i := r.first; i <= r.last; i++ {
-			shared[i] = int64(r.first) + 1 // counted from 1, as the server does
-		}
-	}
-	size, events := c.size(), c.events
-	batch.Queue(pgStore, n, size,
-		column(events, func(e *Event) []byte { return e.Key[:] }),
-		column(events, func(e *Event) int64 { return s.micros(e.Received.Add(e.Window)) }),
-		c.isFirst(),
-		s.micros(now),
-		column(events, func(e *Event) bool { return e.Window == 0 }),
-		column(events, func(e *Event) string { return e.Source }),
-		column(events, func(e *Event) string { return e.Provider }),
-		column(events, func(e *Event) string { return e.Type }),
-		column(events, func(e *Event) string { return e.Subject }),
-		column(events, func(e *Event) string { return e.PartitionKey }),
-		column(events, func(e *Event) string { return e.ID }),
-		column(events, func(e *Event) int64 { return s.micros(e.Received) }),
-		column(events, (*Event).size),
-		column(events, func(e *Event) int { return e.Original }),
-		shared,
-		column(events, (*Event).ownRequest),
-		column(events, func(e *Event) []byte { return e.Body }),
-		column(c.requests, func(r sharedRequest) int { return r.first + 1 }),
-		column(c.requests, func(r sharedRequest) int { return r.last + 1 }),
-		column(c.requests, func(r sharedRequest) int64 { return r.size() }),
-		column(c.requests, func(r sharedRequest) []byte { return r.encoded() }),
-		s.micros(now.Add(clockSlack)),
-		c.epoch,
-	).QueryRow(func(row pgx.Row) error {
+	size := c.size()
+	args := []any{n, size, columnOfKeys(c.events), s.columnOfExpires(c.events), c.isFirst(), s.micros(now)}
+	args = append(args, s.columnsOfEvents(c)...)
+	args = append(args, columnsOfRequests(c.requests)...)
+	batch.Queue(pgStore, append(args, s.micros(now.Add(clockSlack)), c.epoch)...).QueryRow(func(row pgx.Row) error {
 		var accepted []int64
 		err := row.Scan(&result.last, &result.bytes, &result.epoch, &result.timeline, &accepted)
 		if errors.Is(err, pgx.ErrNoRows) {
@@ -334,7 +357,55 @@ func (s *store) queueEvents(batch *pgx.Batch, c *commit, now time.Time, result *
 		}
 		return nil
 	})
-	batch.Queue(pgRefund, n, size, c.epoch).Query(func(rows pgx.Rows) error {
+	queueRefund(batch, n, size, c.epoch, result)
+}
+
+func columnOfKeys(events []*Event) [][]byte {
+	return column(events, func(e *Event) []byte { return e.Key[:] })
+}
+
+func (s *store) columnOfExpires(events []*Event) []int64 {
+	return column(events, func(e *Event) int64 { return s.micros(e.Received.Add(e.Window)) })
+}
+
+// columnsOfEvents returns the columns of events but for the key and its end. The first
+// says which events are stored even if their key is not new.
+func (s *store) columnsOfEvents(c *commit) []any {
+	events, shared := c.events, make([]int64, len(c.events))
+	for _, r := range c.requests {
+		for i := r.first; i <= r.last; i++ {
+			shared[i] = int64(r.first) + 1 // counted from 1, as the server does
+		}
+	}
+	return []any{
+		column(events, func(e *Event) bool { return e.Window == 0 }),
+		column(events, func(e *Event) string { return e.Source }),
+		column(events, func(e *Event) string { return e.Provider }),
+		column(events, func(e *Event) string { return e.Type }),
+		column(events, func(e *Event) string { return e.Subject }),
+		column(events, func(e *Event) string { return e.PartitionKey }),
+		column(events, func(e *Event) string { return e.ID }),
+		column(events, func(e *Event) int64 { return s.micros(e.Received) }),
+		column(events, (*Event).size),
+		column(events, func(e *Event) int { return e.Original }),
+		shared,
+		column(events, (*Event).ownRequest),
+		column(events, func(e *Event) []byte { return e.Body }),
+	}
+}
+
+func columnsOfRequests(requests []sharedRequest) []any {
+	return []any{
+		column(requests, func(r sharedRequest) int { return r.first + 1 }),
+		column(requests, func(r sharedRequest) int { return r.last + 1 }),
+		column(requests, func(r sharedRequest) int64 { return r.size() }),
+		column(requests, func(r sharedRequest) []byte { return r.encoded() }),
+	}
+}
+
+// queueRefund adds to a batch that the bytes of duplicates are not counted.
+func queueRefund(batch *pgx.Batch, n int, size, epoch int64, result *stored) {
+	batch.Queue(pgRefund, n, size, epoch).Query(func(rows pgx.Rows) error {
 		_, err := pgx.ForEachRow(rows, []any{&result.bytes}, func() error { return nil })
 		return err
 	})

@@ -67,6 +67,9 @@ func TestRoundTrips(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.close()
+	if err := s.migrate(ctx); err != nil { // which recognizes the engine
+		t.Fatal(err)
+	}
 	next := 1000
 	events := func(n int) (all []*Event) {
 		for range n {

@@ -135,10 +135,10 @@ CREATE INDEX webhooks_deliveries_key ON webhooks_deliveries (name, partition_key
 ALTER TABLE webhooks_leftovers RENAME TO webhooks_expired_keys;
 
 -- SQLite names these after their tables by itself.
-{only_postgres}ALTER TABLE webhooks_deliveries RENAME CONSTRAINT webhooks_exceptions_pkey TO webhooks_deliveries_pkey;
-{only_postgres}ALTER TABLE webhooks_deliveries RENAME CONSTRAINT webhooks_exceptions_seq_fkey TO webhooks_deliveries_seq_fkey;
-{only_postgres}ALTER TABLE webhooks_deliveries RENAME CONSTRAINT webhooks_exceptions_name_fkey TO webhooks_deliveries_name_fkey;
-{only_postgres}ALTER TABLE webhooks_expired_keys RENAME CONSTRAINT webhooks_leftovers_pkey TO webhooks_expired_keys_pkey;
+{only_plain}ALTER TABLE webhooks_deliveries RENAME CONSTRAINT webhooks_exceptions_pkey TO webhooks_deliveries_pkey;
+{only_plain}ALTER TABLE webhooks_deliveries RENAME CONSTRAINT webhooks_exceptions_seq_fkey TO webhooks_deliveries_seq_fkey;
+{only_plain}ALTER TABLE webhooks_deliveries RENAME CONSTRAINT webhooks_exceptions_name_fkey TO webhooks_deliveries_name_fkey;
+{only_plain}ALTER TABLE webhooks_expired_keys RENAME CONSTRAINT webhooks_leftovers_pkey TO webhooks_expired_keys_pkey;
 `, `
 {only_postgres}SET LOCAL statement_timeout = 0;
 -- Gateways that are at work lock in this order.
@@ -284,6 +284,9 @@ func (s *store) migrate(ctx context.Context) error {
 	return s.transact(ctx, func(t *tx) error {
 		if s.lockSchema != "" {
 			if err := t.exec(s.lockSchema); err != nil {
+				return err
+			}
+			if err := t.recognize(); err != nil {
 				return err
 			}
 		}

@@ -16,7 +16,7 @@ import (
 )
 
 var sqliteDialect = dialect{
-	words:     strings.NewReplacer("{seq}", "INTEGER", "{id}", "INTEGER PRIMARY KEY", "{blob}", "BLOB", "{without_rowid}", "WITHOUT ROWID", "{only_postgres}", "-- "),
+	words:     strings.NewReplacer("{seq}", "INTEGER", "{id}", "INTEGER PRIMARY KEY", "{blob}", "BLOB", "{without_rowid}", "WITHOUT ROWID", "{only_postgres}", "-- ", "{only_plain}", "-- "),
 	timeline:  `''`,
 	isPrimary: `TRUE`,
 

@@ -58,13 +58,14 @@ type store struct {
 
 // dialect is what the two engines do differently.
 type dialect struct {
-	shared     bool              // other gateways may use the database at the same time
-	words      *strings.Replacer // for the words in braces in the migrations
-	lockSchema string            // a statement that serializes migrations
-	serverTime string            // an expression for the time that all gateways use
-	timeline   string            // an expression that names the history of the server
-	skipLocked string            // ends a SELECT for an update that must not wait for other gateways
-	isPrimary  string            // a condition that fails at a standby, even without rows
+	shared        bool              // other gateways may use the database at the same time
+	isDistributed bool              // the tables are those of a distributed schema
+	words         *strings.Replacer // for the words in braces in the migrations
+	lockSchema    string            // a statement that serializes migrations
+	serverTime    string            // an expression for the time that all gateways use
+	timeline      string            // an expression that names the history of the server
+	skipLocked    string            // ends a SELECT for an update that must not wait for other gateways
+	isPrimary     string            // a condition that fails at a standby, even without rows
 
 	// placeholder returns the nth placeholder of a long statement. SQLite takes numbered
 	// ones everywhere, but searches all of them for each.
