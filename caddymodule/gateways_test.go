@@ -129,7 +129,7 @@ func TestGateways(t *testing.T) {
 	k.app.mode.Store(&receiverMode{latency: 10 * time.Millisecond, errors: 0.01})
 	k.inorder.mode.Store(&receiverMode{latency: 10 * time.Millisecond, errors: 0.01})
 	k.killHolder()
-	if !k.server.IsGiven() {
+	if !k.servers[0].IsGiven() {
 		k.stopServer()
 	}
 }

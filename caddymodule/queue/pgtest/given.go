@@ -3,7 +3,6 @@ package pgtest
 import (
 	"context"
 	"crypto/rand"
-	"fmt"
 	"net/url"
 	"os"
 	"strings"
@@ -50,7 +49,13 @@ func (s *Server) schema(t testing.TB) string {
 		t.Fatalf("pgtest: %v", err)
 	}
 	t.Cleanup(func() {
-		if err := query(context.Background(), s.given.String(), nil, fmt.Sprintf("DROP SCHEMA %s CASCADE", name)); err != nil {
+		// A queue of several logs has added others, which begin with its name.
+		var all string
+		err := query(context.Background(), s.given.String(), &all, "SELECT string_agg(nspname, ', ') FROM pg_namespace WHERE starts_with(nspname, $1)", name)
+		if err == nil {
+			err = query(context.Background(), s.given.String(), nil, "DROP SCHEMA "+all+" CASCADE")
+		}
+		if err != nil {
 			t.Errorf("pgtest: %v", err)
 		}
 	})
