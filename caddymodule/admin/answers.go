@@ -30,6 +30,9 @@ type Queue struct {
 
 	// LimitBytes is the number of bytes from which on new events are refused.
 	LimitBytes int64 `json:"limit_bytes"`
+
+	// Logs are the logs of the queue, if it has several.
+	Logs []queue.LogStatus `json:"logs,omitempty"`
 }
 
 // Discarded is the answer of a request that discards.

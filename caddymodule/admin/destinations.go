@@ -44,7 +44,8 @@ func ready(r *http.Request) (any, error) {
 	return readiness{true}, nil
 }
 
-// showQueue reports whether the queue takes events, and how full it is.
+// showQueue reports whether the queue takes events, how full it is, and on its logs if it
+// has several.
 func showQueue(r *http.Request, q *queue.Queue) (any, error) {
 	if _, err := readQuery(r); err != nil {
 		return nil, err
@@ -53,6 +54,12 @@ func showQueue(r *http.Request, q *queue.Queue) (any, error) {
 	defer cancel()
 	shown := Queue{Ready: q.Ready(ctx) == nil}
 	shown.Bytes, shown.LimitBytes = q.Size()
+	if len(q.LogNumbers()) > 1 {
+		shown.Logs = q.Logs(ctx)
+		for i := range shown.Logs {
+			shown.Logs[i].Destinations = orEmpty(shown.Logs[i].Destinations)
+		}
+	}
 	return shown, nil
 }
 
@@ -88,16 +95,16 @@ func forget(r *http.Request, q *queue.Queue) (any, error) {
 		return nil, err
 	}
 	name := r.PathValue("name")
-	destinations, err := q.Status(r.Context())
-	if err != nil {
-		return nil, err
-	}
-	if !isKnown(name, destinations) {
+	n, err := q.Forget(r.Context(), name)
+	switch {
+	case errors.Is(err, queue.ErrUnknown):
+		destinations, err := q.Status(r.Context())
+		if err != nil {
+			return nil, err
+		}
 		isConfigured := func(d queue.DestinationStatus) bool { return d.Configured }
 		return nil, noDestination(name, slices.DeleteFunc(destinations, isConfigured), " to forget")
-	}
-	n, err := q.Forget(r.Context(), name)
-	if errors.Is(err, queue.ErrConfigured) {
+	case errors.Is(err, queue.ErrConfigured):
 		err = apiError(http.StatusConflict, "%s is in use; remove the `destination` block from the configuration first", name)
 	}
 	return Discarded{Discarded: n}, err
@@ -118,15 +125,15 @@ func checkDestination(ctx context.Context, q *queue.Queue, name string) error {
 	if name == "" {
 		return nil
 	}
+	err := q.Known(ctx, name)
+	if !errors.Is(err, queue.ErrUnknown) {
+		return err
+	}
 	destinations, err := q.Status(ctx)
-	if err != nil || isKnown(name, destinations) {
+	if err != nil {
 		return err
 	}
 	return noDestination(name, destinations, "")
-}
-
-func isKnown(name string, destinations []queue.DestinationStatus) bool {
-	return slices.ContainsFunc(destinations, func(d queue.DestinationStatus) bool { return d.Destination == name })
 }
 
 // noDestination returns the error for an unknown name. It lists the destinations that can

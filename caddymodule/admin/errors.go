@@ -26,6 +26,7 @@ func apiError(status int, format string, args ...any) caddy.APIError {
 func toAPIError(err error) caddy.APIError {
 	var known caddy.APIError
 	var tooLong *http.MaxBytesError
+	var ofLogs *queue.LogError
 	switch {
 	case errors.As(err, &known):
 		return known
@@ -39,6 +40,8 @@ func toAPIError(err error) caddy.APIError {
 		return caddy.APIError{HTTPStatus: http.StatusNotFound, Err: err}
 	case errors.Is(err, queue.ErrConfigured):
 		return caddy.APIError{HTTPStatus: http.StatusConflict, Err: err}
+	case errors.As(err, &ofLogs):
+		return caddy.APIError{HTTPStatus: http.StatusServiceUnavailable, Err: err, Message: ofLogs.Names() + " of the queue: not available; see Caddy's log"}
 	case errors.Is(err, queue.ErrUnavailable), errors.Is(err, queue.ErrClosed):
 		return caddy.APIError{HTTPStatus: http.StatusServiceUnavailable, Err: err, Message: "the queue is not available; see Caddy's log"}
 	default:

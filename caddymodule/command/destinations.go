@@ -25,7 +25,9 @@ Lists the destinations: the number of undelivered events, the age of the oldest,
 the number of dead letters, and the gateway that delivers. * marks the gateway that
 answers. Deliveries and failures per second, and how long the median attempt (P50)
 and the slowest hundredth (P99) take, are of this gateway in the last minute. The
-last error of each destination follows, and how full the queue is.
+last error of each destination follows, and how full the queue is. A queue of several
+logs also shows what is in each of them, and how many destinations which gateway
+delivers from there.
 
   caddy webhooks destinations
 
@@ -45,30 +47,29 @@ func runDestinations(c adminClient, _ []string) error {
 		if err := printDestinations(c, all, time.Now()); err != nil {
 			return err
 		}
-		text, err := c.queueText()
+		answer, err := c.request(http.MethodGet, "/webhooks/queue", nil)
 		if err != nil {
 			return err
 		}
-		return c.printf("\n%s", text)
+		var q admin.Queue
+		if err := json.Unmarshal(answer, &q); err != nil || q.LimitBytes <= 0 {
+			return errors.New("the gateway does not report the size of its queue")
+		}
+		if err := c.printf("\n%s", queueText(q)); err != nil {
+			return err
+		}
+		return printLogs(c, q.Logs)
 	})
 }
 
 // queueText says whether the queue takes events, and how full it is.
-func (c adminClient) queueText() (string, error) {
-	answer, err := c.request(http.MethodGet, "/webhooks/queue", nil)
-	if err != nil {
-		return "", err
-	}
-	var q admin.Queue
-	if err := json.Unmarshal(answer, &q); err != nil || q.LimitBytes <= 0 {
-		return "", errors.New("the gateway does not report the size of its queue")
-	}
+func queueText(q admin.Queue) string {
 	takes := "takes events"
 	if !q.Ready {
 		takes = "takes no events now; see Caddy's log"
 	}
 	return fmt.Sprintf("The queue %s. It holds %s of %s (%d%%).", takes, humanize.IBytes(uint64(q.Bytes)),
-		humanize.IBytes(uint64(q.LimitBytes)), 100*q.Bytes/q.LimitBytes), nil
+		humanize.IBytes(uint64(q.LimitBytes)), 100*q.Bytes/q.LimitBytes)
 }
 
 // printDestinations prints a line for each destination, and their last errors.

@@ -56,6 +56,37 @@ func TestPrintDestinationsFits(t *testing.T) {
 	}
 }
 
+func TestPrintLogs(t *testing.T) {
+	logs := []queue.LogStatus{
+		{Log: 0, Up: true, Bytes: 12 << 20, Destinations: []queue.DestinationStatus{
+			{Destination: "archive", Backlog: 1000, Gateway: "gw1-6f1c"}, {Destination: "crm", Backlog: 204, DeadLetters: 3, Gateway: "gw2-9a01"},
+			{Destination: "erp", Gateway: "gw1-6f1c"}, {Destination: "old", DeadLetters: 1},
+		}},
+		{Log: 1, Bytes: 1 << 20},
+		{Log: 2, Up: true},
+	}
+	for _, c := range []struct {
+		logs []queue.LogStatus
+		want string
+	}{
+		{nil, ""},
+		{logs, `
+LOG  STATE      SIZE     BACKLOG  DEAD  GATEWAYS
+0    answers    12 MiB   1,204    4     gw1-6f1c (2 destinations), gw2-9a01 (1 destination)
+1    no answer  1.0 MiB  -        -     -
+2    answers    0 B      0        0     -
+`},
+	} {
+		var out strings.Builder
+		if err := printLogs(adminClient{w: &out, screen: screen{width: 100}}, c.logs); err != nil {
+			t.Fatal(err)
+		}
+		if out.String() != c.want {
+			t.Errorf("got\n%s\nwant\n%s", &out, c.want)
+		}
+	}
+}
+
 func TestPrintBlocksFits(t *testing.T) {
 	all := []journal.Block{
 		{Provider: "notifly", Source: "/webhooks/notifly", Destinations: []string{"archive", "crm"}, LastAccepted: now, AcceptedPerMinute: 120, LastRefused: now, LastRefusedReason: "bad_credential", LastSecret: 2},

@@ -40,6 +40,7 @@ var (
 // failureOf returns what to show for an error. Internal errors go to the log only.
 func (v *visit) failureOf(ctx context.Context, err error) *failure {
 	var known *failure
+	var ofLogs *queue.LogError
 	switch {
 	case errors.As(err, &known):
 		return known
@@ -59,6 +60,10 @@ func (v *visit) failureOf(ctx context.Context, err error) *failure {
 	case errors.Is(err, errTooManyJobs):
 		return newFailure(http.StatusServiceUnavailable, "Not begun",
 			"Other replays and discards are still running. Try again when they have ended.")
+	case errors.As(err, &ofLogs):
+		v.log().Error("cannot read the queue", zap.Error(err))
+		return newFailure(unavailable.status, unavailable.title,
+			"The database of "+ofLogs.Names()+" cannot be read or written now. Caddy's log says why.")
 	case errors.Is(err, queue.ErrUnavailable), errors.Is(err, queue.ErrClosed):
 		v.log().Error("cannot read the queue", zap.Error(err))
 		return unavailable

@@ -93,6 +93,8 @@ func (f *fake) control() (controller, error) {
 	return f, nil
 }
 
+func (f *fake) DownLogs() []int { return nil }
+
 func (f *fake) Size() (bytes, limit int64) { return 1 << 20, 1 << 30 }
 
 func (f *fake) Ready(ctx context.Context) error { return f.read(ctx) }

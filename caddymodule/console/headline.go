@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"html/template"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -96,6 +97,7 @@ type facts struct {
 	oldestDead   time.Time // when the oldest dead letter died
 	newestDead   time.Time // and the newest
 	bytes, limit int64     // of the queue
+	downLogs     []int     // of a queue of several, those that do not answer
 }
 
 // judge says in words whether anything is wrong, the worst first. It returns at least
@@ -112,6 +114,9 @@ func judge(f facts) []sentence {
 		all = append(all, say(levelBad, "The queue takes no events: they are refused with 503. Caddy's log says why."))
 	case float64(f.bytes) > fullFrom*float64(f.limit):
 		all = append(all, say(levelNote, fmt.Sprintf("The queue is nearly full: %s of %s.", humanize.IBytes(uint64(f.bytes)), humanize.IBytes(uint64(f.limit)))))
+	}
+	if f.isRead && len(f.downLogs) > 0 {
+		all = append(all, downLogsSentence(f.downLogs))
 	}
 	var dead, delivering, configured int64
 	for _, d := range f.destinations {
@@ -134,7 +139,7 @@ func judge(f facts) []sentence {
 		}
 	}
 	slices.SortStableFunc(all, func(a, b sentence) int { return cmp.Compare(b.level, a.level) })
-	if f.hasQueue && f.isRead && delivering == configured {
+	if f.hasQueue && f.isRead && delivering == configured && len(f.downLogs) == 0 {
 		all = slices.Insert(all, firstNote(all), deliverSentence(configured))
 	}
 	if dead > 0 {
@@ -144,6 +149,18 @@ func judge(f facts) []sentence {
 		all = append(all, say(levelGood, noQueueSentence(f.blocks)))
 	}
 	return all
+}
+
+// downLogsSentence says which logs of the queue do not answer.
+func downLogsSentence(logs []int) sentence {
+	if len(logs) == 1 {
+		return say(levelBad, fmt.Sprintf("Log %d of the queue does not answer: its events wait, and new ones are refused with 503.", logs[0]))
+	}
+	numbers := make([]string, len(logs))
+	for i, log := range logs {
+		numbers[i] = strconv.Itoa(log)
+	}
+	return say(levelBad, fmt.Sprintf("Logs %s of the queue do not answer: their events wait, and new ones are refused with 503.", strings.Join(numbers, ", ")))
 }
 
 // firstNote returns the place of the first sentence that is not bad.

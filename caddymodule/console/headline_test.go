@@ -39,6 +39,8 @@ func TestJudge(t *testing.T) {
 		"two":             {facts{destinations: healthy[:2]}, "good Both destinations deliver."},
 		"no destination":  {facts{}, "good The queue is open. No block has a destination."},
 		"full":            {facts{destinations: healthy, ready: queue.ErrFull}, "bad The queue is full: new events are refused with 503 until some are delivered.|good All 3 destinations deliver."},
+		"a log is down":   {facts{destinations: healthy, downLogs: []int{2}}, "bad Log 2 of the queue does not answer: its events wait, and new ones are refused with 503."},
+		"logs are down":   {facts{destinations: healthy, downLogs: []int{1, 3}}, "bad Logs 1, 3 of the queue do not answer: their events wait, and new ones are refused with 503."},
 		"nearly full":     {facts{destinations: healthy, bytes: 973 << 20, limit: 1 << 30}, "good All 3 destinations deliver.|note The queue is nearly full: 973 MiB of 1.0 GiB."},
 		"large enough":    {facts{destinations: healthy, bytes: 950 << 20, limit: 1 << 30}, "good All 3 destinations deliver."},
 		"takes no events": {facts{destinations: healthy, ready: errors.New("disk")}, "bad The queue takes no events: they are refused with 503. Caddy's log says why.|good All 3 destinations deliver."},

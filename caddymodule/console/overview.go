@@ -73,6 +73,7 @@ func (v *visit) overview(ctx context.Context) (page, error) {
 	var wg sync.WaitGroup
 	if o.HasQueue {
 		f.bytes, f.limit = c.Size()
+		f.downLogs = c.DownLogs()
 		o.Queue = fmt.Sprintf("The queue holds %s of %s.", humanize.IBytes(uint64(f.bytes)), humanize.IBytes(uint64(f.limit)))
 		wg.Go(func() { f.destinations, errQueue = v.journal.Destinations(ctx) })
 		wg.Go(func() { f.ready = c.Ready(ctx) })

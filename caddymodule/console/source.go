@@ -26,6 +26,7 @@ type reader interface {
 type controller interface {
 	Ready(ctx context.Context) error
 	Size() (bytes, limit int64)
+	DownLogs() []int
 	Causes(ctx context.Context, destination string) ([]queue.Cause, error)
 	DeadLetters(ctx context.Context, destination string, limit int) ([]queue.DeadLetter, error)
 	Replay(ctx context.Context, s queue.Selection) (int64, error)

@@ -3,6 +3,8 @@ package delivery
 import (
 	"context"
 	"errors"
+	"slices"
+	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -51,6 +53,7 @@ type backlogCollector struct {
 	backlog, oldest, deadLetters *prometheus.Desc
 	down                         *prometheus.Desc
 	commits, ready, bytes, limit *prometheus.Desc
+	logUp                        *prometheus.Desc
 }
 
 func newBacklogCollector(current func() *queue.Queue) *backlogCollector {
@@ -70,6 +73,8 @@ func newBacklogCollector(current func() *queue.Queue) *backlogCollector {
 		ready:       describeQueue("queue_ready", "1 while the queue takes events."),
 		bytes:       describeQueue("queue_bytes", "The size of the stored events."),
 		limit:       describeQueue("queue_limit_bytes", "The size of the stored events from which on new ones are refused."),
+		logUp: prometheus.NewDesc("caddy_webhooks_queue_log_up",
+			"1 while the database of a log of the queue answers this gateway. Most queues have only log 0.", []string{"log"}, nil),
 	}
 }
 
@@ -83,10 +88,12 @@ func (c *backlogCollector) Describe(to chan<- *prometheus.Desc) {
 	to <- c.ready
 	to <- c.bytes
 	to <- c.limit
+	to <- c.logUp
 }
 
-// Collect reports the destinations that this gateway works, and names that have left
-// the configuration: the metrics of several gateways on one queue then add up.
+// Collect reports the destinations that this gateway works, in the logs in which it does,
+// and names that have left the configuration: the metrics of several gateways on one
+// queue then add up.
 func (c *backlogCollector) Collect(to chan<- prometheus.Metric) {
 	q := c.current()
 	if q == nil {
@@ -96,6 +103,7 @@ func (c *backlogCollector) Collect(to chan<- prometheus.Metric) {
 	bytes, limit := q.Size()
 	to <- prometheus.MustNewConstMetric(c.bytes, prometheus.GaugeValue, float64(bytes))
 	to <- prometheus.MustNewConstMetric(c.limit, prometheus.GaugeValue, float64(limit))
+	c.collectLogs(q, to)
 	ctx, cancel := context.WithTimeout(context.Background(), statusTimeout)
 	defer cancel()
 	to <- prometheus.MustNewConstMetric(c.ready, prometheus.GaugeValue, asGauge(q.Ready(ctx) == nil))
@@ -114,6 +122,14 @@ func (c *backlogCollector) Collect(to chan<- prometheus.Metric) {
 		if s.Here { // others do not know
 			to <- prometheus.MustNewConstMetric(c.down, prometheus.GaugeValue, asGauge(s.Down), s.Destination)
 		}
+	}
+}
+
+// collectLogs reports which logs of the queue answer.
+func (c *backlogCollector) collectLogs(q *queue.Queue, to chan<- prometheus.Metric) {
+	down := q.DownLogs()
+	for _, log := range q.LogNumbers() {
+		to <- prometheus.MustNewConstMetric(c.logUp, prometheus.GaugeValue, asGauge(!slices.Contains(down, log)), strconv.Itoa(log))
 	}
 }
 

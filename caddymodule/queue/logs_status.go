@@ -26,6 +26,17 @@ type LogStatus struct {
 	Destinations []DestinationStatus `json:"destinations"`
 }
 
+// DownLogs returns the numbers of the logs whose database does not answer this gateway.
+func (q *Queue) DownLogs() []int {
+	var down []int
+	for _, l := range q.logs() {
+		if !l.isUp() {
+			down = append(down, l.number)
+		}
+	}
+	return down
+}
+
 // Logs returns the state of each log.
 func (q *Queue) Logs(ctx context.Context) []LogStatus {
 	answers := q.askStatus(ctx)
@@ -146,8 +157,8 @@ func bothGateways(all, one string) string {
 	return strings.Join(names, gatewaySeparator)
 }
 
-// known returns ErrUnknown unless there is a destination of that name in one of the logs.
-func (q *Queue) known(ctx context.Context, name string) error {
+// Known returns ErrUnknown unless one of the logs has a destination of that name.
+func (q *Queue) Known(ctx context.Context, name string) error {
 	_, err := askAny(ctx, q, func(ctx context.Context, l *eventLog) (struct{}, error) { return struct{}{}, l.known(ctx, name) })
 	return err
 }

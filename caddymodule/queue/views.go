@@ -38,7 +38,7 @@ func (q *Queue) Search(ctx context.Context, log int, s Search, before int64, lim
 		return err
 	}))
 	if isUnknown(err) {
-		return Found{}, q.known(ctx, s.Destination)
+		return Found{}, q.Known(ctx, s.Destination)
 	}
 	return found, err
 }
