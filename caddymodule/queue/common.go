@@ -13,6 +13,8 @@ type common struct {
 	wanted int    // the number of logs that it is configured with
 	budget budget
 
+	changed chan struct{} // holds one value: the layout may have changed
+
 	layout atomic.Pointer[layout]      // by which this gateway stores events
 	logs   atomic.Pointer[[]*eventLog] // all of the queue, by number: those of the layout, and those that are only to be emptied
 
@@ -21,7 +23,7 @@ type common struct {
 }
 
 func newCommon(wanted int) *common {
-	c := &common{holder: newHolder(), wanted: wanted}
+	c := &common{holder: newHolder(), wanted: wanted, changed: make(chan struct{}, 1)}
 	c.layout.Store(&layout{logs: 1, total: 1})
 	c.logs.Store(new([]*eventLog))
 	return c

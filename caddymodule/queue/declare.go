@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"maps"
 	"reflect"
 	"slices"
@@ -22,6 +23,7 @@ func (q *eventLog) declare() {
 		return
 	}
 	for {
+		epoch := q.layout.Load().epoch
 		q.mu.Lock()
 		generations := slices.Clone(q.generations)
 		q.mu.Unlock()
@@ -31,7 +33,12 @@ func (q *eventLog) declare() {
 		destinations := destinationsOf(generations)
 		elsewhere, err := q.configuredElsewhere()
 		if err == nil {
-			err = q.do(func(t *tx) error { return t.declare(destinations, q.previousNames, elsewhere) })
+			err = q.do(func(t *tx) error {
+				if err := t.lockDeclaring(q.number, epoch); err != nil {
+					return err
+				}
+				return t.declare(destinations, q.previousNames, elsewhere)
+			})
 		}
 		if err == nil {
 			had := q.previousNames
@@ -48,28 +55,66 @@ func (q *eventLog) declare() {
 			}
 			return
 		}
-		q.logFailure("queue database error; retrying", err)
-		if !wait(q.ctx, retryDelay) {
+		delay := retryDelay
+		if errors.Is(err, errMoved) {
+			delay = pollInterval // the gateway is about to follow
+		} else {
+			q.logFailure("queue database error; retrying", err)
+		}
+		if !wait(q.ctx, delay) {
 			return
 		}
 	}
 }
 
+// lockDeclaring keeps a switch from ending until the transaction has ended: it copies the
+// destinations of log 0 to the new logs. It returns errMoved if log 0 has switched already,
+// and this gateway does not know yet.
+func (t *tx) lockDeclaring(number int, epoch int64) error {
+	if number > 0 || !t.store.shared {
+		return nil
+	}
+	if err := t.exec(`SELECT pg_advisory_xact_lock_shared(` + declaring + `)`); err != nil {
+		return err
+	}
+	var now int64
+	if err := t.row(`SELECT epoch FROM webhooks_queue WHERE id = 1`, nil, &now); err != nil {
+		return err
+	}
+	if now > epoch {
+		return errMoved
+	}
+	return nil
+}
+
 // configuredElsewhere returns the names of the destinations that other gateways are
-// configured with.
+// configured with. One that is not in this log yet may be in another one.
 func (q *eventLog) configuredElsewhere() (map[string]bool, error) {
 	names := make(map[string]bool)
 	if !q.shared() {
 		return names, nil
 	}
-	living, err := q.livingGateways(q.ctx)
+	err := q.addConfigured(q.ctx, names)
+	for _, other := range *q.logs.Load() {
+		if other.number != q.number && other.isOpen() && other.currentEra() != nil {
+			ctx, cancel := context.WithTimeout(q.ctx, renewTimeout)
+			_ = other.addConfigured(ctx, names) // but for a moment, it has the same gateways as this one
+			cancel()
+		}
+	}
+	return names, err
+}
+
+// addConfigured adds the names of the destinations that other gateways have in this log.
+func (q *eventLog) addConfigured(ctx context.Context, names map[string]bool) error {
+	living, err := q.livingGateways(ctx)
 	delete(living, q.holder)
 	for _, of := range living {
 		for _, name := range of {
 			names[name] = true
 		}
 	}
-	return names, err
+	return err
 }
 
 func (g *logGeneration) waitUntilDeclared(ctx context.Context) error {

@@ -121,6 +121,7 @@ func (q *eventLog) readLogState(e *era) error {
 			q.kickMembership()
 		}
 		q.store.adjust(begun, q.now(), micros)
+		q.noteEpoch(q.number, s.epoch)
 		q.writer.note(e, s)
 		return nil
 	})

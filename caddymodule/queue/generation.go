@@ -28,6 +28,21 @@ type logGeneration struct {
 // now on. Stop must follow. If the configuration before is still there then, as after
 // a reload that failed, it is current again.
 func (q *eventLog) serve(s Service) *logGeneration {
+	g := q.use(s)
+	g.wait()
+	return g
+}
+
+// wait waits for the names to be in the database, so that Status shows them at once. If
+// that fails, declare keeps trying.
+func (g *logGeneration) wait() {
+	if g.q.isOpen() {
+		_ = g.waitUntilDeclared(context.Background())
+	}
+}
+
+// use is serve without waiting for the database.
+func (q *eventLog) use(s Service) *logGeneration {
 	g := &logGeneration{q: q, Service: s, held: s.Held, declared: make(chan struct{}), idle: make(chan struct{})}
 	g.ctx, g.cancel = context.WithCancel(context.Background())
 	q.mu.Lock()
@@ -35,10 +50,6 @@ func (q *eventLog) serve(s Service) *logGeneration {
 	q.apply()
 	q.mu.Unlock()
 	q.wg.Go(q.declare)
-	if q.isOpen() {
-		// Status shows the names at once. If that fails, declare keeps trying.
-		_ = g.waitUntilDeclared(context.Background())
-	}
 	return g
 }
 

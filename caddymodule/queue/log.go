@@ -149,6 +149,7 @@ func (q *eventLog) enter(ctx context.Context) error {
 		})
 	}
 	if err == nil {
+		q.noteEpoch(q.number, s.epoch)
 		q.beginEra(q.lastEra(), s)
 	}
 	return err

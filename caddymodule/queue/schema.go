@@ -206,6 +206,7 @@ CREATE TABLE webhooks_layouts (
 	epoch    BIGINT  NOT NULL PRIMARY KEY,
 	logs     INTEGER NOT NULL, -- that events are stored in
 	existing INTEGER NOT NULL, -- logs, with those that are only to be emptied
+	servers  INTEGER NOT NULL, -- that the gateway knows which began the switch
 	last     BIGINT,           -- the end of this log when the layout began here; NULL before
 	until    BIGINT,           -- when the last window ended of the keys that were here then; NULL before it is known
 	complete BIGINT            -- when all logs were known to have the layout; NULL before

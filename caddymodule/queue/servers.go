@@ -98,10 +98,3 @@ func (at *server) createSchema(ctx context.Context, number int) error {
 	_, err = conn.Exec(ctx, `CREATE SCHEMA IF NOT EXISTS `+pgx.Identifier{schema}.Sanitize())
 	return err
 }
-
-// closeConn closes a connection, which a server that hangs must not hold up.
-func closeConn(conn *pgx.Conn) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	_ = conn.Close(ctx)
-}

@@ -48,14 +48,22 @@ type Generation struct {
 // a reload that failed, it is current again.
 func (q *Queue) Serve(s Service) *Generation {
 	g := &Generation{q: q, service: s}
+	g.logs.Store(new([]*logGeneration))
 	q.mu.Lock()
-	defer q.mu.Unlock()
-	logs := q.logs()
-	uses := make([]*logGeneration, len(logs))
-	each(logs, func(i int, l *eventLog) { uses[i] = l.serve(s) })
-	g.logs.Store(&uses)
+	g.use(q.logs())
 	q.generations = append(q.generations, g)
+	q.mu.Unlock()
+	each(g.uses(), func(_ int, use *logGeneration) { use.wait() })
 	return g
+}
+
+// use has the generation use more logs, the next ones by number. q.mu must be held.
+func (g *Generation) use(logs []*eventLog) {
+	uses := slices.Clone(g.uses())
+	for _, l := range logs {
+		uses = append(uses, l.use(g.service))
+	}
+	g.logs.Store(&uses)
 }
 
 // uses returns the uses of the logs, by number. There is one for each log of a layout

@@ -36,7 +36,7 @@ func openSeveral(t testing.TB, s Settings, n int) *Queue {
 // openFiles opens a queue of n logs, each in a file: FILE, FILE-1 and so on.
 func openFiles(t testing.TB, s Settings, n int) *Queue {
 	t.Helper()
-	q := &Queue{common: newCommon(n), settings: s}
+	q := newQueue(s, n)
 	var logs []*eventLog
 	for i := range n {
 		of := s
