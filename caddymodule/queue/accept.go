@@ -15,10 +15,8 @@ import (
 // opening, storeRouted waits for at most 5 s. After another error the events may have been
 // stored all the same; then they are duplicates when they come again.
 func (g *logGeneration) storeRouted(ctx context.Context, epoch int64, events []*Event) (accepted []bool, err error) {
-	if !g.isDeclared() {
-		if err := g.waitUntilDeclared(ctx); err != nil {
-			return nil, err
-		}
+	if err := g.waitUntilDeclared(ctx); err != nil {
+		return nil, err
 	}
 	c := &change{events: events, epoch: epoch}
 	common := int64(0)
@@ -38,6 +36,9 @@ func (g *logGeneration) storeRouted(ctx context.Context, epoch int64, events []*
 
 // storeError returns an error of the writer as Store returns it.
 func storeError(ctx context.Context, err error) error {
+	if err == nil {
+		return nil
+	}
 	if errors.Is(err, ErrFull) || errors.Is(err, ErrClosed) || errors.Is(err, errMoved) || ctx.Err() != nil {
 		return err
 	}
@@ -60,9 +61,7 @@ func (q *eventLog) logStored(c *change) {
 	log := q.log()
 	for i, e := range c.events {
 		if !c.accepted[i] {
-			if line := log.Check(zapcore.DebugLevel, "duplicate event"); line != nil {
-				line.Write(zap.Stringer("id", e.Key), zap.String("source", e.Source))
-			}
+			q.logDuplicate(e)
 		} else if line := log.Check(zapcore.DebugLevel, "stored event"); line != nil {
 			line.Write(zap.Stringer("id", e.Key), zap.Int64("seq", e.Seq), zap.String("source", e.Source))
 		}

@@ -19,6 +19,7 @@ import (
 func (s *store) queueDistributed(batch *pgx.Batch, c *commit, now time.Time, result *stored) {
 	batch.Queue(`BEGIN`)
 	s.queueDistributedProgress(batch, c.progress, now)
+	s.queuePlaces(batch, c, now, result)
 	s.queueDistributedEvents(batch, c, now, result)
 	s.queueDuplicates(batch, c.duplicates)
 	if batch.Len() == 1 {

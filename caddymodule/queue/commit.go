@@ -13,7 +13,8 @@ import (
 // commit is the contents of one transaction.
 type commit struct {
 	events     []*Event
-	epoch      int64 // under which they were routed
+	epoch      int64 // under which they, and the places, were routed
+	places     []*keyPlace
 	requests   []sharedRequest
 	progress   []*progress
 	duplicates []duplicate
@@ -33,7 +34,8 @@ func newCommit(group []*change) *commit {
 	for _, change := range group {
 		first := len(c.events)
 		c.events = append(c.events, change.events...)
-		if len(change.events) > 0 {
+		c.places = append(c.places, change.places...)
+		if change.isRouted() {
 			c.epoch = change.epoch
 		}
 		if request := change.shared(); request != nil {
@@ -102,7 +104,10 @@ type logState struct {
 // write writes a commit with one statement after another, which is how SQLite does it:
 // a statement costs no round trip.
 func (t *tx) write(c *commit, now time.Time) (s stored, err error) {
-	if len(c.events) > 0 {
+	if s.moved, err = t.takePlaces(c, now); err != nil {
+		return s, err
+	}
+	if len(c.events) > 0 && !s.moved {
 		if s, err = t.storeEvents(c, now); err != nil {
 			return s, err
 		}

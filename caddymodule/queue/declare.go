@@ -117,7 +117,11 @@ func (q *eventLog) addConfigured(ctx context.Context, names map[string]bool) err
 	return err
 }
 
+// waitUntilDeclared waits until the names are in the database, for at most openTimeout.
 func (g *logGeneration) waitUntilDeclared(ctx context.Context) error {
+	if g.isDeclared() {
+		return nil
+	}
 	timer := time.NewTimer(openTimeout)
 	defer timer.Stop()
 	select {

@@ -62,6 +62,12 @@ func (d *duplicates) add(more duplicate) {
 	}
 }
 
+func (d *duplicates) addAll(more []duplicate) {
+	for _, one := range more {
+		d.add(one)
+	}
+}
+
 // take returns some of the counts, which are to be written.
 func (d *duplicates) take() (all []duplicate) {
 	for key, of := range d.counts {
@@ -80,9 +86,7 @@ func (w *writer) writeDuplicates() error {
 	w.write(w.group(c))
 	err := <-c.done
 	if err != nil {
-		for _, d := range c.duplicates {
-			w.duplicates.add(d)
-		}
+		w.duplicates.addAll(c.duplicates)
 	}
 	if len(w.duplicates.counts) > 0 && w.duplicates.due == nil {
 		w.duplicates.due = time.After(duplicatesInterval)

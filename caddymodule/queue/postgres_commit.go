@@ -110,6 +110,7 @@ func (s *store) writePipelined(ctx context.Context, c *commit, now time.Time) (r
 		s.queueDistributed(batch, c, now, &result)
 	} else {
 		s.queueProgress(batch, c.progress, now)
+		s.queuePlaces(batch, c, now, &result)
 		s.queueEvents(batch, c, now, &result)
 		s.queueDuplicates(batch, c.duplicates)
 	}

@@ -82,6 +82,9 @@ func (q *eventLog) sweep(ctx context.Context, e *era, destinations []destination
 	if err := q.forgetKeys(ctx); err != nil {
 		return 0, err
 	}
+	if err := q.forgetPlaces(ctx); err != nil {
+		return 0, err
+	}
 	if err := q.sweepDead(ctx, e, cutoff); err != nil {
 		return 0, err
 	}

@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -40,7 +42,7 @@ type storing struct {
 	*Generation
 	events   []*Event
 	accepted []bool
-	left     []int // of events, those that are neither stored nor known to be duplicates
+	left     []int // the indexes of events that are neither stored nor known to be duplicates
 }
 
 // storeAll stores all events that are left. It routes them again whenever the layout has
@@ -81,22 +83,80 @@ func (c *common) awaitLayout(ctx context.Context, epoch int64, until <-chan time
 }
 
 // storeBy routes the events that are left by a layout and stores them, those of each log
-// in one commit, in all logs at the same time. An error of a log wins over errMoved of
-// another one: then the request fails in any case.
+// in one commit. An error of a log wins over errMoved of another one: then the request
+// fails in any case.
 func (s *storing) storeBy(ctx context.Context, l *layout) error {
 	routed, err := s.route(ctx, l)
 	if err != nil {
 		return err
 	}
-	errs := make([]error, len(routed))
-	each(routed, func(i int, p portion) { errs[i] = s.storePart(ctx, l.epoch, p) })
-	s.left = nil
-	for i, p := range routed {
-		if errs[i] != nil {
-			s.left = append(s.left, p.events...)
+	var mu sync.Mutex
+	stored := make(map[int]bool)
+	err = inLogs(ctx, s.Generation, routed, func(use *logGeneration, indexes []int) error {
+		accepted, err := use.storeRouted(ctx, l.epoch, s.these(indexes))
+		if err != nil {
+			return err
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		for n, i := range indexes {
+			s.accepted[i], stored[i] = accepted[n], true
+		}
+		return nil
+	})
+	s.drop(stored)
+	return err
+}
+
+// route returns the events that are left by their logs. It drops those that are duplicates
+// of events in logs that had their slots before.
+func (s *storing) route(ctx context.Context, l *layout) (map[int][]int, error) {
+	isStrict := s.q.settings.StrictDedup
+	if len(l.past) > 0 {
+		if err := s.dropKnown(ctx, l, isStrict); err != nil {
+			return nil, err
 		}
 	}
-	slices.Sort(s.left)
+	events := s.these(s.left)
+	routed := l.route(events)
+	if isStrict && l.logs > 1 {
+		if err := s.takePlaces(ctx, l, events, routed); err != nil {
+			return nil, err
+		}
+	}
+	byLog := make(map[int][]int)
+	for n, i := range s.left {
+		byLog[routed[n]] = append(byLog[routed[n]], i)
+	}
+	return byLog, nil
+}
+
+// these returns events by their indexes.
+func (s *storing) these(indexes []int) []*Event {
+	return column(indexes, func(i int) *Event { return s.events[i] })
+}
+
+// drop removes events from those that are left.
+func (s *storing) drop(done map[int]bool) {
+	s.left = slices.DeleteFunc(s.left, func(i int) bool { return done[i] })
+}
+
+// inLogs calls f for several logs at the same time, each with what is for it.
+func inLogs[T any](ctx context.Context, g *Generation, byLog map[int][]T, f func(use *logGeneration, all []T) error) error {
+	uses, numbers := g.uses(), slices.Sorted(maps.Keys(byLog))
+	errs := make([]error, len(numbers))
+	each(numbers, func(i, number int) {
+		err := fmt.Errorf("%w: it is not open here", ErrUnavailable)
+		if number < len(uses) {
+			err = uses[number].waitUntilDeclared(ctx)
+		}
+		if err == nil {
+			err = f(uses[number], byLog[number])
+		}
+		if err != nil {
+			errs[i] = fmt.Errorf("log %d: %w", number, err)
+		}
+	})
 	return firstError(errs)
 }
 
@@ -109,51 +169,4 @@ func firstError(errs []error) (first error) {
 		}
 	}
 	return first
-}
-
-// portion is what one log gets of a request.
-type portion struct {
-	log    int
-	events []int // by their places in the request
-}
-
-// route returns the portions of the events that are left, sorted by log.
-func (s *storing) route(_ context.Context, l *layout) ([]portion, error) {
-	events := s.these(s.left)
-	return portions(s.left, l.route(events)), nil
-}
-
-// these returns events by their places in the request.
-func (s *storing) these(places []int) []*Event {
-	return column(places, func(i int) *Event { return s.events[i] })
-}
-
-// portions groups the events at some places by their logs.
-func portions(places, logs []int) []portion {
-	byLog := make(map[int][]int)
-	for i, place := range places {
-		byLog[logs[i]] = append(byLog[logs[i]], place)
-	}
-	all := make([]portion, 0, len(byLog))
-	for log, events := range byLog {
-		all = append(all, portion{log, events})
-	}
-	slices.SortFunc(all, func(a, b portion) int { return a.log - b.log })
-	return all
-}
-
-// storePart stores the events of one log.
-func (s *storing) storePart(ctx context.Context, epoch int64, p portion) error {
-	uses := s.uses()
-	if p.log >= len(uses) {
-		return fmt.Errorf("%w: log %d is not open here", ErrUnavailable, p.log)
-	}
-	accepted, err := uses[p.log].storeRouted(ctx, epoch, s.these(p.events))
-	if err != nil {
-		return fmt.Errorf("log %d: %w", p.log, err)
-	}
-	for i, place := range p.events {
-		s.accepted[place] = accepted[i]
-	}
-	return nil
 }

@@ -11,16 +11,43 @@ import (
 	"time"
 )
 
-// startWith opens a queue of four logs that are spread over n of them, and serves
-// destinations. Both end with the test.
+// startWith opens a queue of four logs and serves destinations. Both end with the test. Its
+// layout changes only if the test changes it, and begins with n logs.
 func startWith(t testing.TB, s Settings, n int, destinations ...Destination) *several {
 	t.Helper()
-	g := startSeveral(t, s, 4, destinations...)
+	g := &several{s: s, q: openFour(t, s), o: new(watcher)}
+	t.Cleanup(func() { g.stop(t) })
 	g.q.common.layout.Store(&layout{logs: n, total: 4})
+	g.serve(destinations...)
 	for i := range 4 {
 		waitDeclared(t, g.in(i).g)
 	}
 	return g
+}
+
+// openFour opens four logs, in turn at the servers of the settings, or in files.
+func openFour(t testing.TB, s Settings) *Queue {
+	t.Helper()
+	if s.Engine == SQLite {
+		return openFiles(t, s, 4)
+	}
+	q := newQueue(s, 4)
+	servers, err := newServers(s.servers())
+	if err != nil {
+		t.Fatal(err)
+	}
+	logs := make([]*eventLog, 4)
+	for i := range logs {
+		at := servers[i%len(servers)]
+		if err := at.createSchema(t.Context(), i); err != nil {
+			t.Fatal(err)
+		}
+		if logs[i], err = newLog(t.Context(), s, i, at, q.common); err != nil {
+			t.Fatal(err)
+		}
+	}
+	q.common.logs.Store(&logs)
+	return q
 }
 
 // rearrange spreads the slots over n logs.

@@ -29,7 +29,9 @@ type change struct {
 	events     []*Event // of one request
 	epoch      int64    // of the layout by which they were routed to this log
 	progress   *progress
+	places     []*keyPlace
 	duplicates []duplicate
+	repeats    []duplicate // to be counted, some time
 	run        func(t *tx) error
 
 	ctx      context.Context // of the caller that waits; nil to commit in any case
@@ -37,6 +39,9 @@ type change struct {
 	moved    bool            // the log has another epoch
 	done     chan error      // gets one value
 }
+
+// isRouted reports whether the change is good for one epoch only.
+func (c *change) isRouted() bool { return len(c.events) > 0 || len(c.places) > 0 }
 
 // shared returns the request that several events have in common, or nil.
 func (c *change) shared() *Request {
@@ -268,8 +273,13 @@ func (w *writer) refuse(group []*change) []*change {
 			c.done <- context.Cause(c.ctx)
 			continue
 		}
-		if len(c.events) > 0 && c.epoch < epoch {
+		if c.isRouted() && c.epoch < epoch {
 			c.done <- errMoved
+			continue
+		}
+		if c.repeats != nil {
+			w.duplicates.addAll(c.repeats)
+			c.done <- nil
 			continue
 		}
 		size := c.size()
@@ -304,14 +314,14 @@ func (w *writer) commit(group []*change) error {
 	if err == nil {
 		w.commits.Add(1)
 	}
-	if len(c.events) == 0 {
-		return err
-	}
 	if err == nil && result.moved {
 		for _, change := range group {
-			change.moved = len(change.events) > 0
+			change.moved = change.isRouted()
 		}
 		return nil
+	}
+	if len(c.events) == 0 {
+		return err
 	}
 	var era *era
 	if err == nil {
