@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -37,16 +39,31 @@ func (d *Destination) request(ctx context.Context, delivery *queue.Delivery, w h
 
 	repl := caddy.NewReplacer()
 	r = caddyhttp.PrepareRequest(r, repl, w, d.Server)
-	for name, value := range map[string]string{
-		"provider":   delivery.Provider,
-		"id":         delivery.ID,
-		"message_id": delivery.Key.String(),
-		"type":       delivery.Type,
-		"subject":    delivery.Subject,
-	} {
-		repl.Set("http.webhooks."+name, value)
-	}
+	repl.Map(placeholders(delivery.Event))
 	return r, nil
+}
+
+// placeholders returns the values of `{http.webhooks.…}` for a replacer.
+func placeholders(e *queue.Event) caddy.ReplacerFunc {
+	return func(name string) (any, bool) {
+		name, ok := strings.CutPrefix(name, "http.webhooks.")
+		if !ok {
+			return nil, false
+		}
+		switch name {
+		case "provider":
+			return e.Provider, true
+		case "id":
+			return e.ID, true
+		case "message_id":
+			return e.Key.String(), true
+		case "type":
+			return e.Type, true
+		case "subject":
+			return e.Subject, true
+		}
+		return nil, false
+	}
 }
 
 // restore returns a request like the one that is stored.
@@ -59,10 +76,11 @@ func restore(ctx context.Context, s *queue.Request) (*http.Request, error) {
 	if header == nil {
 		header = make(http.Header)
 	}
-	delete(header, "Accept-Encoding")                  // people read the answer, not the provider
-	local, _ := net.ResolveTCPAddr("tcp", s.LocalAddr) // an address in digits
-	if local == nil {
-		local = new(net.TCPAddr) // {http.request.local} calls it without looking
+	delete(header, "Accept-Encoding") // people read the answer, not the provider
+	// {http.request.local} calls it without looking.
+	local := new(net.TCPAddr)
+	if address, err := netip.ParseAddrPort(s.LocalAddr); err == nil {
+		local = net.TCPAddrFromAddrPort(address)
 	}
 	r := (&http.Request{
 		Method: s.Method, URL: uri, RequestURI: s.URI, Host: s.Host, RemoteAddr: s.RemoteAddr,
