@@ -3,6 +3,7 @@ package queue
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -46,6 +47,7 @@ func benchmarkStore(b *testing.B, s Settings, gateways, flying int) {
 		defer all[i].stop(context.Background())
 	}
 	body := make([]byte, 1100)
+	took := make([]time.Duration, b.N)
 	var last atomic.Int64
 	b.ResetTimer()
 	var wg sync.WaitGroup
@@ -58,9 +60,12 @@ func benchmarkStore(b *testing.B, s Settings, gateways, flying int) {
 					b.Error(err)
 					return
 				}
+				took[n-1] = time.Since(e.Received)
 			}
 		})
 	}
 	wg.Wait()
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "events/s")
+	slices.Sort(took)
+	b.ReportMetric(took[len(took)*99/100].Seconds()*1e3, "p99-ms")
 }
