@@ -91,6 +91,7 @@ func newLog(ctx context.Context, s Settings, number int, at *server, c *common) 
 	}
 	if q.store.file != nil {
 		q.store.file.report = q.reportReplaced
+		q.store.checkpoints.report = func(message string, err error) { q.logFailure(message, err) }
 	}
 	q.writer = newWriter(q.store, &c.budget, s.Now, q.checkCommit, q.notify)
 	q.budget.limit.Store(s.Size)

@@ -105,9 +105,11 @@ func (s *store) openSQLite(ctx context.Context, file string) error {
 		return err
 	}
 	uri := sqliteURI(file) + "?_txlock=immediate&_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)" +
-		"&_pragma=foreign_keys(ON)&_pragma=cache_size(-16384)&_pragma=wal_autocheckpoint(4000)&_pragma=journal_size_limit(33554432)"
+		"&_pragma=foreign_keys(ON)&_pragma=cache_size(-16384)&_pragma=wal_autocheckpoint(0)&_pragma=journal_size_limit(33554432)"
 	var err error
-	if s.write, err = sql.Open("sqlite", uri); err != nil {
+	// Without temp_store, a statement that changes many pages copies them to a temporary
+	// file first, to be able to undo them.
+	if s.write, err = sql.Open("sqlite", uri+"&_pragma=temp_store(MEMORY)"); err != nil {
 		return err
 	}
 	s.write.SetMaxOpenConns(1)
@@ -116,7 +118,8 @@ func (s *store) openSQLite(ctx context.Context, file string) error {
 	}
 	s.read.SetMaxOpenConns(readers)
 	s.read.SetMaxIdleConns(readers)
-	return nil
+	s.checkpoints, err = newCheckpointer(ctx, uri, s.file.file)
+	return err
 }
 
 // Path returns the absolute path of a file without symbolic links, so that two names

@@ -33,6 +33,8 @@ type store struct {
 	lock *flock.Flock // of SQLite's file
 	file *openFile    // SQLite's
 
+	checkpoints *checkpointer // of SQLite's file, nil for PostgreSQL
+
 	// epoch counts how often the server may have been replaced. A connection of an
 	// earlier epoch is not used again.
 	epoch atomic.Int64
@@ -87,9 +89,12 @@ const readers = 4
 
 // close closes all connections, and then the file.
 func (s *store) close() error {
+	if !s.checkpoints.close() {
+		return errors.New("the queue file was not synced; the next start reads its WAL")
+	}
 	s.disconnect()
 	var errs []error
-	for _, db := range []*sql.DB{s.keep, s.read, s.write} {
+	for _, db := range []*sql.DB{s.keep, s.read, s.checkpoints.connections(), s.write} {
 		if db != nil {
 			errs = append(errs, db.Close())
 		}
@@ -163,6 +168,7 @@ func (s *store) transact(ctx context.Context, f func(t *tx) error) (err error) {
 	if err := t.Commit(); err != nil {
 		return fmt.Errorf("%w: %w", errCommit, err)
 	}
+	s.checkpoints.note(s.conn)
 	if s.warned {
 		return errUnconfirmed
 	}

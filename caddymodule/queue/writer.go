@@ -171,6 +171,7 @@ func (w *writer) run() {
 				return
 			}
 		}
+		w.store.checkpoints.finish()
 	}
 }
 
