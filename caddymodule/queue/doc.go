@@ -91,6 +91,9 @@
 // it alone. Attempts run in goroutines of their own and report to the worker. See
 // delivery for the life of a delivery, and worker.step for the order of things.
 //
+// In SQLite, a commit appends to the WAL. Another goroutine copies the WAL into the file
+// in steps and syncs that, so that no answer waits for it; see checkpointer.
+//
 // # Leases and eras
 //
 // Each gateway renews a lease in webhooks_gateways every second. A destination is worked

@@ -6,9 +6,15 @@ import (
 	"strings"
 )
 
-// atOnce returns how many of n rows, at least one, one statement inserts: a power of
-// two up to 64, so that few statements are prepared.
-func atOnce(n int) int { return min(64, 1<<(bits.Len(uint(n))-1)) }
+// atOnce returns how many of n rows, at least one, one statement inserts: all of up to
+// 16, which is what a group has under a moderate load, and 16, 32 or 64 of more, so that
+// few statements are prepared.
+func atOnce(n int) int {
+	if n <= 16 {
+		return n
+	}
+	return min(64, 1<<(bits.Len(uint(n))-1))
+}
 
 // insert inserts rows. args has their columns, row after row. Each $extra in the suffix
 // is one of the extra parameters. If the suffix ends in RETURNING seq, returned is called
