@@ -38,6 +38,7 @@ var (
 var caddyfileParts = map[string]string{
 	"webhooks":      "hooks.example.com {\n%s}\n",
 	"log":           "hooks.example.com {\n%s}\n",
+	"reverse_proxy": "hooks.example.com {\n%s}\n",
 	"handle":        "hooks.example.com {\n%s}\n",
 	"handle_errors": "hooks.example.com {\n%s}\n",
 	"grace_period":  "{\n%s}\n",
