@@ -91,9 +91,9 @@ func (c *backlogCollector) Describe(to chan<- *prometheus.Desc) {
 	to <- c.logUp
 }
 
-// Collect reports the destinations that this gateway works, in the logs in which it does,
-// and names that have left the configuration: the metrics of several gateways on one
-// queue then add up.
+// Collect reports the destinations that this gateway works, in the logs in which it does.
+// Of those that share the queue, one reports the names that have left the configuration.
+// So the metrics of all of them add up.
 func (c *backlogCollector) Collect(to chan<- prometheus.Metric) {
 	q := c.current()
 	if q == nil {

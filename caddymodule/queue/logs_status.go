@@ -54,10 +54,10 @@ func (q *Queue) Status(ctx context.Context) ([]DestinationStatus, error) {
 }
 
 // HeldStatus is like Status, but of each destination it has only the logs in which this
-// gateway holds the lease: those of all gateways add up. Names that have left the
-// configuration have all logs.
+// gateway holds the lease: those of all gateways add up. Of a name that has left the
+// configuration, one gateway has the log.
 func (q *Queue) HeldStatus(ctx context.Context) ([]DestinationStatus, error) {
-	return q.status(ctx, func(s *DestinationStatus) bool { return s.Here || !s.Configured })
+	return q.status(ctx, func(s *DestinationStatus) bool { return s.counted })
 }
 
 // status is Status for those of each log that are selected.

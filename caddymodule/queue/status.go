@@ -60,6 +60,8 @@ type DestinationStatus struct {
 
 	// LastError is why the last attempt that failed did.
 	LastError string `json:"last_error,omitempty"`
+
+	counted bool // in metrics, by this gateway: of those that share the queue, one counts
 }
 
 // Status returns the progress of each destination, sorted by name.
@@ -89,8 +91,19 @@ func (q *eventLog) Status(ctx context.Context) ([]DestinationStatus, error) {
 		if err := q.addLog(ctx, &all[i], r); err != nil {
 			return nil, unavailable(ctx, err)
 		}
+		all[i].counted = all[i].Here || r.isOrphan() && isFirst(q.holder, living)
 	}
 	return all, q.addDeferred(ctx, byName)
+}
+
+// isFirst reports whether a gateway is the first by name of those that live.
+func isFirst(holder string, living map[string][]string) bool {
+	for other := range living {
+		if other < holder {
+			return false
+		}
+	}
+	return true
 }
 
 // addLog adds the events that a destination has not taken from the log yet.
