@@ -160,3 +160,33 @@ func TestCrashWhileWaiting(t *testing.T) {
 		}
 	})
 }
+
+// TestCrashAndRestartWhilePaused shows that a process which reads nothing, because the
+// destination is paused, does not forget what may have begun before a crash.
+func TestCrashAndRestartWhilePaused(t *testing.T) {
+	bubble(t, func(t *testing.T, s Settings) {
+		r := &receiver{answer: slow(time.Hour)}
+		d := newDestination("a", r.deliver)
+		d.Attempts, d.Timeout = 1, 2*time.Hour
+		g := start(t, s, d)
+		g.keep(t, newEvent("1", ""))
+		time.Sleep(10 * time.Millisecond) // it begins, and has no row yet
+		if err := g.q.Pause(t.Context(), "a"); err != nil {
+			t.Fatal(err)
+		}
+		after := new(receiver)
+		d.Deliver = after.deliver
+		crashed := start(t, g.crash(t), d)
+		time.Sleep(soon)
+		crashed.stop(t)
+		again := start(t, crashed.s, d)
+		waitDeclared(t, again.g)
+		if err := again.q.Resume(t.Context(), "a"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(soon)
+		if st := again.status(t, "a"); st.DeadLetters != 1 || len(after.all()) != 0 {
+			t.Errorf("%+v, %v came", st, after.ids())
+		}
+	})
+}

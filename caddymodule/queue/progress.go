@@ -128,7 +128,7 @@ func (w *worker) putSlow(put map[int64]deferred, now time.Time) {
 }
 
 // position returns the last seq up to which everything is settled or has a row, and
-// the last one of which an attempt may have begun.
+// the last one of which an attempt may have begun, in this tenure or before it.
 func (w *worker) position() (position, begun int64) {
 	position = w.pos
 	for seq, d := range w.open {
@@ -139,6 +139,9 @@ func (w *worker) position() (position, begun int64) {
 		if d.attempts > 0 {
 			begun = max(begun, seq)
 		}
+	}
+	if w.pos < w.maybeBegun { // not all of these are read yet
+		begun = w.maybeBegun
 	}
 	return position, max(position, begun, w.lastBegun)
 }

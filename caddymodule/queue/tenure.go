@@ -168,7 +168,7 @@ func (w *worker) handBack() {
 		w.put(d, stateRetry, now, Result{})
 	}
 	p := w.next
-	p.position, p.begun, p.release = w.pos, w.pos, true
+	p.position, p.begun, p.release = w.pos, max(w.pos, w.maybeBegun), true
 	w.sign(&p)
 	ctx, cancel := context.WithTimeout(context.Background(), 2*commitTimeout)
 	defer cancel()
