@@ -2,6 +2,7 @@ package queue
 
 import (
 	"maps"
+	"slices"
 	"time"
 )
 
@@ -102,9 +103,10 @@ func (w *worker) sign(p *progress) {
 	p.latest = w.latest
 }
 
-// isUrgent reports whether the progress cannot wait any longer.
+// isUrgent reports whether the progress cannot wait any longer: a key may go on as soon
+// as its parked events are written.
 func (w *worker) isUrgent(now time.Time) bool {
-	return !w.dirty.IsZero() && (len(w.releases) > 0 || now.Sub(w.dirty) >= commitInterval)
+	return !w.dirty.IsZero() && (slices.ContainsFunc(w.releases, w.isParking) || now.Sub(w.dirty) >= commitInterval)
 }
 
 // putSlow writes rows for deliveries that hold the position back while later ones are
