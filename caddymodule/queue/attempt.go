@@ -44,7 +44,7 @@ func (w *worker) die(d *delivery, result Result) {
 // begin begins attempts that are written as running.
 func (w *worker) begin(t target, now time.Time) {
 	for len(w.ready) > 0 && !w.paused && w.yieldBy.IsZero() && !w.pausing.Load() && t.generation.begin() {
-		token := w.pool.take(w, now)
+		token := w.pool.take(w, t.Concurrency, now)
 		if token == nil {
 			t.generation.end()
 			return

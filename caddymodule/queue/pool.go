@@ -189,15 +189,17 @@ func (p *pool) setLimit(now time.Time) {
 }
 
 // take gives a worker a token for an attempt: the tenure that brings it, or nil if there
-// is none. The worker then waits for its turn, and is poked when it comes.
-func (p *pool) take(w *worker, now time.Time) *contribution {
+// is none. The worker then waits for its turn, and is poked when it comes. most is the
+// number of attempts at a time that the worker's configuration allows: after a reload, the
+// other workers may still bring more, and use more.
+func (p *pool) take(w *worker, most int, now time.Time) *contribution {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	turn := slices.Index(p.waiting, w)
 	if turn < 0 {
 		turn = len(p.waiting)
 	}
-	if p.allowed(now) <= turn || p.limit != rate.Inf && !p.limiter.AllowN(now, 1) {
+	if p.allowed(now) <= turn || p.used() >= most || p.limit != rate.Inf && !p.limiter.AllowN(now, 1) {
 		if turn == len(p.waiting) {
 			p.waiting = append(p.waiting, w)
 		}
@@ -235,6 +237,14 @@ func (p *pool) free() (n int) {
 		if !c.withheld {
 			n += max(0, c.tokens-c.used)
 		}
+	}
+	return n
+}
+
+// used returns the number of tokens that are in use. mu must be held.
+func (p *pool) used() (n int) {
+	for _, c := range p.tenures {
+		n += c.used
 	}
 	return n
 }
