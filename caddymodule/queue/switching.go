@@ -63,6 +63,9 @@ func (w *switching) prepare(ctx context.Context) error {
 	if err := w.openAt(ctx, w.servers[0], 0); err != nil {
 		return err
 	}
+	if w.survey.logs[0] == nil { // it is new, and counts when a server is chosen for another log
+		w.survey.logs[0] = &found{server: w.servers[0]}
+	}
 	return w.each(ctx, 0, func(_ int, t *tx) error { return t.notePending(w.to) })
 }
 
