@@ -31,26 +31,29 @@ type Report struct {
 	Problems []string `json:"problems"` // one line each; empty if the queue is intact
 }
 
-// Check reads the whole queue and reports problems. It changes nothing, and gateways
-// may use the queue at the same time. SQLite may leave FILE-shm and an empty FILE-wal
-// behind, which the next gateway removes. An error means that the queue could not be
-// checked.
+// Check reads the whole queue and reports problems, those of one of several logs with its
+// number. It changes nothing, and gateways may use the queue at the same time. SQLite may
+// leave FILE-shm and an empty FILE-wal behind, which the next gateway removes. An error
+// means that the queue could not be checked.
 func Check(ctx context.Context, s Settings) (Report, error) {
-	c := checker{ctx: ctx, now: time.Now, report: Report{Problems: []string{}}}
-	if s.Now != nil {
-		c.now = s.Now
-	}
-	var err error
 	if s.Engine == PostgreSQL {
-		err = c.checkPostgres(s.DSN)
-	} else {
-		err = c.checkFile(Path(s.File))
+		return checkLogs(ctx, s)
 	}
+	c := newChecker(ctx, s)
+	err := c.checkFile(Path(s.File))
 	if isDamage(err) {
 		c.add("%s", damaged(err))
 		err = nil
 	}
 	return c.report, err
+}
+
+func newChecker(ctx context.Context, s Settings) checker {
+	c := checker{ctx: ctx, now: time.Now, report: Report{Problems: []string{}}}
+	if s.Now != nil {
+		c.now = s.Now
+	}
+	return c
 }
 
 // checker is one run of Check.
@@ -99,12 +102,10 @@ func (c *checker) checkFile(file string) error {
 	})
 }
 
-// checkPostgres checks a queue in PostgreSQL.
-func (c *checker) checkPostgres(dsn string) error {
-	s, err := openPostgres(dsn, nil)
-	if err != nil {
-		return err
-	}
+// checkPostgres checks a log in PostgreSQL, by its number.
+func (c *checker) checkPostgres(at *server, number int) error {
+	s := newPostgres(number, nil)
+	s.server.Store(at)
 	defer s.close()
 	return c.inSnapshot(s.read, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}, func() error {
 		if _, err := c.q.ExecContext(c.ctx, `SET LOCAL statement_timeout = 0`); err != nil {
@@ -259,15 +260,19 @@ func (c *checker) checkTotals() (bytes int64, err error) {
 		}
 		bytes += n
 	}
-	var newest, last, counted int64
+	var newest, last, stored int64
 	if err := c.q.QueryRowContext(c.ctx, `SELECT count(*), COALESCE(MAX(seq), 0) FROM webhooks_events`).Scan(&c.report.Events, &newest); err != nil {
 		return 0, err
 	}
-	if err := c.q.QueryRowContext(c.ctx, `SELECT last, bytes FROM webhooks_queue WHERE id = 1`).Scan(&last, &counted); err != nil {
+	var epoch, counted int64
+	if err := c.q.QueryRowContext(c.ctx, `SELECT last, bytes, epoch, counted FROM webhooks_queue WHERE id = 1`).Scan(&last, &stored, &epoch, &counted); err != nil {
 		return bytes, err
 	}
-	if counted != bytes {
-		c.add("webhooks_queue.bytes is %d, but the events take %d", counted, bytes)
+	if stored != bytes {
+		c.add("webhooks_queue.bytes is %d, but the events take %d", stored, bytes)
+	}
+	if epoch > 0 && counted != last {
+		c.add("webhooks_queue.counted is %d, but the last event has number %d: a gateway of an older version has stored events", counted, last)
 	}
 	if newest > last {
 		c.add(lastTooLow, last, newest)
