@@ -216,3 +216,62 @@ func TestEvent(t *testing.T) {
 		t.Errorf("without a queue: %v", err)
 	}
 }
+
+// TestEventsOfSeveralLogs shows that the logs of a queue are merged in order of time, each
+// event on one page, while others come in and while searches of one log end early.
+func TestEventsOfSeveralLogs(t *testing.T) {
+	for _, few := range []int{0, 7} {
+		for _, limit := range []int{1, 10, 64, 1000} {
+			t.Run(fmt.Sprintf("few %d, by %d", few, limit), func(t *testing.T) {
+				m, clock := newTestMemory()
+				logs := []*fakeQueue{{}, {few: few}, {}, {}}
+				q := logs[0]
+				q.more = logs[1:]
+				random := rand.New(rand.NewPCG(2, uint64(limit)))
+				come := func(log int) string {
+					clock.at = clock.at.Add(time.Second)
+					of := logs[log]
+					of.add(int64(len(of.events)+1), clock.at)
+					of.events[0].ID = fmt.Sprint(log, "/", len(of.events))
+					return of.events[0].ID
+				}
+				var want []string
+				for range 1000 {
+					want = append(want, come(random.IntN(3))) // none in the last one
+				}
+				slices.Reverse(want)
+				ids, _ := allEvents(t, journalOf(q, m), queue.Search{}, limit, func() {
+					for log := range logs {
+						come(log)
+					}
+				})
+				if !slices.Equal(ids, want) {
+					t.Errorf("got %d events, want %d: %.300q", len(ids), len(want), ids)
+				}
+			})
+		}
+	}
+}
+
+// TestCursorOfOneLog shows that a cursor from before a queue had several logs is good: what
+// the new logs have came in after its first page.
+func TestCursorOfOneLog(t *testing.T) {
+	m, _ := newTestMemory()
+	q := new(fakeQueue)
+	for i := range 4 {
+		q.add(int64(i+1), noon.Add(time.Duration(i)*time.Second))
+	}
+	page, err := journalOf(q, m).Events(t.Context(), queue.Search{}, Page{"", 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := (cursor{"queue": 3}).String(); page.Next != want {
+		t.Errorf("the cursor is %s, want %s", page.Next, want)
+	}
+	q.more = []*fakeQueue{{}}
+	q.more[0].add(1, noon.Add(time.Minute))
+	page, err = journalOf(q, m).Events(t.Context(), queue.Search{}, Page{page.Next, 10})
+	if err != nil || len(page.Events) != 2 || page.Events[0].ID != "stored 2" || page.Next != "" {
+		t.Errorf("%v %v", page, err)
+	}
+}

@@ -27,15 +27,26 @@ type fakeQueue struct {
 	events []queue.Summary
 	few    int // the number of events that it looks at in a search; 0 for all
 	err    error
+
+	more []*fakeQueue // the logs from 1 on
 }
 
 func (q *fakeQueue) add(seq int64, received time.Time) {
 	q.events = slices.Insert(q.events, 0, queue.Summary{Seq: seq, ID: fmt.Sprint("stored ", seq), Received: received})
 }
 
-func (q *fakeQueue) LogNumbers() []int { return []int{0} }
+func (q *fakeQueue) LogNumbers() []int {
+	numbers := []int{0}
+	for i := range q.more {
+		numbers = append(numbers, i+1)
+	}
+	return numbers
+}
 
-func (q *fakeQueue) Search(_ context.Context, _ int, s queue.Search, before int64, limit int) (found queue.Found, err error) {
+func (q *fakeQueue) Search(ctx context.Context, log int, s queue.Search, before int64, limit int) (found queue.Found, err error) {
+	if log > 0 {
+		return q.more[log-1].Search(ctx, 0, s, before, limit)
+	}
 	if q.err != nil {
 		return found, q.err
 	}
