@@ -23,6 +23,9 @@ func (w *worker) readLog(t target, now time.Time) error {
 // readLogOnce reads events up to the next gap, and reports whether there are more.
 func (w *worker) readLogOnce(t target, now time.Time) (more bool, err error) {
 	head, source := w.q.head(), t.Source
+	if t.Ordered {
+		head = min(head, w.orderLimit(now))
+	}
 	for len(w.gaps) > 0 && w.gaps[0].From <= w.pos {
 		g := w.gaps[0]
 		if g.To == 0 {
@@ -32,8 +35,13 @@ func (w *worker) readLogOnce(t target, now time.Time) (more bool, err error) {
 			head, source = min(head, g.To), g.Source
 			break
 		}
+		if t.Ordered && g.To > head { // where it may have to wait
+			w.pos = max(w.pos, head)
+			break
+		}
 		w.pos = max(w.pos, g.To)
 		w.gaps = w.gaps[1:]
+		w.touch(now) // another log may wait for this position
 	}
 	if len(w.gaps) > 0 && w.gaps[0].From > w.pos {
 		head = min(head, w.gaps[0].From)

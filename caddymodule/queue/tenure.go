@@ -29,6 +29,7 @@ type tenure struct {
 	known      map[int64]bool // events after pos to skip: they have deferred deliveries
 	resumed    map[int64]int  // attempts of events after pos that had deferred deliveries
 	nextDue    time.Time      // when to look for due deferred deliveries
+	ordering
 
 	// Deliveries in memory; see delivery.
 	capacity  int                 // the maximum length of open

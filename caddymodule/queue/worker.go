@@ -329,6 +329,9 @@ func (w *worker) sleep(t target, now time.Time) time.Duration {
 		until = earlier(until, now.Add(delay))
 	case w.want(t, now) > 0 && w.bytes <= windowBytes:
 		until = earlier(until, w.nextDue)
+		if w.lookAt.After(now) {
+			until = earlier(until, w.lookAt)
+		}
 	}
 	return until.Sub(now)
 }

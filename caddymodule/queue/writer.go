@@ -83,6 +83,7 @@ type writer struct {
 	era    *era         // in which bytes and head were read
 	bytes  atomic.Int64 // that the events of this log take, as far as this gateway has read
 	head   atomic.Int64 // the last committed seq that this gateway has read
+	epoch  atomic.Int64 // of the layout when head was read, or of a later one
 
 	recent recent
 	health health
@@ -352,6 +353,7 @@ func (w *writer) restart(e *era, s logState) {
 	w.noting.Lock()
 	defer w.noting.Unlock()
 	w.era = e
+	w.epoch.Store(s.epoch)
 	w.head.Store(s.last)
 	w.setBytes(s.bytes)
 	w.recent.forget(s.last)
@@ -375,6 +377,7 @@ func (w *writer) noteLocked(e *era, s logState) {
 	if e != w.era || s.last < w.head.Load() {
 		return
 	}
+	w.epoch.Store(s.epoch)
 	w.head.Store(s.last)
 	w.setBytes(s.bytes)
 }
