@@ -1,7 +1,6 @@
 package queue
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,10 +30,14 @@ func (g *Generation) Store(ctx context.Context, events []*Event) (accepted []boo
 	for i := range events {
 		s.left = append(s.left, i)
 	}
-	if err := s.storeAll(ctx, l, errors.Is(err, errMoved)); err != nil {
+	switch err := s.storeAll(ctx, l, errors.Is(err, errMoved)); {
+	case err == nil:
+		return s.accepted, nil
+	case ctx.Err() != nil:
+		return nil, context.Cause(ctx)
+	default:
 		return nil, err
 	}
-	return s.accepted, nil
 }
 
 // storing is the events of a request on their way to several logs.
@@ -55,7 +58,7 @@ func (s *storing) storeAll(ctx context.Context, l *layout, hasMoved bool) error 
 				until = time.After(moveTimeout)
 			}
 			if l = s.q.awaitLayout(ctx, l.epoch, until); l == nil {
-				return cmp.Or(context.Cause(ctx), errMoved)
+				return errMoved
 			}
 		}
 		err := s.storeBy(ctx, l)

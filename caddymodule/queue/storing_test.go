@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -239,5 +240,95 @@ func TestGroupOfTwoEpochs(t *testing.T) {
 			t.Errorf("%d events", n)
 		}
 		one.wantBytes(t)
+	})
+}
+
+// TestPartOfARequestFails has one of two servers be away: a request with events for both
+// fails, requests for the other one do not, and a repeat stores what is missing.
+func TestPartOfARequestFails(t *testing.T) {
+	t.Parallel()
+	r := new(receiver)
+	s := quietly(postgresSettings(t, sharedServer.database(t)))
+	proxy, dsn := pgProxy(t, sharedServer.database(t))
+	s.Servers = []string{dsn}
+	g := startWith(t, s, 4, newDestination("a", r.deliver))
+	batch := func() (all []*Event) {
+		request := &Request{Method: "POST", URI: "/batch"}
+		for i, partition := range []string{in0, in1, in2, in3, in0, in1} {
+			e := newEvent(fmt.Sprint(i), partition)
+			e.Request = request
+			all = append(all, e)
+		}
+		return all
+	}
+	server := sharedServer.server.Address()
+	proxy.Switch("127.0.0.1:1")
+	proxy.Cut()
+	begun := time.Now()
+	for range 2 {
+		if _, err := g.g.Store(t.Context(), batch()); !errors.Is(err, ErrUnavailable) || !strings.HasPrefix(err.Error(), "log ") {
+			t.Error(err)
+		}
+	}
+	g.wantAccepted(t, []bool{true, false}, newEvent("else", in2), newEvent("0", in0))
+	if took := time.Since(begun); took > 5*time.Second {
+		t.Errorf("it took %s", took)
+	}
+	proxy.Switch(server)
+	var accepted []bool
+	eventually(t, "that the repeat is stored", func() (is bool) {
+		var err error
+		accepted, err = g.g.Store(t.Context(), batch())
+		return err == nil
+	})
+	if !slices.Equal(accepted, []bool{false, true, false, true, false, true}) {
+		t.Errorf("%v are accepted", accepted)
+	}
+	g.wantStored(t, 2, 2, 2, 1)
+	g.drain(t, "a")
+	r.wantEachOnce(t, 7)
+}
+
+// TestErrorsOfStore shows what the errors say.
+func TestErrorsOfStore(t *testing.T) {
+	bubble(t, func(t *testing.T, s Settings) {
+		s.StrictDedup = true
+		g := startWith(t, quietly(s), 2)
+		g.keep(t, newEvent("1", in0), newEvent("1", in2))
+		g.rearrange(t, 4)
+		e := newEvent("2", in3)
+		rename := func(log int, from, to string) {
+			t.Helper()
+			if err := g.q.logs()[log].do(func(tx *tx) error { return tx.exec(`ALTER TABLE ` + from + ` RENAME TO ` + to) }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		place := g.q.layout().logOf(placeSlot(e.Key))
+		gone, cancel := context.WithCancelCause(t.Context())
+		cancel(errors.New("the client went away"))
+		for _, c := range []struct {
+			name  string
+			log   int
+			table string
+			ctx   context.Context
+			want  string
+		}{
+			{"the event", 3, "webhooks_events", t.Context(), "log 3: the queue is unavailable: SQL logic error: no such table: webhooks_events (1)"},
+			{"its key in the old log", 1, "webhooks_keys", t.Context(), "log 1: the queue is unavailable: SQL logic error: no such table: webhooks_keys (1)"},
+			{"its place", place, "webhooks_places", t.Context(), fmt.Sprintf("log %d: the queue is unavailable: SQL logic error: no such table: webhooks_places (1)", place)},
+			{"a client that is gone", 0, "", gone, "the client went away"},
+		} {
+			if c.table != "" {
+				rename(c.log, c.table, "hidden")
+			}
+			_, err := g.g.Store(c.ctx, copies([]*Event{e}))
+			if err == nil || !strings.HasSuffix(err.Error(), c.want) {
+				t.Errorf("%s: %v, want %s", c.name, err, c.want)
+			}
+			if c.table != "" {
+				rename(c.log, "hidden", c.table)
+			}
+		}
+		g.wantAccepted(t, []bool{true}, e)
 	})
 }
