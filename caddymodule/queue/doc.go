@@ -34,6 +34,27 @@
 // the end of the log. One that leaves keeps its backlog and opens a gap, which is closed
 // when it returns.
 //
+// # Several logs
+//
+// A queue in PostgreSQL may have several logs, each with tables of its own, perhaps at
+// servers of their own. A layout spreads 4096 slots over them. The slot of an event is a
+// hash of its source and its partition key, or else of its key, so that one log has all
+// events of a partition key. A request's events are committed by their logs at the same
+// time; if a log does not commit, the request fails, and its repeat completes it.
+//
+// Each layout is an epoch, which a commit of events names: a log that has another one
+// stores nothing, and the events are routed again. After a switch, the log that had a
+// slot is asked for the keys whose windows have not ended. It gets no event of the slot
+// any more, so that a key that is not there does not come later.
+//
+// Duplicates are found if they have the same partition key. With dedup strict, a place is
+// committed before an event is stored: which log has the event of a key. It is in the log
+// of a hash of the key, so that copies with different partition keys meet there.
+//
+// An ordered destination does not read past the end that its log had at a switch, before
+// it has passed the ends of the logs that gave slots to this one, and has no deferred
+// delivery there that later events of its key must wait for.
+//
 // # Filters
 //
 // A filter selects events by their source, their types and conditions on their
