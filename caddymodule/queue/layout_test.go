@@ -52,20 +52,3 @@ func TestStoreUnderAnotherEpoch(t *testing.T) {
 		g.wantBytes(t)
 	})
 }
-
-// TestProgramBefore shows that a program of the version before works while there is one
-// log, and stores nothing once there are several.
-func TestProgramBefore(t *testing.T) {
-	t.Parallel()
-	g := start(t, postgresSettings(t, sharedServer.database(t)), newDestination("a", new(receiver).deliver))
-	const store = `UPDATE webhooks_queue SET last = last + 1, bytes = bytes + 1 WHERE id = 1 RETURNING last, last - 1 AS before, bytes`
-	conn := dial(t, g.s.DSN)
-	if _, err := conn.Exec(t.Context(), store); err != nil {
-		t.Error(err)
-	}
-	g.keep(t, newEvent("between", ""))
-	g.setEpoch(t, 1)
-	if _, err := conn.Exec(t.Context(), store); codeOf(err) != "23514" {
-		t.Error(err)
-	}
-}

@@ -50,7 +50,7 @@ func newQueue(s Settings, wanted int) *Queue {
 }
 
 // openServers opens the logs at all servers. With one server and one log, it asks no more
-// than whether there were ever more.
+// than whether there were ever more, unless the queue is new.
 func (q *Queue) openServers(ctx context.Context) (err error) {
 	if q.servers, err = newServers(q.settings.servers()); err != nil {
 		return err
@@ -60,7 +60,7 @@ func (q *Queue) openServers(ctx context.Context) (err error) {
 			return err
 		}
 		first := q.logs()[0]
-		if !first.isOpen() || first.lastEra().epoch == 0 {
+		if !first.isOpen() || first.lastEra().epoch == 0 && first.head() > 0 {
 			q.opening = !first.isOpen()
 			q.wg.Go(q.keepLayout)
 			return nil

@@ -2,6 +2,7 @@ package queue
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -84,6 +85,9 @@ func (at *server) connect(ctx context.Context) (*pgx.Conn, error) {
 	return pgx.ConnectConfig(ctx, config)
 }
 
+// maxName is the maximum number of bytes of a name. PostgreSQL cuts longer ones.
+const maxName = 63
+
 // createSchema creates the schema of a log, unless it exists.
 func (at *server) createSchema(ctx context.Context, number int) error {
 	conn, err := at.connect(ctx)
@@ -92,9 +96,16 @@ func (at *server) createSchema(ctx context.Context, number int) error {
 	}
 	defer closeConn(conn)
 	var schema string
-	if err := conn.QueryRow(ctx, `SELECT `+schemaOf(number)).Scan(&schema); err != nil {
+	if err = conn.QueryRow(ctx, `SELECT `+schemaOf(number)).Scan(&schema); err != nil {
 		return err
 	}
+	if len(schema) > maxName {
+		return fmt.Errorf("%w: the name %s for the schema of log %d is too long; let the DSN lead to a schema with a shorter name", errSchema, schema, number)
+	}
 	_, err = conn.Exec(ctx, `CREATE SCHEMA IF NOT EXISTS `+pgx.Identifier{schema}.Sanitize())
+	var refused *pgconn.PgError
+	if errors.As(err, &refused) && refused.Code == "42501" { // insufficient privilege
+		return fmt.Errorf("%w: cannot create the schema %s at %s: grant CREATE on its database to the DSN's user, or create the schema for that user: %w", errSchema, schema, at, err)
+	}
 	return err
 }

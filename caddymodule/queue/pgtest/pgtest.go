@@ -181,7 +181,7 @@ func (s *Server) Restart(t testing.TB) {
 // start runs the server and waits until it answers.
 func (s *Server) start(in *installation) error {
 	p, err := launchLogged(in.command(s.dir, "postgres", "-D", s.data, "-p", strconv.Itoa(s.port),
-		"-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "log_min_messages=warning"), s.log)
+		"-c", "listen_addresses=127.0.0.1", "-c", "max_connections=400", "-c", "unix_socket_directories=", "-c", "log_min_messages=warning"), s.log)
 	if err != nil {
 		return err
 	}
