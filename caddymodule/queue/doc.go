@@ -105,6 +105,34 @@
 // that may match with their rows in webhooks_events: the index need not be right, only
 // complete. A block without a row, or with a damaged one, is read from the log.
 //
+// # Logs and layouts
+//
+// A queue is one or more logs. Each has all tables, in a schema of its own, and its own
+// writer, leases, clock and index. Log 0 is in the schema that the first DSN leads to, log i
+// in the schema beside it that ends with _webhooks_i, at whichever server has that schema;
+// see survey. webhooks_identity says which log of which queue a schema is.
+//
+// A layout is an epoch and a number of logs, which have the slots of keys between them. All
+// logs have the row of a layout in webhooks_layouts, with the end that the log had when the
+// layout began there. Every store names the epoch under which it was routed, and a log with
+// another epoch takes nothing: errMoved has the events routed again.
+//
+// # Switches
+//
+// A switch brings a queue from one layout to the next. It is noted in log 0; it creates the
+// logs that are missing; the layout begins in all other logs, and in log 0 last; each log
+// gets the destinations of log 0; and each notes that the layout is complete. Gateways use a
+// layout from then on. Each step may be repeated: if the gateway that switches dies, any
+// other one goes on where it was. A log that a failover has set back to an earlier layout
+// gets the present one again. A switch waits until all servers answer.
+//
+// The greatest number of logs wins that a living gateway is configured with; only a gateway
+// that opens the queue lowers it. Logs that have lost their slots stay open until they are
+// empty and another switch leaves them out.
+//
+// From the first switch on, a program whose schema knows one log only can neither store
+// events nor renew its leases: two constraints fail.
+//
 // # Who writes
 //
 // One goroutine, the writer, commits: whatever is waiting, in one transaction. One
