@@ -127,8 +127,11 @@ func (s *survey) past(epoch int64) pastLayout {
 		var last, until int64
 		if r := f.row(epoch + 1); r != nil && r.last != nil {
 			last, until = *r.last, notKnown
-			if r.until != nil {
+			switch {
+			case r.until != nil:
 				until = *r.until
+			case f.empty: // there is nothing to look for, and it may not be open
+				until = 0
 			}
 		} else if number < p.logs {
 			last, until = notKnown, notKnown

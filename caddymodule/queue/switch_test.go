@@ -132,6 +132,9 @@ func TestGrowAndShrink(t *testing.T) {
 	ids = append(ids, stopSecond()...)
 	b.drain(t, "a")
 	wantOneLayout(t, a.q, 4)
+	for _, id := range ids[:20] { // also those of before
+		wantAccepted(t, a.keep(t, newEvent(id, "")), false)
+	}
 
 	b.stop(t)
 	c := follow(t, s, newDestination("a", r.deliver)) // a runs, and has no more
@@ -139,6 +142,7 @@ func TestGrowAndShrink(t *testing.T) {
 	a.wantLogs(t, 1)
 	c.wantLogs(t, 1)
 	ids = append(ids, stopThird()...)
+	wantAccepted(t, c.keep(t, newEvent(ids[0], ""), newEvent(ids[len(ids)-1], "")), false, false)
 	a.drain(t, "a")
 	wantArrived(t, r, ids)
 	wantOneLayout(t, c.q, 1)
@@ -214,6 +218,9 @@ func TestSwitchGoesOn(t *testing.T) {
 				other.servers = g.q.servers
 				other.switchPartly(t, c.to, steps)
 				g = follow(t, withLogs(s, c.next), newDestination("a", r.deliver))
+				for _, id := range ids {
+					wantAccepted(t, g.keep(t, newEvent(id, "")), false)
+				}
 				for i := range 8 {
 					ids = append(ids, fmt.Sprint("after ", i))
 					g.keep(t, newEvent(ids[len(ids)-1], ""))
