@@ -113,14 +113,6 @@ const (
 	citusCount = `UPDATE webhooks_queue SET last = last + $1, counted = last + $1, bytes = bytes + $2 WHERE id = 1 AND epoch = $3
 	RETURNING last, bytes, epoch`
 
-	// citusKeys stores the keys that are new, after citusForget: Citus takes no subquery
-	// in ON CONFLICT.
-	citusKeys = `INSERT INTO webhooks_keys (key, expires, seq)
-	SELECT k.key, k.expires, log.last - $1 + n FROM unnest($2::bytea[], $3::bigint[], $4::boolean[]) WITH ORDINALITY AS k (key, expires, first, n),
-		webhooks_queue log
-	WHERE log.id = 1 AND log.epoch = $5 AND first ORDER BY n
-	ON CONFLICT (key) DO NOTHING`
-
 	citusEvents = `INSERT INTO webhooks_events (seq, key, source, provider, type, subject, partition_key, event_id,
 		received, expires, size, original, shared, request, body)
 	SELECT log.last - $1 + n, e.key, source, provider, type, subject, partition_key, event_id,
@@ -138,8 +130,14 @@ const (
 	WHERE log.id = 1 AND log.epoch = $6 AND EXISTS (SELECT FROM webhooks_events WHERE seq BETWEEN log.last - $1 + r.first AND log.last - $1 + r.last)`
 )
 
-// citusForget removes keys that do not make an event a duplicate.
-var citusForget = `DELETE FROM webhooks_keys USING unnest($1::bytea[]) AS n (key) WHERE webhooks_keys.key = n.key AND ` + isForgotten("$2", "$3")
+// citusKeys stores the keys that do not make an event a duplicate. Citus takes no subquery
+// in ON CONFLICT, so they are selected before, which is safe behind the counter's lock.
+var citusKeys = `INSERT INTO webhooks_keys (key, expires, seq)
+	SELECT k.key, k.expires, log.last - $1 + n
+	FROM unnest($2::bytea[], $3::bigint[], $4::boolean[]) WITH ORDINALITY AS k (key, expires, first, n)
+		LEFT JOIN webhooks_keys ON webhooks_keys.key = k.key, webhooks_queue log
+	WHERE log.id = 1 AND log.epoch = $7 AND first AND (webhooks_keys.key IS NULL OR ` + isForgotten("$5", "$6") + `) ORDER BY n
+	ON CONFLICT (key) DO UPDATE SET expires = excluded.expires, seq = excluded.seq, duplicates = 0, last_duplicate = 0`
 
 // queueDistributedEvents adds events to a batch, which fills in result when it is read.
 func (s *store) queueDistributedEvents(batch *pgx.Batch, c *commit, now time.Time, result *stored) {
@@ -157,8 +155,7 @@ func (s *store) queueDistributedEvents(batch *pgx.Batch, c *commit, now time.Tim
 		result.accepted = make([]bool, n)
 		return err
 	})
-	batch.Queue(citusForget, keys, s.micros(now), s.micros(now.Add(clockSlack)))
-	batch.Queue(citusKeys, n, keys, expires, c.isFirst(), c.epoch)
+	batch.Queue(citusKeys, n, keys, expires, c.isFirst(), s.micros(now), s.micros(now.Add(clockSlack)), c.epoch)
 	batch.Queue(citusEvents, append(append([]any{n, keys, expires}, s.columnsOfEvents(c)...), c.epoch)...).Query(func(rows pgx.Rows) error {
 		var seq int64
 		_, err := pgx.ForEachRow(rows, []any{&seq}, func() error {
