@@ -33,7 +33,7 @@ func (q *eventLog) inSteps(ctx context.Context, step func(t *tx) (int64, error))
 }
 
 // doWith is like do but gives up when ctx ends. It runs the function again if the server
-// has ended its transaction because of a deadlock: two people may change the same
+// has ended its transaction because of a conflict: two people may change the same
 // deliveries at two gateways.
 func (q *eventLog) doWith(ctx context.Context, run func(t *tx) error) error {
 	if !q.isOpen() {
@@ -41,14 +41,15 @@ func (q *eventLog) doWith(ctx context.Context, run func(t *tx) error) error {
 	}
 	for {
 		err := q.writer.do(ctx, &change{run: run})
-		if refused := (*pgconn.PgError)(nil); !errors.As(err, &refused) || refused.Code != deadlock {
+		if refused := (*pgconn.PgError)(nil); !errors.As(err, &refused) || !isConflict(refused.Code) {
 			return unavailable(ctx, err)
 		}
 	}
 }
 
-// deadlock is the SQLSTATE of a transaction that the server has ended because of one.
-const deadlock = "40P01"
+// isConflict reports whether a SQLSTATE is that of a transaction that the server has ended
+// because of a deadlock, or because it cannot be serialized.
+func isConflict(code string) bool { return code == "40P01" || code == "40001" }
 
 // query is store.query with the errors of the package.
 func (q *eventLog) query(ctx context.Context, query string, args []any, scan func(rows *sql.Rows) error) error {
