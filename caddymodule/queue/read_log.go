@@ -53,6 +53,9 @@ func (w *worker) readLogOnce(t target, now time.Time) (more bool, err error) {
 	if t.Ordered {
 		limit = w.capacity - len(w.open) // many may have to wait for each other
 	}
+	if limit <= 0 {
+		return false, nil // a worker of another log has taken the tokens in the meantime
+	}
 	events, pos, err := w.q.after(w.era, w.pos, head, source, limit, windowBytes-w.bytes)
 	if err != nil {
 		return false, err
