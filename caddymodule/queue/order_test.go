@@ -2,8 +2,10 @@ package queue
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -205,5 +207,35 @@ func TestGaveTo(t *testing.T) {
 		if got := l.gaveTo(0, c.to); !slices.Equal(got, c.want) {
 			t.Errorf("%+v: %v", c, got)
 		}
+	}
+}
+
+// TestPassedBesideDeadLetters shows that a look at another log does not read the dead
+// letters that the destination has there.
+func TestPassedBesideDeadLetters(t *testing.T) {
+	const dead = 2000
+	g := start(t, postgresSettings(t, sharedServer.database(t)), newDestination("a", new(receiver).deliver))
+	for _, statement := range []string{
+		`INSERT INTO webhooks_events (seq, key, source, provider, type, partition_key, event_id, received, expires, size, original, body)
+			SELECT i, decode(md5(i::text) || '00000000', 'hex'), '', '', '', 'k', '', 4e15, 4e15, 0, 0, '' FROM generate_series(1, %d) i`,
+		`INSERT INTO webhooks_deliveries (seq, name, state, due, attempts, replay, tried, status, error, partition_key, received, size)
+			SELECT i, 'a', 'dead', 0, 1, 0, 4e15, 500, '', 'k', 4e15, 0 FROM generate_series(1, %d) i`,
+	} {
+		g.exec(t, fmt.Sprintf(statement, dead))
+	}
+	g.exec(t, `ANALYZE webhooks_deliveries`)
+	// The first condition would be enough.
+	query := strings.NewReplacer("position >= $2 AND", "", "$1", "'a'", "$2", fmt.Sprint(dead)).Replace(selectPassed)
+	var plan strings.Builder
+	if err := g.q.query(t.Context(), `EXPLAIN (ANALYZE, COSTS off, TIMING off) `+query, nil, func(rows *sql.Rows) error {
+		var line string
+		err := rows.Scan(&line)
+		fmt.Fprintln(&plan, line)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(plan.String(), "Rows Removed by Filter") || !strings.Contains(plan.String(), "Index Scan") {
+		t.Errorf("it reads dead letters:\n%s", &plan)
 	}
 }
