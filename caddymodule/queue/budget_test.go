@@ -75,3 +75,22 @@ func TestQuota(t *testing.T) {
 		t.Errorf("an empty log: %d", n)
 	}
 }
+
+// TestSizeOfALaterLog shows that a log that the queue gets while it is in use does not
+// change the size that the configuration has set.
+func TestSizeOfALaterLog(t *testing.T) {
+	s := testSettings(t)
+	q := openFiles(t, s, 1)
+	defer q.Close()
+	g := q.Serve(Service{Observer: new(watcher), Retention: s.Retention, Size: 2 * s.Size})
+	defer g.Stop(t.Context())
+	s.File += "-1"
+	later, err := newLog(t.Context(), s, 1, nil, q.common)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer later.close()
+	if _, limit := q.Size(); limit != 2*s.Size {
+		t.Errorf("limit %d, want %d", limit, 2*s.Size)
+	}
+}

@@ -94,7 +94,7 @@ func newLog(ctx context.Context, s Settings, number int, at *server, c *common) 
 		q.store.checkpoints.report = func(message string, err error) { q.logFailure(message, err) }
 	}
 	q.writer = newWriter(q.store, &c.budget, s.Now, q.checkCommit, q.notify)
-	q.budget.limit.Store(s.Size)
+	q.budget.limit.CompareAndSwap(0, s.Size) // a configuration may have set it for all logs
 	err = q.open(ctx)
 	if err == nil {
 		return q, nil
