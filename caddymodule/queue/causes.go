@@ -51,7 +51,7 @@ func mergedCauses(parts [][]Cause) []Cause {
 		of := group{c.Destination, c.Cause}
 		if other, ok := groups[of]; ok {
 			c.DeadLetters += other.DeadLetters
-			c.Oldest, c.Newest = earliest(c.Oldest, other.Oldest), latestTime(c.Newest, other.Newest)
+			c.Oldest, c.Newest = earliest(c.Oldest, other.Oldest), later(c.Newest, other.Newest)
 		}
 		groups[of] = c
 	}

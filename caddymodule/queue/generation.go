@@ -24,15 +24,6 @@ type logGeneration struct {
 	idle     chan struct{} // closed when stopping and attempts is 0
 }
 
-// serve makes a configuration the current one: its destinations get the events from
-// now on. Stop must follow. If the configuration before is still there then, as after
-// a reload that failed, it is current again.
-func (q *eventLog) serve(s Service) *logGeneration {
-	g := q.use(s)
-	g.wait()
-	return g
-}
-
 // wait waits for the names to be in the database, so that Status shows them at once. If
 // that fails, declare keeps trying.
 func (g *logGeneration) wait() {
@@ -41,7 +32,8 @@ func (g *logGeneration) wait() {
 	}
 }
 
-// use is serve without waiting for the database.
+// use makes a configuration the current one of the log, as Serve does of the queue. It
+// does not wait for the database.
 func (q *eventLog) use(s Service) *logGeneration {
 	g := &logGeneration{q: q, Service: s, held: s.Held, declared: make(chan struct{}), idle: make(chan struct{})}
 	g.ctx, g.cancel = context.WithCancel(context.Background())

@@ -113,7 +113,7 @@ func merged(a, b DestinationStatus) DestinationStatus {
 		Gateway:     bothGateways(a.Gateway, b.Gateway),
 
 		OldestUndelivered: earliest(a.OldestUndelivered, b.OldestUndelivered),
-		LastDelivered:     latestTime(a.LastDelivered, b.LastDelivered),
+		LastDelivered:     later(a.LastDelivered, b.LastDelivered),
 	}
 	last := a
 	if b.LastFailed.After(a.LastFailed) {
@@ -122,7 +122,7 @@ func merged(a, b DestinationStatus) DestinationStatus {
 	m.LastFailed, m.LastStatus, m.LastError = last.LastFailed, last.LastStatus, last.LastError
 	// A delivery in one log ends the failures in a row of the other.
 	if since := earliest(a.FailedSince, b.FailedSince); !since.IsZero() && m.LastFailed.After(m.LastDelivered) {
-		m.FailedSince = latestTime(since, m.LastDelivered)
+		m.FailedSince = later(since, m.LastDelivered)
 	}
 	return m
 }
@@ -130,13 +130,6 @@ func merged(a, b DestinationStatus) DestinationStatus {
 // earliest returns the earlier of two times; zero is none.
 func earliest(a, b time.Time) time.Time {
 	if a.IsZero() || !b.IsZero() && b.Before(a) {
-		return b
-	}
-	return a
-}
-
-func latestTime(a, b time.Time) time.Time {
-	if b.After(a) {
 		return b
 	}
 	return a

@@ -56,18 +56,6 @@ var session = []struct{ name, value string }{
 	{"jit", "off"}, // compiling would take longer than the statements
 }
 
-// openPostgres prepares the connection pools of the log that a DSN leads to. It does not
-// connect.
-func openPostgres(dsn string, tracer pgx.QueryTracer) (*store, error) {
-	at, err := newServer(0, dsn)
-	if err != nil {
-		return nil, err
-	}
-	s := newPostgres(0, tracer)
-	s.server.Store(at)
-	return s, nil
-}
-
 // newPostgres prepares the connection pools of a log, by its number. They connect to the
 // server in s.server, once it is known.
 func newPostgres(number int, tracer pgx.QueryTracer) *store {

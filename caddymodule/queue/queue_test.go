@@ -117,6 +117,13 @@ func waitDeclared(t testing.TB, g *logGeneration) {
 	}
 }
 
+// serve makes a configuration the current one of a log that a test has opened by itself.
+func (q *eventLog) serve(s Service) *logGeneration {
+	g := q.use(s)
+	g.wait()
+	return g
+}
+
 // openLog opens the only log of a queue.
 func openLog(ctx context.Context, s Settings) (*eventLog, error) {
 	if s.Engine == SQLite {

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
@@ -231,4 +232,15 @@ func TestOpenTogether(t *testing.T) {
 	if _, err := openLog(t.Context(), gateways[0].s); err == nil || !strings.Contains(err.Error(), "schema has version 999") {
 		t.Error(err)
 	}
+}
+
+// openPostgres prepares the connection pools of the log that a DSN leads to.
+func openPostgres(dsn string, tracer pgx.QueryTracer) (*store, error) {
+	at, err := newServer(0, dsn)
+	if err != nil {
+		return nil, err
+	}
+	s := newPostgres(0, tracer)
+	s.server.Store(at)
+	return s, nil
 }
