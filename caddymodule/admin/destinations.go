@@ -98,8 +98,8 @@ func forget(r *http.Request, q *queue.Queue) (any, error) {
 	n, err := q.Forget(r.Context(), name)
 	switch {
 	case errors.Is(err, queue.ErrUnknown):
-		destinations, err := q.Status(r.Context())
-		if err != nil {
+		var destinations []queue.DestinationStatus
+		if destinations, err = q.Status(r.Context()); err != nil {
 			return nil, err
 		}
 		isConfigured := func(d queue.DestinationStatus) bool { return d.Configured }

@@ -130,14 +130,14 @@ func TestUnsyncedFile(t *testing.T) {
 	closed.Close()
 	s.checkpoints.file = closed // whose sync fails
 	add(2 * checkpointPages)
-	if err := <-reported; !errors.Is(err, os.ErrClosed) {
+	if err = <-reported; !errors.Is(err, os.ErrClosed) {
 		t.Error(err)
 	}
 	add(3 * restartPages)
 	if n := walPages(t, s); n < 3*restartPages {
 		t.Errorf("the WAL has %d pages: it began anew", n)
 	}
-	if err := s.close(); err == nil || len(reported) > 0 {
+	if err = s.close(); err == nil || len(reported) > 0 {
 		t.Errorf("%v, and %d more reports", err, len(reported))
 	}
 	// A new process has the file and its WAL only.

@@ -34,8 +34,8 @@ func (s *store) queueDistributed(batch *pgx.Batch, c *commit, now time.Time, res
 // node did not confirm a commit.
 func (s *store) failed(ctx context.Context, conn *pgx.Conn, err error, warned bool) error {
 	if !conn.IsClosed() && conn.PgConn().TxStatus() != 'I' {
-		if _, err := conn.Exec(ctx, `ROLLBACK`); err != nil {
-			return inDoubt(err) // with the connection
+		if _, ended := conn.Exec(ctx, `ROLLBACK`); ended != nil {
+			return inDoubt(ended) // with the connection
 		}
 	}
 	if s.isDistributed && warned {

@@ -33,8 +33,8 @@ func (q *eventLog) declare() {
 		destinations := destinationsOf(generations)
 		elsewhere, err := q.configuredElsewhere()
 		if err == nil {
-			err = q.do(func(t *tx) error {
-				if err := t.lockDeclaring(q.number, epoch); err != nil {
+			err = q.do(func(t *tx) (err error) {
+				if err = t.lockDeclaring(q.number, epoch); err != nil {
 					return err
 				}
 				return t.declare(destinations, q.previousNames, elsewhere)

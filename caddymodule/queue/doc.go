@@ -34,27 +34,6 @@
 // the end of the log. One that leaves keeps its backlog and opens a gap, which is closed
 // when it returns.
 //
-// # Several logs
-//
-// A queue in PostgreSQL may have several logs, each with tables of its own, perhaps at
-// servers of their own. A layout spreads 4096 slots over them. The slot of an event is a
-// hash of its source and its partition key, or else of its key, so that one log has all
-// events of a partition key. A request's events are committed by their logs at the same
-// time; if a log does not commit, the request fails, and its repeat completes it.
-//
-// Each layout is an epoch, which a commit of events names: a log that has another one
-// stores nothing, and the events are routed again. After a switch, the log that had a
-// slot is asked for the keys whose windows have not ended. It gets no event of the slot
-// any more, so that a key that is not there does not come later.
-//
-// Duplicates are found if they have the same partition key. With dedup strict, a place is
-// committed before an event is stored: which log has the event of a key. It is in the log
-// of a hash of the key, so that copies with different partition keys meet there.
-//
-// An ordered destination does not read past the end that its log had at a switch, before
-// it has passed the ends of the logs that gave slots to this one, and has no deferred
-// delivery there that later events of its key must wait for.
-//
 // # Filters
 //
 // A filter selects events by their source, their types and conditions on their
@@ -112,10 +91,25 @@
 // in the schema beside it that ends with _webhooks_i, at whichever server has that schema;
 // see survey. webhooks_identity says which log of which queue a schema is.
 //
-// A layout is an epoch and a number of logs, which have the slots of keys between them. All
-// logs have the row of a layout in webhooks_layouts, with the end that the log had when the
-// layout began there. Every store names the epoch under which it was routed, and a log with
-// another epoch takes nothing: errMoved has the events routed again.
+// A layout is an epoch and a number of logs, over which 4096 slots are spread. The slot of
+// an event is a hash of its source and its partition key, or else of its key, so that one
+// log has all events of a partition key. All logs have the row of a layout, except the
+// first one, in webhooks_layouts, with the end that the log had when the layout began there.
+// Every store names the epoch under which it was routed, and a log with another epoch takes
+// nothing: errMoved has the events routed again.
+//
+// A request's events are committed by their logs at the same time. If a log does not
+// commit, the request fails, and its repeat completes it.
+//
+// Duplicates are found if they are in the same log. With dedup strict, a place is committed
+// before an event is stored: which log has the event of a key. It is in the log of a hash
+// of the key, so that copies with different partition keys meet there.
+//
+// The workers of a destination at a gateway, one for each log, share a pool: how many
+// attempts they may make at a time, the rate, and the health of the destination. Each lease
+// brings the part of its log to it. The parts of all logs add up to what is configured,
+// whichever gateways have the leases. A log without a part is worked by the gateway that
+// works its leader.
 //
 // # Switches
 //
@@ -130,14 +124,20 @@
 // that opens the queue lowers it. Logs that have lost their slots stay open until they are
 // empty and another switch leaves them out.
 //
+// After a switch, the log that had a slot is asked for the keys whose windows have not
+// ended. It gets no event of the slot any more, so that a key that is not there does not
+// come later. An ordered destination does not read past the end that its log had at the
+// switch before it has passed the ends of the logs that gave slots to this one, and has no
+// deferred delivery there that later events of its key must wait for.
+//
 // From the first switch on, a program whose schema knows one log only can neither store
 // events nor renew its leases: two constraints fail.
 //
 // # Who writes
 //
-// One goroutine, the writer, commits: whatever is waiting, in one transaction. One
-// goroutine per destination, the worker, reads ahead and decides; its state belongs to
-// it alone. Attempts run in goroutines of their own and report to the worker. See
+// One goroutine of each log, the writer, commits: whatever is waiting, in one transaction.
+// One goroutine per log and destination, the worker, reads ahead and decides; its state
+// belongs to it alone. Attempts run in goroutines of their own and report to the worker. See
 // delivery for the life of a delivery, and worker.step for the order of things.
 //
 // In SQLite, a commit appends to the WAL. Another goroutine copies the WAL into the file
@@ -145,9 +145,9 @@
 //
 // # Leases and eras
 //
-// Each gateway renews a lease in webhooks_gateways every second. A destination is worked
-// by the gateway in its row, until that gateway's lease has ended; see spread for which
-// gateway works which. The lease number of a destination grows each time that a gateway
+// Each gateway renews a lease in webhooks_gateways of each log every second. A destination
+// is worked by the gateway in its row, until that gateway's lease has ended; see spread for
+// which gateway works which in which log. The lease number of a destination grows each time that a gateway
 // acquires it. Progress names the number under which it was made, and has no effect under
 // another one. So a gateway that was cut off may repeat attempts, but never moves a
 // position, settles an event or counts an attempt.
@@ -155,7 +155,9 @@
 // An era is a period in which a gateway renews its lease in time, at a server with one
 // history. PostgreSQL's timeline names that history. A new timeline ends the era, and
 // with it all attempts, reads and leases of the old one; a server with an older timeline
-// than one seen before is refused. In SQLite there is one era and one holder: locks on
+// than one seen before is refused. A new layout ends the era once the leases of the old one
+// are handed back, and nobody acquires one under it as long as a gateway may still have one
+// of before: parts of two layouts must not add up. In SQLite there is one era and one holder: locks on
 // the file keep other processes out.
 //
 // # What is promised
@@ -165,7 +167,8 @@
 // a dead letter that is kept until retention ends. Undelivered events do not expire: if
 // they fill the queue, Store returns ErrFull. An event never gets more attempts than
 // configured, except by a replay. When ordered, no event is tried while an older one of
-// its partition key is undelivered and not dead.
+// its partition key is undelivered and not dead. All gateways together never make more
+// attempts at a time than configured.
 //
 // # What is not promised
 //

@@ -27,7 +27,7 @@ func (t *tx) acquire(name, holder string, e *era, parts int) (destinationRow, in
 	if t.store.shared {
 		// The row is locked first: if the UPDATE itself waited for the lock, it would see the
 		// gateways as they were before.
-		if err := t.row(`SELECT lease FROM webhooks_destinations WHERE name = $1 FOR UPDATE`, []any{name}, new(int64)); err != nil && !errors.Is(err, sql.ErrNoRows) {
+		if err = t.row(`SELECT lease FROM webhooks_destinations WHERE name = $1 FOR UPDATE`, []any{name}, new(int64)); err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return destinationRow{}, 0, err
 		}
 		isFree = `(holder IN ('', $1) OR NOT EXISTS (SELECT 1 FROM webhooks_gateways g WHERE g.holder = webhooks_destinations.holder AND g.until > ` + t.store.serverTime + `))`

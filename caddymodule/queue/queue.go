@@ -56,7 +56,7 @@ func (q *Queue) openServers(ctx context.Context) (err error) {
 		return err
 	}
 	if len(q.servers) == 1 && q.wanted == 1 {
-		if err := q.openFirst(ctx, q.servers[0]); err != nil {
+		if err = q.openFirst(ctx, q.servers[0]); err != nil {
 			return err
 		}
 		first := q.logs()[0]

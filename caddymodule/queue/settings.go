@@ -19,8 +19,8 @@ const (
 	DefaultConcurrency = 16
 )
 
-// MaxLogs is the maximum number of logs of a queue: each takes three connections of each
-// gateway.
+// MaxLogs is the maximum number of logs of a queue: each takes up to six connections of
+// each gateway.
 const MaxLogs = 8
 
 // Settings select the database of a queue and limit what it keeps.

@@ -30,7 +30,7 @@ func (g *Generation) Store(ctx context.Context, events []*Event) (accepted []boo
 	for i := range events {
 		s.left = append(s.left, i)
 	}
-	switch err := s.storeAll(ctx, l, errors.Is(err, errMoved)); {
+	switch err = s.storeAll(ctx, l, errors.Is(err, errMoved)); {
 	case err == nil:
 		return s.accepted, nil
 	case ctx.Err() != nil:
@@ -96,9 +96,9 @@ func (s *storing) storeBy(ctx context.Context, l *layout) error {
 	var mu sync.Mutex
 	stored := make(map[int]bool)
 	err = inLogs(ctx, s.Generation, routed, func(use *logGeneration, indexes []int) error {
-		accepted, err := use.storeRouted(ctx, l.epoch, s.these(indexes))
-		if err != nil {
-			return err
+		accepted, failed := use.storeRouted(ctx, l.epoch, s.these(indexes))
+		if failed != nil {
+			return failed
 		}
 		mu.Lock()
 		defer mu.Unlock()

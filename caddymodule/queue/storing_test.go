@@ -40,7 +40,7 @@ func openFour(t testing.TB, s Settings) *Queue {
 	logs := make([]*eventLog, 4)
 	for i := range logs {
 		at := servers[i%len(servers)]
-		if err := at.createSchema(t.Context(), i); err != nil {
+		if err = at.createSchema(t.Context(), i); err != nil {
 			t.Fatal(err)
 		}
 		if logs[i], err = newLog(t.Context(), s, i, at, q.common); err != nil {

@@ -149,8 +149,8 @@ func (a *App) QueueSettings() (s queue.Settings, err error) {
 	}
 	if config.Engine == queue.PostgreSQL {
 		s.Engine, s.Logs, s.StrictDedup = config.Engine, config.Logs, config.StrictDedup
-		dsns, err := resolveDSNs(config.dsns())
-		if err != nil {
+		var dsns []string
+		if dsns, err = resolveDSNs(config.dsns()); err != nil {
 			return s, err
 		}
 		s.DSN, s.Servers = dsns[0], dsns[1:]
