@@ -84,9 +84,8 @@ func (w *worker) lookAround(c *look, e *era, l *layout, number int) {
 	defer close(c.done)
 	ctx, cancel := context.WithTimeout(e, orderTimeout)
 	defer cancel()
-	past := &l.past[number]
-	for _, before := range l.gaveTo(number, w.q.number) {
-		q, end := w.q.logAt(before), past.endOf(before)
+	for before, end := range l.gaveTo(number, w.q.number) {
+		q := w.q.logAt(before)
 		if q == nil && before >= l.logs {
 			continue // it is empty
 		}
@@ -128,17 +127,23 @@ func (p *pastLayout) endOf(number int) int64 {
 	return p.last[number]
 }
 
-// gaveTo returns the logs that gave slots to another one when a past layout ended.
-func (l *layout) gaveTo(number, to int) (from []int) {
-	before, after := l.past[number], l.logs
+// gaveTo returns the logs that had slots which another one got when a past layout ended,
+// and their ends when they had them last. Those of earlier layouts count, too: the log that
+// had the slots in between does not wait for them if it has no event.
+func (l *layout) gaveTo(number, to int) map[int]int64 {
+	after := l.logs
 	if number+1 < len(l.past) {
 		after = l.past[number+1].logs
 	}
-	next := &layout{logs: after}
+	next, from := &layout{logs: after}, make(map[int]int64)
 	for slot := range slots {
-		of := before.logOf(slot)
-		if of != to && next.logOf(slot) == to && (len(from) == 0 || from[len(from)-1] != of) {
-			from = append(from, of)
+		if next.logOf(slot) != to || l.past[number].logOf(slot) == to {
+			continue
+		}
+		for _, p := range l.past[:number+1] {
+			if of := p.logOf(slot); of != to {
+				from[of] = max(from[of], p.endOf(of))
+			}
 		}
 	}
 	return from
