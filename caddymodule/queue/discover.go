@@ -18,7 +18,7 @@ type found struct {
 	number   int    // of the log, where queue is not empty
 	epoch    int64
 	rows     []layoutRow // by epoch
-	empty    bool        // it has no event, and no key whose window has not ended
+	empty    bool        // it has no event, and no key or place whose window has not ended
 	gateways []int       // of the living ones but this one, the numbers of logs that they are configured with
 }
 
@@ -96,7 +96,8 @@ func (at *server) lookFor(ctx context.Context, conn *pgx.Conn, number int, holde
 	in := strings.NewReplacer("{in}", pgx.Identifier{f.schema}.Sanitize()+".")
 	err = conn.QueryRow(ctx, in.Replace(`SELECT COALESCE((SELECT epoch FROM {in}webhooks_queue WHERE id = 1), 0),
 		COALESCE((SELECT queue FROM {in}webhooks_identity WHERE id = 1), ''), COALESCE((SELECT log FROM {in}webhooks_identity WHERE id = 1), 0),
-		NOT EXISTS (SELECT 1 FROM {in}webhooks_events) AND NOT EXISTS (SELECT 1 FROM {in}webhooks_keys WHERE expires > `+pgClock+`),
+		NOT EXISTS (SELECT 1 FROM {in}webhooks_events) AND NOT EXISTS (SELECT 1 FROM {in}webhooks_keys WHERE expires > `+pgClock+`)
+			AND NOT EXISTS (SELECT 1 FROM {in}webhooks_places WHERE expires > `+pgClock+`),
 		ARRAY(SELECT logs FROM {in}webhooks_gateways WHERE until > `+pgClock+` AND holder <> $1)`), holder).
 		Scan(&f.epoch, &f.queue, &f.number, &f.empty, &f.gateways)
 	if err != nil {

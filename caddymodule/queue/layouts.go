@@ -48,6 +48,19 @@ func (s *survey) current() layoutRow {
 	return now
 }
 
+// before returns the layouts before one, but for the first.
+func (s *survey) before(epoch int64) (rows []layoutRow) {
+	for e := int64(1); e < epoch; e++ {
+		for _, f := range s.logs {
+			if r := f.row(e); r != nil {
+				rows = append(rows, *r)
+				break
+			}
+		}
+	}
+	return rows
+}
+
 // pending returns the layout of a switch that has begun and not ended, nil if there is
 // none.
 func (s *survey) pending() *layoutRow { return s.logs[0].row(s.current().epoch + 1) }
@@ -95,11 +108,12 @@ func (f *found) lacksUntil() bool {
 }
 
 // needed returns the number of logs that must stay open if the first n have slots: the
-// others may have events, or keys whose windows have not ended.
+// others may have events, or keys whose windows have not ended. So may one that was not
+// found.
 func (s *survey) needed(n int) int {
-	needed := n
+	needed, existing := n, s.current().existing
 	for number, f := range s.logs {
-		if number >= n && f != nil && f.hasQueue && !f.empty {
+		if number >= n && (f != nil && f.hasQueue && !f.empty || f == nil && number < existing) {
 			needed = number + 1
 		}
 	}
@@ -110,20 +124,21 @@ func (s *survey) needed(n int) int {
 func (s *survey) layout(now layoutRow) *layout {
 	l := &layout{epoch: now.epoch, logs: now.logs, total: now.existing}
 	for epoch := range now.epoch {
-		l.past = append(l.past, s.past(epoch))
+		l.past = append(l.past, s.past(epoch, now.existing))
 	}
 	return l
 }
 
-// past returns a layout that another one has replaced.
-func (s *survey) past(epoch int64) pastLayout {
+// past returns a layout that another one has replaced. Of the logs, a number exist: any
+// other was empty when it was left out.
+func (s *survey) past(epoch int64, existing int) pastLayout {
 	p := pastLayout{epoch: epoch, logs: 1}
 	for _, f := range s.logs {
 		if r := f.row(epoch); r != nil {
 			p.logs = r.logs
 		}
 	}
-	for number, f := range s.logs {
+	for number, f := range s.logs[:existing] {
 		var last, until int64
 		if r := f.row(epoch + 1); r != nil && r.last != nil {
 			last, until = *r.last, notKnown

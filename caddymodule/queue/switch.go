@@ -19,28 +19,41 @@ func (t *tx) identify(queue string, number int) (string, error) {
 	return queue, t.row(`SELECT queue FROM webhooks_identity WHERE id = 1`, nil, &queue)
 }
 
-// notePending notes in log 0 that a switch has begun.
-func (t *tx) notePending(r layoutRow) error {
-	return t.exec(`INSERT INTO webhooks_layouts (epoch, logs, existing, servers) VALUES ($1, $2, $3, $4) ON CONFLICT (epoch) DO NOTHING`,
-		r.epoch, r.logs, r.existing, r.servers)
+// notePending notes in log 0 that a switch has begun, and returns its layout: that of
+// another gateway, if that was first.
+func (t *tx) notePending(r layoutRow) (layoutRow, error) {
+	if err := t.exec(`INSERT INTO webhooks_layouts (epoch, logs, existing, servers) VALUES ($1, $2, $3, $4) ON CONFLICT (epoch) DO NOTHING`,
+		r.epoch, r.logs, r.existing, r.servers); err != nil {
+		return r, err
+	}
+	return r, t.row(`SELECT logs, existing, servers FROM webhooks_layouts WHERE epoch = $1`, []any{r.epoch}, &r.logs, &r.existing, &r.servers)
+}
+
+// lockEpoch keeps other gateways from beginning a layout in this log, and returns the
+// epoch of the present one.
+func (t *tx) lockEpoch() (epoch int64, err error) {
+	if err = t.lockOut(); err != nil {
+		return 0, err
+	}
+	return epoch, t.row(`SELECT epoch FROM webhooks_queue WHERE id = 1`, nil, &epoch)
 }
 
 // beginLayout begins a layout in this log. The lock on the counter orders it after every
-// store under the layout before, and no other follows.
-func (t *tx) beginLayout(r layoutRow) error {
-	if err := t.lockOut(); err != nil {
-		return err
-	}
+// store under the layout before, and no other follows. Layouts before it that this log was
+// not part of, or has lost, end here, too.
+func (t *tx) beginLayout(r layoutRow, before []layoutRow) error {
 	var last int64
 	err := t.row(`UPDATE webhooks_queue SET epoch = $1, counted = last WHERE id = 1 AND epoch <= $1 RETURNING last`, []any{r.epoch}, &last)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil
 	}
-	if err != nil {
-		return err
+	for _, r := range append(before, r) {
+		if err == nil {
+			err = t.exec(`INSERT INTO webhooks_layouts (epoch, logs, existing, servers, last) VALUES ($1, $2, $3, $4, $5)
+				ON CONFLICT (epoch) DO UPDATE SET last = excluded.last WHERE webhooks_layouts.last IS NULL`, r.epoch, r.logs, r.existing, r.servers, last)
+		}
 	}
-	return t.exec(`INSERT INTO webhooks_layouts (epoch, logs, existing, servers, last) VALUES ($1, $2, $3, $4, $5)
-		ON CONFLICT (epoch) DO UPDATE SET last = excluded.last WHERE webhooks_layouts.last IS NULL`, r.epoch, r.logs, r.existing, r.servers, last)
+	return err
 }
 
 // lockOut waits until no destination is being declared, and keeps out gateways whose
@@ -99,6 +112,11 @@ func (t *tx) copyDestinations(all []destinationRow, anew bool) error {
 		}
 	}
 	return nil
+}
+
+// hasGateways reports whether a gateway has a lease, other than the one that asks.
+func (t *tx) hasGateways(holder string) (has bool, err error) {
+	return has, t.row(`SELECT EXISTS (SELECT 1 FROM webhooks_gateways WHERE until > `+t.store.serverTime+` AND holder <> $1)`, []any{holder}, &has)
 }
 
 // noteComplete notes that all logs have a layout, and the destinations of log 0.

@@ -66,7 +66,10 @@ func (w *switching) prepare(ctx context.Context) error {
 	if w.survey.logs[0] == nil { // it is new, and counts when a server is chosen for another log
 		w.survey.logs[0] = &found{server: w.servers[0]}
 	}
-	return w.each(ctx, 0, func(_ int, t *tx) error { return t.notePending(w.to) })
+	return w.each(ctx, 0, func(_ int, t *tx) (err error) {
+		w.to, err = t.notePending(w.to)
+		return err
+	})
 }
 
 // create opens the logs that exist, and creates those that do not.
@@ -81,7 +84,7 @@ func (w *switching) create(ctx context.Context) error {
 		switch {
 		case f != nil:
 			err = w.openAt(ctx, f.server, number)
-		case number < w.from.logs:
+		case number < w.from.existing && w.from.epoch > 0:
 			err = missing(number)
 		case number < w.to.logs:
 			err = w.createLog(ctx, number)
@@ -122,18 +125,28 @@ func (w *switching) beginOthers(ctx context.Context) error {
 		return err
 	}
 	return w.each(ctx, 1, func(number int, t *tx) error {
-		if f := w.survey.logs[number]; number >= w.from.logs && number < w.to.logs && f.empty && f.row(w.to.epoch) == nil {
-			if err = t.copyDestinations(destinations, true); err != nil {
+		epoch, err := t.lockEpoch()
+		if err != nil {
+			return err
+		}
+		// Once the layout has begun, it may have events that the survey does not know.
+		if number >= w.from.logs && number < w.to.logs && w.survey.logs[number].empty && epoch < w.to.epoch {
+			if err := t.copyDestinations(destinations, true); err != nil {
 				return err
 			}
 		}
-		return t.beginLayout(w.to)
+		return t.beginLayout(w.to, w.survey.before(w.to.epoch))
 	})
 }
 
 // beginFirst begins the layout in log 0.
 func (w *switching) beginFirst(ctx context.Context) error {
-	return w.stores[0].transact(ctx, func(t *tx) error { return t.beginLayout(w.to) })
+	return w.stores[0].transact(ctx, func(t *tx) error {
+		if _, err := t.lockEpoch(); err != nil {
+			return err
+		}
+		return t.beginLayout(w.to, w.survey.before(w.to.epoch))
+	})
 }
 
 // copy copies the destinations that log 0 has: under the layout before, none follows.
@@ -150,8 +163,13 @@ func (w *switching) complete(ctx context.Context) error {
 	w.mu.Lock()
 	unleased := w.opening && len(w.generations) == 0
 	w.mu.Unlock()
-	for _, f := range w.survey.logs {
-		unleased = unleased && (f == nil || len(f.gateways) == 0)
+	// After all logs have begun the layout: no gateway acquires anything under the one before.
+	if err := w.each(ctx, 0, func(_ int, t *tx) error {
+		isShared, err := t.hasGateways(w.holder)
+		unleased = unleased && !isShared
+		return err
+	}); err != nil {
+		return err
 	}
 	return w.each(ctx, 0, func(_ int, t *tx) error { return t.noteComplete(w.to.epoch, unleased) })
 }
