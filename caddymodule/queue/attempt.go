@@ -55,7 +55,7 @@ func (w *worker) begin(t target, now time.Time) {
 		d.begun = now
 		w.lastBegun = max(w.lastBegun, d.Seq)
 		w.running++
-		go w.attempt(t, d, w.share, token)
+		go w.attempt(t, d, w.contribution, token)
 	}
 	w.pool.pass(w)
 }

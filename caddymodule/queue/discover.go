@@ -192,9 +192,9 @@ func (s *survey) foreign(f *found) error {
 		errSchema, f.schema, f.server, f.number)
 }
 
-// place returns the server for a new log: the one with the fewest logs, the first of
+// serverForNew returns the server for a new log: the one with the fewest logs, the first of
 // equals.
-func (s *survey) place() *server {
+func (s *survey) serverForNew() *server {
 	var best *site
 	least := 0
 	for _, site := range s.sites {

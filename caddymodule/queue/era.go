@@ -53,7 +53,7 @@ func (q *eventLog) beginEra(from *era, s logState) *era {
 	m.era.epoch = s.epoch
 	if q.shared() { // some connections may lead to the former server
 		q.store.newest.Store(s.timeline)
-		q.store.epoch.Add(1)
+		q.store.replaced.Add(1)
 		q.store.eras.Add(1)
 	}
 	q.writer.restart(m.era, s)

@@ -144,7 +144,7 @@ func changeIn(ctx context.Context, s Selection, found []locatedKey, change chang
 // changeLogs makes the part of a change in each log, all at the same time. The first
 // error ends the others.
 func changeLogs(ctx context.Context, s Selection, parts map[*eventLog]Selection, change changing) (total int64, err error) {
-	changing, cancel := context.WithCancel(ctx)
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var mu sync.Mutex
 	var unknown error
@@ -164,7 +164,7 @@ func changeLogs(ctx context.Context, s Selection, parts map[*eventLog]Selection,
 		}
 		wg.Go(func() {
 			var n int64
-			failed := l.named(l.ask(changing, func(ctx context.Context) (err error) {
+			failed := l.named(l.ask(ctx, func(ctx context.Context) (err error) {
 				n, err = change(l, ctx, part)
 				return err
 			}))

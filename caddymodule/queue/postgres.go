@@ -88,7 +88,7 @@ func (s *store) pool(size int, script string, notice pgconn.NoticeHandler) *sql.
 		}
 		s.afterConnect(config, at.setup+enterSchema(s.number)+script)
 		return nil
-	}), stdlib.OptionResetSession(s.checkEpoch))
+	}), stdlib.OptionResetSession(s.checkReplaced))
 	pool.SetMaxOpenConns(size)
 	pool.SetMaxIdleConns(size)
 	return pool
@@ -120,18 +120,19 @@ func (s *store) checkServer(ctx context.Context, conn *pgconn.PgConn) error {
 	return nil
 }
 
-// afterConnect has a new connection run a script, and attaches the current epoch to it.
+// afterConnect has a new connection run a script, and notes how often the server
+// had been replaced by then.
 func (s *store) afterConnect(config *pgx.ConnConfig, script string) {
-	epoch, run := s.epoch.Load(), execAfterConnect(script)
+	replaced, run := s.replaced.Load(), execAfterConnect(script)
 	config.AfterConnect = func(ctx context.Context, conn *pgconn.PgConn) error {
-		conn.CustomData()["epoch"] = epoch
+		conn.CustomData()["replaced"] = replaced
 		return run(ctx, conn)
 	}
 }
 
-// checkEpoch refuses a pooled connection of an earlier epoch.
-func (s *store) checkEpoch(_ context.Context, conn *pgx.Conn) error {
-	if conn.PgConn().CustomData()["epoch"] != s.epoch.Load() {
+// checkReplaced refuses a pooled connection to a server that may have been replaced since.
+func (s *store) checkReplaced(_ context.Context, conn *pgx.Conn) error {
+	if conn.PgConn().CustomData()["replaced"] != s.replaced.Load() {
 		return driver.ErrBadConn
 	}
 	return nil

@@ -25,14 +25,14 @@ func (s *store) query(ctx context.Context, query string, args []any, scan func(r
 	return s.dropStaleReaders(eachRow(rows, err, scan))
 }
 
-// dropStaleReaders begins an epoch if an error means that the server is gone or is not
-// the one to read from. It returns the error.
+// dropStaleReaders has no connection of before used again if an error means that the server
+// is gone or is not the one to read from. It returns the error.
 func (s *store) dropStaleReaders(err error) error {
 	var refused *pgconn.PgError
 	var broken net.Error
 	if errors.Is(err, errStale) || errors.Is(err, io.ErrUnexpectedEOF) || errors.As(err, &broken) && !broken.Timeout() ||
 		errors.As(err, &refused) && isStale(err) {
-		s.epoch.Add(1)
+		s.replaced.Add(1)
 	}
 	return err
 }

@@ -115,7 +115,7 @@ func TestWriterStays(t *testing.T) {
 	replicas.standby.WaitFor(t, replicas.primary)
 	replicas.standby.Promote(t)
 	line.Switch(replicas.standby.Address())
-	g.q.store.epoch.Add(1) // all connections but the one that writes, which does not rest
+	g.q.store.replaced.Add(1) // all connections but the one that writes, which does not rest
 	eventually(t, "another timeline", func() bool { e := g.q.currentEra(); return e != nil && e.timeline == "00000002" })
 	begun := time.Now()
 	g.insist(t, "after", "")

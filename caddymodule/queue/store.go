@@ -35,9 +35,9 @@ type store struct {
 
 	checkpoints *checkpointer // of SQLite's file, nil for PostgreSQL
 
-	// epoch counts how often the server may have been replaced. A connection of an
-	// earlier epoch is not used again.
-	epoch atomic.Int64
+	// replaced counts how often the server may have been replaced. A connection of before
+	// is not used again.
+	replaced atomic.Int64
 
 	// eras counts eras. Each has its own connection that writes.
 	eras atomic.Int64

@@ -105,7 +105,7 @@ func (w *switching) createLog(ctx context.Context, number int) error {
 	if w.to.servers != len(w.servers) {
 		return missing(number)
 	}
-	at := w.survey.place()
+	at := w.survey.serverForNew()
 	if err := at.createSchema(ctx, number); err != nil {
 		return err
 	}

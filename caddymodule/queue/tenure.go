@@ -13,15 +13,15 @@ import (
 // tenure is the state of a worker while it holds the lease of its destination.
 // Without a lease it is the zero value.
 type tenure struct {
-	lease   int64              // 0 for none
-	yieldBy time.Time          // the destination is to be given up, and no attempt begins until then; zero if not
-	era     *era               // in which the lease was acquired
-	revoked context.Context    // ends when the lease is lost, and with it all attempts
-	revoke  context.CancelFunc // ends revoked
-	parts   int                // of the limits of all logs, of which this one brings one
-	share   *contribution      // to the pool
-	gaps    []gap              // ahead of pos
-	paused  bool
+	lease        int64              // 0 for none
+	yieldBy      time.Time          // the destination is to be given up, and no attempt begins until then; zero if not
+	era          *era               // in which the lease was acquired
+	revoked      context.Context    // ends when the lease is lost, and with it all attempts
+	revoke       context.CancelFunc // ends revoked
+	parts        int                // of the limits of all logs, of which this one brings one
+	contribution *contribution      // to the pool
+	gaps         []gap              // ahead of pos
+	paused       bool
 
 	// Reading.
 	pos        int64          // the seq up to which the log is read
@@ -113,12 +113,12 @@ func (w *worker) acquire(t target, now time.Time) bool {
 func (w *worker) lose() {
 	w.q.log().Warn("lost the lease on this destination", zap.String("destination", w.name))
 	w.revoke()
-	w.pool.withdraw(w.share)
+	w.pool.withdraw(w.contribution)
 	for running := w.running; running > 0; running-- {
 		w.observe(<-w.finished, OutcomeHandedBack, time.Time{})
 		w.pool.cutShort(w)
 	}
-	<-w.share.idle
+	<-w.contribution.idle
 	w.tenure = tenure{} // a write under way has no effect without the lease
 	w.setStatus(workerStatus{})
 }
@@ -136,13 +136,13 @@ func (w *worker) contribute(t target) {
 	if t.Rate.N > 0 {
 		limit = rate.Limit(float64(t.Rate.N) / t.Rate.Per.Seconds() / float64(w.parts))
 	}
-	if w.share == nil {
-		share := &contribution{owner: w, revoked: w.revoked, tokens: tokens, limit: limit}
-		w.share = share
-		w.pool.contribute(share)
-		context.AfterFunc(w.revoked, func() { w.pool.withdraw(share) })
+	if w.contribution == nil {
+		c := &contribution{owner: w, revoked: w.revoked, tokens: tokens, limit: limit}
+		w.contribution = c
+		w.pool.contribute(c)
+		context.AfterFunc(w.revoked, func() { w.pool.withdraw(c) })
 	}
-	w.pool.adjust(w.share, tokens, limit)
+	w.pool.adjust(w.contribution, tokens, limit)
 }
 
 // handBack waits for the attempts under way, and for those of other logs that use what
@@ -151,11 +151,11 @@ func (w *worker) contribute(t target) {
 func (w *worker) handBack() {
 	defer w.q.kickMembership()
 	defer w.setStatus(workerStatus{})
-	w.pool.withdraw(w.share)
+	w.pool.withdraw(w.contribution)
 	for w.running > 0 {
 		w.finish(<-w.finished)
 	}
-	<-w.share.idle
+	<-w.contribution.idle
 	if w.pending != nil {
 		if w.wrote(<-w.pending.done); w.lease == 0 {
 			return

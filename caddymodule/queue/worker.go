@@ -248,16 +248,16 @@ func (w *worker) yield(t target, now time.Time) bool {
 	mayYield := now.After(w.keepUntil) && (isWanted || !w.hasLeader(t, w.parts))
 	if w.yieldBy.IsZero() && (mayYield || w.era.moved.Load()) {
 		w.yieldBy = now.Add(maxYield)
-		w.pool.withhold(w.share, true)
+		w.pool.withhold(w.contribution, true)
 	}
 	switch {
 	case w.yieldBy.IsZero():
-	case w.running == 0 && w.pool.isIdle(w.share):
+	case w.running == 0 && w.pool.isIdle(w.contribution):
 		w.handBack()
 		return true
 	case now.After(w.yieldBy) && !w.era.moved.Load(): // an attempt takes long
 		w.yieldBy, w.keepUntil = time.Time{}, now.Add(keepTime)
-		w.pool.withhold(w.share, false)
+		w.pool.withhold(w.contribution, false)
 	}
 	return false
 }
