@@ -13,7 +13,7 @@ import (
 func TestSizeOfSeveralLogs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := new(receiver)
-		g := startLogs(t, openSQLiteLogs(t, 3), newDestination("a", r.deliver))
+		g := startDeclared(t, testSettings(t), 3, newDestination("a", r.deliver))
 		if err := g.q.Pause(t.Context(), "a"); err != nil {
 			t.Fatal(err)
 		}

@@ -12,15 +12,11 @@ func TestCheckSeveralLogs(t *testing.T) {
 	t.Parallel()
 	s := postgresSettings(t, sharedServer.database(t))
 	s.Logs = 2
-	q, err := Open(t.Context(), s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	g := startLogs(t, q, newDestination("a", new(receiver).deliver))
-	g.keep(t, newEvents(7)...)
+	g := startDeclared(t, s, s.Logs, newDestination("a", new(receiver).deliver))
+	g.keepInTurn(t, newEvents(7)...)
 	g.wait(t, "a", func(s DestinationStatus) bool { return s.Backlog == 0 })
 	eventually(t, "that all windows of before are known", func() bool {
-		found, err := q.survey(t.Context())
+		found, err := g.q.survey(t.Context())
 		return err == nil && found.isSettled(found.current())
 	})
 	want := func(problems ...string) {
@@ -30,7 +26,7 @@ func TestCheckSeveralLogs(t *testing.T) {
 			t.Errorf("%d events, %q, want %q", r.Events, r.Problems, problems)
 		}
 	}
-	second := q.logs()[1]
+	second := g.q.logs()[1]
 	exec := func(statement string) {
 		t.Helper()
 		if err := second.do(func(t *tx) error { return t.exec(statement) }); err != nil {

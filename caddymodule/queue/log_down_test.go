@@ -20,13 +20,9 @@ func TestLogDown(t *testing.T) {
 	line, behind := pgProxy(t, there)
 	s := quietly(postgresSettings(t, here))
 	s.Servers = []string{behind}
-	q, err := Open(t.Context(), s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	g := startLogs(t, q, newDestination("a", (&receiver{answer: answers(410)}).deliver))
-	all := newEvents(8)
-	g.keep(t, all...)
+	g := startDeclared(t, s, 2, newDestination("a", (&receiver{answer: answers(410)}).deliver))
+	q, all := g.q, newEvents(8)
+	g.keepInTurn(t, all...)
 	g.wait(t, "a", func(s DestinationStatus) bool { return s.DeadLetters == 8 })
 
 	near, away := all[0].Key, all[1].Key

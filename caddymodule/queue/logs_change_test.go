@@ -12,12 +12,12 @@ import (
 // TestChangesOverSeveralLogs shows that replays, discards, pauses and forgetting reach
 // all logs, and that what they report adds up.
 func TestChangesOverSeveralLogs(t *testing.T) {
-	eachEngineWithLogs(t, func(t *testing.T, open func(...Destination) *severalLogs) {
+	eachEngineWithLogs(t, func(t *testing.T, open func(...Destination) *several) {
 		r := &receiver{answer: answers(410)}
 		a := newDestination("a", r.deliver)
 		g := open(a)
 		all := newEvents(40)
-		g.keep(t, all...)
+		g.keepInTurn(t, all...)
 		isDead := func(n int64) func(s DestinationStatus) bool {
 			return func(s DestinationStatus) bool { return s.DeadLetters == n && s.Backlog == 0 }
 		}
@@ -64,7 +64,7 @@ func TestChangesOverSeveralLogs(t *testing.T) {
 			t.Fatal(err)
 		}
 		late := newEvents(48)[40:]
-		g.keep(t, late...)
+		g.keepInTurn(t, late...)
 		if s := g.status(t, "a"); !s.Paused || s.Backlog != 8 {
 			t.Errorf("%+v", s)
 		}
@@ -83,9 +83,9 @@ func TestChangesOverSeveralLogs(t *testing.T) {
 
 // TestForgetInSeveralLogs forgets a destination that has left the configuration.
 func TestForgetInSeveralLogs(t *testing.T) {
-	eachEngineWithLogs(t, func(t *testing.T, open func(...Destination) *severalLogs) {
+	eachEngineWithLogs(t, func(t *testing.T, open func(...Destination) *several) {
 		g := open(newDestination("old", (&receiver{answer: answers(410)}).deliver))
-		g.keep(t, newEvents(9)...)
+		g.keepInTurn(t, newEvents(9)...)
 		g.wait(t, "old", func(s DestinationStatus) bool { return s.DeadLetters == 9 })
 		before := g.g
 		g.g = g.q.Serve(Service{Observer: g.o, Retention: DefaultRetention, Size: DefaultSize})

@@ -12,7 +12,7 @@ import (
 // TestViewsOfSeveralLogs shows that counts add up, that lists are merged, and that an
 // event is found wherever it is.
 func TestViewsOfSeveralLogs(t *testing.T) {
-	eachEngineWithLogs(t, func(t *testing.T, open func(...Destination) *severalLogs) {
+	eachEngineWithLogs(t, func(t *testing.T, open func(...Destination) *several) {
 		refuses := &receiver{answer: func(_ context.Context, d *Delivery) Result {
 			if d.PartitionKey == "other" {
 				return Result{Status: 410, Excerpt: []byte("other")}
@@ -25,7 +25,7 @@ func TestViewsOfSeveralLogs(t *testing.T) {
 		for _, e := range all[30:] {
 			e.PartitionKey = "other"
 		}
-		g.keep(t, all...)
+		g.keepInTurn(t, all...)
 		g.wait(t, "refuses", func(s DestinationStatus) bool { return s.DeadLetters == 41 && s.Backlog == 0 })
 		g.wait(t, "works", func(s DestinationStatus) bool { return s.Backlog == 0 && s.Gateway == g.q.holder && s.Here })
 		if bytes, limit := g.q.Size(); bytes != sizeOfAll(all) || limit != DefaultSize {
@@ -94,7 +94,7 @@ func sizeOfAll(events []*Event) (size int64) {
 }
 
 // wantUnknown asks for a destination and an event that no log has.
-func (g *severalLogs) wantUnknown(t *testing.T) {
+func (g *several) wantUnknown(t *testing.T) {
 	t.Helper()
 	key := envelope.NewKey(testSource, "absent")
 	for what, ask := range map[string]func() error{
