@@ -220,6 +220,15 @@ func (c *child) kill() outage {
 	return outage{gateway: c.life(), begin: begin, end: time.Now()}
 }
 
+// stop ends the gateway in order.
+func (c *child) stop() {
+	c.t.Helper()
+	if err := c.process.Process.Signal(syscall.SIGTERM); err != nil {
+		c.t.Fatal(err)
+	}
+	<-c.process.exited
+}
+
 // childProcess is a process that this one has started.
 type childProcess struct {
 	*exec.Cmd

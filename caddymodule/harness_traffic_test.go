@@ -142,6 +142,13 @@ func (l *traffic) note(id string, sent time.Time) {
 	}
 }
 
+// count is how many events were answered 200.
+func (l *traffic) count() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.answered)
+}
+
 // waitAnswer waits until what is sent from now on is answered, and returns when.
 func (l *traffic) waitAnswer() time.Time {
 	l.t.Helper()
