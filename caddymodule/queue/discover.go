@@ -103,12 +103,12 @@ func (at *server) lookFor(ctx context.Context, conn *pgx.Conn, number int, holde
 	if err != nil {
 		return nil, err
 	}
-	rows, err := conn.Query(ctx, in.Replace(`SELECT epoch, logs, existing, servers, last, until, complete FROM {in}webhooks_layouts ORDER BY epoch`))
+	rows, err := conn.Query(ctx, in.Replace(`SELECT epoch, logs, existing, servers, last, until, complete, ended FROM {in}webhooks_layouts ORDER BY epoch`))
 	if err != nil {
 		return nil, err
 	}
 	f.rows, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (r layoutRow, err error) {
-		return r, row.Scan(&r.epoch, &r.logs, &r.existing, &r.servers, &r.last, &r.until, &r.complete)
+		return r, row.Scan(&r.epoch, &r.logs, &r.existing, &r.servers, &r.last, &r.until, &r.complete, &r.ended)
 	})
 	return f, err
 }

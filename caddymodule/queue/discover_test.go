@@ -208,7 +208,12 @@ func TestServerAway(t *testing.T) {
 			servers := []*pgtest.Server{pgtest.Start(t), pgtest.Start(t)}
 			s := quietly(withLogs(postgresSettings(t, servers[0].Database(t)), 2))
 			s.Servers = []string{servers[1].Database(t)}
-			run(t, s)
+			before := follow(t, s)
+			eventually(t, "that all windows are known", func() bool {
+				all, err := before.q.survey(t.Context())
+				return err == nil && all.isSettled(all.current())
+			})
+			before.stop(t)
 			servers[away].Stop(t)
 			r := new(receiver)
 			g := follow(t, s, newDestination("a", r.deliver))

@@ -12,6 +12,7 @@ type layoutRow struct {
 	last                    *int64 // nil while the log has not switched
 	until                   *int64 // nil until it is known
 	complete                *int64 // nil until all logs are known to have switched
+	ended                   *int64 // the latest until of all logs; nil until all are known
 }
 
 // notKnown is the end of a log, or of its windows, that cannot be read or has not been
@@ -101,10 +102,21 @@ func (s *survey) isSettled(now layoutRow) bool {
 	return true
 }
 
-// lacksUntil reports whether it is not known yet when the windows end that a log had at a
-// switch.
+// lacksUntil reports whether a log does not know yet when the windows end that it, or
+// another one, had at a switch.
 func (f *found) lacksUntil() bool {
-	return slices.ContainsFunc(f.rows, func(r layoutRow) bool { return r.last != nil && r.until == nil })
+	return slices.ContainsFunc(f.rows, func(r layoutRow) bool { return r.last != nil && (r.until == nil || r.ended == nil) })
+}
+
+// ended returns when the windows end that any log had when a layout began, for a log that
+// does not answer.
+func (s *survey) ended(epoch int64) int64 {
+	for _, f := range s.logs {
+		if r := f.row(epoch); r != nil && r.ended != nil {
+			return *r.ended
+		}
+	}
+	return notKnown
 }
 
 // needed returns the number of logs that must stay open if the first n have slots: the
@@ -150,6 +162,9 @@ func (s *survey) past(epoch int64, existing int) pastLayout {
 			}
 		} else if number < p.logs {
 			last, until = notKnown, notKnown
+			if f == nil {
+				until = s.ended(epoch + 1)
+			}
 		}
 		p.last, p.until = append(p.last, last), append(p.until, until)
 	}

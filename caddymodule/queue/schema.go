@@ -209,7 +209,8 @@ CREATE TABLE webhooks_layouts (
 	servers  INTEGER NOT NULL, -- that the gateway knows which began the switch
 	last     BIGINT,           -- the end of this log when the layout began here; NULL before
 	until    BIGINT,           -- when the last window ended of the keys that were here then; NULL before it is known
-	complete BIGINT            -- when all logs were known to have the layout; NULL before
+	complete BIGINT,           -- when all logs were known to have the layout; NULL before
+	ended    BIGINT            -- until of the log where it is the latest, by this server's clock; NULL before all are known
 );
 
 -- With dedup strict: which log has the event of a key.

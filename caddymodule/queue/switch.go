@@ -4,6 +4,8 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"maps"
+	"slices"
 )
 
 // The steps of a switch from one layout to the next. Each may be repeated, by any gateway
@@ -151,4 +153,37 @@ func (t *tx) noteUntil(epoch int64) error {
 		return err
 	}
 	return t.exec(`UPDATE webhooks_layouts SET until = $1 WHERE epoch = $2 AND until IS NULL AND last IS NOT NULL`, max(keys, places), epoch)
+}
+
+// readLeft adds for how long the windows of this log last that were here when a layout
+// began, in microseconds by epoch, where another log has less.
+func (t *tx) readLeft(left map[int64]int64) error {
+	return t.rows(`SELECT epoch, until - `+t.store.serverTime+` FROM webhooks_layouts WHERE last IS NOT NULL`, nil, func(rows *sql.Rows) error {
+		var epoch int64
+		var micros *int64
+		err := rows.Scan(&epoch, &micros)
+		if micros == nil { // it has begun just now
+			micros = new(int64)
+			*micros = notKnown
+		}
+		if other, ok := left[epoch]; !ok || *micros > other {
+			left[epoch] = *micros
+		}
+		return err
+	})
+}
+
+// noteEnded notes when the windows of all logs end that were there when a layout began. The
+// clocks of gateways may differ from that of this server.
+func (t *tx) noteEnded(left map[int64]int64) error {
+	for _, epoch := range slices.Sorted(maps.Keys(left)) {
+		if left[epoch] == notKnown {
+			continue
+		}
+		if err := t.exec(`UPDATE webhooks_layouts SET ended = `+t.store.serverTime+` + $1 WHERE epoch = $2 AND ended IS NULL`,
+			left[epoch]+clockSlack.Microseconds(), epoch); err != nil {
+			return err
+		}
+	}
+	return nil
 }

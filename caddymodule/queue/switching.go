@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"slices"
 )
 
 // switching is a switch to another layout.
@@ -179,19 +180,33 @@ func (w *switching) complete(ctx context.Context) error {
 func (q *Queue) noteUntil(ctx context.Context, s *survey) error {
 	w := &switching{Queue: q, stores: make([]*store, MaxLogs)}
 	defer w.close()
+	isNeeded := slices.ContainsFunc(s.logs[:], func(f *found) bool { return f != nil && f.lacksUntil() })
 	for number, f := range s.logs {
-		if f != nil && f.lacksUntil() {
+		if f != nil && isNeeded {
 			if err := w.openAt(ctx, f.server, number); err != nil {
 				return err
 			}
 		}
 	}
-	return w.each(ctx, 0, func(number int, t *tx) error {
+	if err := w.each(ctx, 0, func(number int, t *tx) error {
 		for _, r := range s.logs[number].rows {
 			if err := t.noteUntil(r.epoch); err != nil {
 				return err
 			}
 		}
 		return nil
-	})
+	}); err != nil || s.err != nil || s.firstMissing(s.current()) >= 0 {
+		return err
+	}
+	return w.noteEnded(ctx)
+}
+
+// noteEnded notes in all logs when the last windows of any of them end: those of a log must
+// not count for longer because its server does not answer.
+func (w *switching) noteEnded(ctx context.Context) error {
+	left := make(map[int64]int64)
+	if err := w.each(ctx, 0, func(_ int, t *tx) error { return t.readLeft(left) }); err != nil {
+		return err
+	}
+	return w.each(ctx, 0, func(_ int, t *tx) error { return t.noteEnded(left) })
 }
