@@ -27,7 +27,7 @@ func (q *Queue) arrange(ctx context.Context) (settled bool, err error) {
 	case changing != nil:
 		return false, changing
 	case s.err != nil:
-		return false, fmt.Errorf("the logs at the other servers work: %w", s.err)
+		return false, fmt.Errorf("a server does not answer, and those that do are in use without it: %w", s.err)
 	case s.firstMissing(now) >= 0:
 		return false, missing(s.firstMissing(now))
 	}
