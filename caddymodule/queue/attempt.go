@@ -87,7 +87,7 @@ func (w *worker) attempt(t target, d *delivery, own, token *contribution) {
 	if !f.cut && !result.isSuccess() && errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		f.result.Err = fmt.Errorf("no answer within %s", t.Timeout)
 	}
-	w.pool.give(token, w)
+	w.pool.give(token)
 	w.finished <- f
 }
 

@@ -41,7 +41,7 @@ func (w *worker) room(t target, now time.Time) int {
 	if t.Rate.N == 0 {
 		more = min(window, t.Concurrency*(t.Attempts-1))
 	}
-	n := w.pool.offer(w, more, now)
+	n := w.pool.offer(more, now)
 	if w.down {
 		n = min(n, 1)
 	}

@@ -56,7 +56,8 @@ type pool struct {
 	mu      sync.Mutex
 	members []*worker
 	tenures []*contribution // of the leases that this gateway holds
-	waiting []*worker       // wanted a token for a delivery that is ready, and got none; in this order
+	waiting []*contribution // whose owners want a token for a delivery that is ready; see take
+	timed   []*contribution // whose owners could have a token, but time has to pass; see take
 	limit   rate.Limit      // attempts that begin per second
 	limiter *rate.Limiter   // applies limit
 	running int             // attempts that have begun and whose results are not noted yet
@@ -72,12 +73,14 @@ type pool struct {
 
 // contribution is what a tenure brings to the pool of its destination: a part of the
 // attempts that all gateways together may make at a time, and of the rate. The pool's mu
-// guards tokens and everything below; only the owner changes tokens and limit.
+// guards tokens and everything below; only the owner changes what it
+// brings.
 type contribution struct {
 	owner   *worker
 	revoked context.Context // ends when the lease is lost, and with it all attempts that use a token of it
 
 	tokens   int           // attempts at a time
+	leader   int           // the log whose tokens this one uses first: its own if it brings any
 	limit    rate.Limit    // attempts that begin per second
 	used     int           // tokens in use, by attempts of any log
 	withheld bool          // the lease is to be given up: no attempt begins with a token of it
@@ -110,13 +113,13 @@ func (p *pool) contribute(c *contribution) {
 }
 
 // adjust changes what a tenure brings, as after a reload.
-func (p *pool) adjust(c *contribution, tokens int, limit rate.Limit) {
-	if c.tokens == tokens && c.limit == limit {
+func (p *pool) adjust(c *contribution, tokens, leader int, limit rate.Limit) {
+	if c.tokens == tokens && c.leader == leader && c.limit == limit {
 		return
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	c.tokens, c.limit = tokens, limit
+	c.tokens, c.leader, c.limit = tokens, leader, limit
 	p.setLimit(c.owner.q.now())
 	p.pokeOthers(c.owner)
 }
@@ -144,7 +147,7 @@ func (p *pool) withdraw(c *contribution) {
 	}
 	p.tenures = slices.DeleteFunc(p.tenures, func(other *contribution) bool { return other == c })
 	p.setLimit(c.owner.q.now())
-	p.stopWaiting(c.owner)
+	p.leaveQueues(c)
 	p.pokeOthers(c.owner)
 }
 
@@ -186,164 +189,6 @@ func (p *pool) setLimit(now time.Time) {
 	p.limit = limit
 	p.limiter.SetLimitAt(now, limit)
 	p.limiter.SetBurstAt(now, burst)
-}
-
-// take gives a worker a token for an attempt: the tenure that brings it, or nil if there
-// is none. The worker then waits for its turn, and is poked when it comes. most is the
-// number of attempts at a time that the worker's configuration allows: after a reload, the
-// other workers may still bring more, and use more.
-func (p *pool) take(w *worker, most int, now time.Time) *contribution {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	turn := slices.Index(p.waiting, w)
-	if turn < 0 {
-		turn = len(p.waiting)
-	}
-	if p.allowed(now) <= turn || p.used() >= most || p.limit != rate.Inf && !p.limiter.AllowN(now, 1) {
-		if turn == len(p.waiting) {
-			p.waiting = append(p.waiting, w)
-		}
-		w.isWaiting = true
-		return nil
-	}
-	c := p.unused(w)
-	c.used++
-	p.running++
-	if w.isWaiting {
-		w.isWaiting = false
-		p.stopWaiting(w)
-	}
-	return c
-}
-
-// allowed returns how many attempts may begin now. mu must be held.
-func (p *pool) allowed(now time.Time) int {
-	n := p.free()
-	if p.limit != rate.Inf {
-		n = min(n, int(p.limiter.TokensAt(now)))
-	}
-	if p.down {
-		n = min(n, 1)
-		if p.running > 0 || now.Before(p.probeAt) {
-			n = 0
-		}
-	}
-	return n
-}
-
-// free returns the number of tokens that are not in use. mu must be held.
-func (p *pool) free() (n int) {
-	for _, c := range p.tenures {
-		if !c.withheld {
-			n += max(0, c.tokens-c.used)
-		}
-	}
-	return n
-}
-
-// used returns the number of tokens that are in use. mu must be held.
-func (p *pool) used() (n int) {
-	for _, c := range p.tenures {
-		n += c.used
-	}
-	return n
-}
-
-// unused returns a tenure with a token that is not in use, the worker's own before those
-// of others. mu must be held.
-func (p *pool) unused(w *worker) (found *contribution) {
-	for _, c := range p.tenures {
-		if !c.withheld && c.used < c.tokens && (found == nil || c.owner == w) {
-			found = c
-		}
-	}
-	return found
-}
-
-// give takes back the token of a worker's attempt, which has ended.
-func (p *pool) give(c *contribution, w *worker) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	c.used--
-	if c.used == 0 && c.idle != nil {
-		close(c.idle)
-	}
-	if c.used == 0 && c.withheld && c.owner != w {
-		c.owner.poke()
-	}
-	p.pokeNext(w)
-}
-
-// offer returns for how many attempts a worker may prepare deliveries now: as many as may
-// begin, and some more. If there are none, it is poked when that changes.
-func (p *pool) offer(w *worker, more int, now time.Time) int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	n := p.allowed(now)
-	if !p.down {
-		n += more
-	}
-	w.isShort = n == 0
-	return n
-}
-
-// delay returns how long it takes until an attempt may begin, if only time decides that,
-// else 0.
-func (p *pool) delay(now time.Time) time.Duration {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	switch {
-	case p.down && p.running == 0:
-		return p.probeAt.Sub(now)
-	case p.down || p.limit == rate.Inf || p.free() == 0 || p.limit == 0:
-		return 0
-	}
-	missing := 1 - p.limiter.TokensAt(now)
-	if missing <= 0 {
-		return 0
-	}
-	return time.Duration(missing/float64(p.limit)*float64(time.Second)) + time.Microsecond
-}
-
-// pass lets the other workers go first: this one has nothing that could begin.
-func (p *pool) pass(w *worker) {
-	if !w.isWaiting {
-		return
-	}
-	w.isWaiting = false
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.stopWaiting(w)
-}
-
-// stopWaiting removes a worker from those that wait, and pokes the one whose turn it is
-// then. mu must be held.
-func (p *pool) stopWaiting(w *worker) {
-	if i := slices.Index(p.waiting, w); i >= 0 {
-		p.waiting = slices.Delete(p.waiting, i, i+1)
-	}
-	if len(p.waiting) > 0 {
-		p.pokeNext(w)
-	}
-}
-
-// pokeNext wakes the workers that may want a token, but for the one that caused it. mu
-// must be held.
-func (p *pool) pokeNext(w *worker) {
-	if len(p.members) == 1 {
-		return
-	}
-	for _, next := range p.waiting[:min(len(p.waiting), p.free())] {
-		if next != w {
-			next.poke()
-		}
-	}
-	for _, other := range p.members {
-		if other != w && other.isShort {
-			other.isShort = false
-			other.poke()
-		}
-	}
 }
 
 // pokeOthers wakes all workers but one. mu must be held.

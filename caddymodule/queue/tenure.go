@@ -132,17 +132,18 @@ func (w *worker) leave() {
 
 // contribute brings the part of a tenure to the pool, as the configuration has it now.
 func (w *worker) contribute(t target) {
-	tokens, limit := part(t.Concurrency, w.q.number, w.parts), rate.Inf
+	tokens, lead := part(t.Concurrency, w.q.number, w.parts), leader(t.Concurrency, w.q.number, w.parts)
+	limit := rate.Inf
 	if t.Rate.N > 0 {
 		limit = rate.Limit(float64(t.Rate.N) / t.Rate.Per.Seconds() / float64(w.parts))
 	}
 	if w.contribution == nil {
-		c := &contribution{owner: w, revoked: w.revoked, tokens: tokens, limit: limit}
+		c := &contribution{owner: w, revoked: w.revoked, tokens: tokens, leader: lead, limit: limit}
 		w.contribution = c
 		w.pool.contribute(c)
 		context.AfterFunc(w.revoked, func() { w.pool.withdraw(c) })
 	}
-	w.pool.adjust(w.contribution, tokens, limit)
+	w.pool.adjust(w.contribution, tokens, lead, limit)
 }
 
 // handBack waits for the attempts under way, and for those of other logs that use what

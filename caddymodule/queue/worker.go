@@ -67,7 +67,6 @@ type worker struct {
 	granted atomic.Int64 // the lease of another gateway that has taken over
 
 	// Guarded by the pool's mu.
-	isShort   bool      // no more deliveries could be prepared, for want of tokens
 	recovered time.Time // failures since then are due, because the destination is back; zero for none
 
 	// The rest belongs to the goroutine that runs the worker.
@@ -77,7 +76,7 @@ type worker struct {
 
 	tenure
 
-	isWaiting  bool  // for a token; see pool.waiting
+	isWaiting  bool  // for a token, as far as it knows; see pool.take
 	down       bool  // the destination is probed, as the worker has last seen it
 	healthSeen int64 // the change of the pool's health that it has seen
 }
