@@ -17,6 +17,9 @@ import (
 var databaseOutage = flag.Duration("database-outage", 2*time.Second, "for how long TestGateways stops PostgreSQL")
 
 const (
+	// leaseTime is the queue's: how long a lease lasts unless it is renewed.
+	leaseTime = 5 * time.Second
+
 	// takeover is how long others may take to notice that a gateway died, and to go
 	// on with its destinations.
 	takeover = 10 * time.Second
@@ -89,6 +92,9 @@ func (k *cluster) check(what string, events []string, outages []outage) {
 	k.app.waitTaken(k.t, events)
 	k.inorder.waitTaken(k.t, events)
 	time.Sleep(commitInterval + commitMargin) // for what should not come
+	for _, g := range k.gateways {
+		outages = append(outages, g.lapses()...)
+	}
 	for _, to := range []*receiver{k.app, k.inorder} {
 		got := to.got()
 		count := checkRepeats(k.t, got, outages)

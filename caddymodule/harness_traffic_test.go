@@ -2,7 +2,6 @@ package caddymodule_test
 
 import (
 	"bytes"
-	"cmp"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
@@ -142,11 +141,11 @@ func (l *traffic) note(id string, sent time.Time) {
 	}
 }
 
-// count is how many events were answered 200.
-func (l *traffic) count() int {
+// soFar returns the events that were answered 200.
+func (l *traffic) soFar() []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return len(l.answered)
+	return slices.Sorted(maps.Keys(l.answered))
 }
 
 // waitAnswer waits until what is sent from now on is answered, and returns when.
@@ -174,7 +173,7 @@ func (l *traffic) stop() []string {
 	if len(l.answered) == 0 {
 		l.t.Fatal("no event was answered")
 	}
-	return slices.SortedFunc(maps.Keys(l.answered), cmp.Compare[string])
+	return l.soFar()
 }
 
 func startTraffic(t testing.TB, prefix string, senders int, pace time.Duration, secret string, gateways ...*child) *traffic {
