@@ -19,6 +19,9 @@ const (
 	// fleetConcurrency is fewer than the attempts that its logs would make together.
 	fleetConcurrency = 6
 
+	// fleetChapter is how many events are checked together.
+	fleetChapter = 10000
+
 	// frozen is how long a gateway is stopped: longer than its lease.
 	frozen = 6 * time.Second
 )
@@ -46,9 +49,11 @@ func TestFleet(t *testing.T) {
 
 // load sends a number of events through all gateways.
 func (k *cluster) load(events int) {
-	sent := k.start()
-	waitLong(k.t, "the load is answered", func() bool { return len(sent.soFar()) >= events })
-	k.check("a load over three gateways", sent.stop(), nil)
+	for ; events > 0; events -= fleetChapter {
+		sent := k.start()
+		waitLong(k.t, "the load is answered", func() bool { return len(sent.soFar()) >= min(events, fleetChapter) })
+		k.check("a load over three gateways", sent.stop(), nil)
+	}
 }
 
 // leaveAndJoin restarts one gateway after the other in order.
