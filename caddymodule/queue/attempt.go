@@ -17,6 +17,8 @@ type finished struct {
 	begun  time.Time
 	took   time.Duration
 	cut    bool // short, by a reload, a shutdown or a lost lease
+	isUp   bool // the first to reach the destination after it was down
+	streak int  // of failures that shows the destination to be down, 0 if this attempt does not
 }
 
 // finishMore finishes all attempts that have ended by now.
@@ -87,6 +89,7 @@ func (w *worker) attempt(t target, d *delivery, own, token *contribution) {
 	if !f.cut && !result.isSuccess() && errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		f.result.Err = fmt.Errorf("no answer within %s", t.Timeout)
 	}
+	w.pool.note(w, &f, t.Backoff)
 	w.pool.give(token)
 	w.finished <- f
 }
@@ -114,7 +117,6 @@ func (w *worker) finish(f finished) {
 	d := f.d
 	d.running = false
 	if f.cut {
-		w.pool.cutShort(w)
 		// It may have arrived, so the attempt counts; but the destination has not failed.
 		if d.attempts >= t.Attempts {
 			f.result.Err = errors.New("the gateway stopped during the last attempt")
@@ -131,22 +133,17 @@ func (w *worker) finish(f finished) {
 	outcome, delay := decide(f.result, d.attempts, t.Attempts, t.Backoff, now)
 	due := now.Add(delay)
 	w.note(f, outcome, due)
+	w.reportHealth(f)
+	w.followHealth(now)
 	switch outcome {
 	case OutcomeDelivered:
-		w.answered(now)
 		w.settle(d)
 		w.nextInLane(t, d)
 	case OutcomeDead:
-		if f.result.isDefinite() {
-			w.answered(now)
-		} else {
-			w.failed(t, f, now)
-		}
 		w.put(d, stateDead, now, f.result)
 		w.drop(d)
 		w.nextInLane(t, d)
 	case OutcomeRetrying:
-		w.failed(t, f, now)
 		w.fail(t, d, due, f.result)
 	}
 }

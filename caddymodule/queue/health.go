@@ -2,12 +2,28 @@ package queue
 
 import "time"
 
-// answered notes that a worker's attempt has reached the destination, and reports
-// whether it was down until now.
-func (p *pool) answered(w *worker) (isUp bool) {
+// note notes what a worker's attempt shows of the destination's health. It is called before
+// the attempt's token is given back: the next attempt may use it before the worker has
+// seen the result of this one.
+func (p *pool) note(w *worker, f *finished, b Backoff) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.running--
+	switch {
+	case f.cut: // which shows nothing
+		if p.down {
+			p.changed(w)
+		}
+	case f.result.isSuccess(), f.result.isDefinite():
+		f.isUp = p.answered(w)
+	default:
+		f.streak = p.failed(w, f, b)
+	}
+}
+
+// answered notes that an attempt has reached the destination, and reports whether it was
+// down until now. mu must be held.
+func (p *pool) answered(w *worker) (isUp bool) {
 	p.streak = 0
 	if !p.down {
 		return false
@@ -22,16 +38,15 @@ func (p *pool) answered(w *worker) (isUp bool) {
 	return true
 }
 
-// failed notes that a worker's attempt has failed. After downAfter failures in a row,
-// the destination is down. It returns their number if it is down from now on, else 0.
-func (p *pool) failed(w *worker, f finished, b Backoff, now time.Time) (streak int) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.running--
+// failed notes that an attempt has failed. After downAfter failures in a row, the
+// destination is down. It returns their number if it is down from now on, else 0. mu must
+// be held.
+func (p *pool) failed(w *worker, f *finished, b Backoff) (streak int) {
 	if p.streak == 0 {
-		p.downSince = now.Add(-f.took)
+		p.downSince = f.begun
 	}
 	p.streak++
+	now := f.begun.Add(f.took)
 	switch {
 	case p.down && !f.d.begun.After(p.downAt): // not a probe: the attempt was already under way
 		p.changed(w)
@@ -50,17 +65,6 @@ func (p *pool) failed(w *worker, f finished, b Backoff, now time.Time) (streak i
 	return streak
 }
 
-// cutShort notes that a worker's attempt has ended without showing whether the
-// destination works.
-func (p *pool) cutShort(w *worker) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.running--
-	if p.down {
-		p.changed(w)
-	}
-}
-
 // changed wakes the workers but the one that has noted a result: they may probe, or must
 // not begin what they have prepared. mu must be held.
 func (p *pool) changed(w *worker) {
@@ -68,20 +72,15 @@ func (p *pool) changed(w *worker) {
 	p.pokeOthers(w)
 }
 
-// answered notes that the destination works.
-func (w *worker) answered(now time.Time) {
-	if w.pool.answered(w) {
+// reportHealth reports that an attempt has shown the destination to be up or down, when it
+// was not before.
+func (w *worker) reportHealth(f finished) {
+	switch {
+	case f.isUp:
 		w.current().generation.Observer.Up(w.name)
+	case f.streak > 0:
+		w.current().generation.Observer.Down(w.name, f.streak, f.result)
 	}
-	w.followHealth(now)
-}
-
-// failed notes a failure.
-func (w *worker) failed(t target, f finished, now time.Time) {
-	if streak := w.pool.failed(w, f, t.Backoff, now); streak > 0 {
-		w.current().generation.Observer.Down(w.name, streak, f.result)
-	}
-	w.followHealth(now)
 }
 
 // followHealth does what follows from a change of the destination's health, which an

@@ -115,8 +115,9 @@ func (w *worker) lose() {
 	w.revoke()
 	w.pool.withdraw(w.contribution)
 	for running := w.running; running > 0; running-- {
-		w.observe(<-w.finished, OutcomeHandedBack, time.Time{})
-		w.pool.cutShort(w)
+		f := <-w.finished
+		w.observe(f, OutcomeHandedBack, time.Time{})
+		w.reportHealth(f)
 	}
 	<-w.contribution.idle
 	w.tenure = tenure{} // a write under way has no effect without the lease
