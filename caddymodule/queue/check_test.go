@@ -105,7 +105,7 @@ func TestCheckWhileStoring(t *testing.T) {
 					}
 				}
 			}()
-			for n := 0; n < 50 || stored.Load() < 10; n++ {
+			for n := 0; n < 20 || stored.Load() < 10; n++ {
 				for len(room) < cap(room) {
 					room <- struct{}{}
 				}

@@ -289,10 +289,13 @@ func copyFile(t testing.TB, from, to string) {
 	}
 }
 
+// eventually waits until something is so. It looks more seldom the longer it waits: most
+// of what it waits for takes work of its own to find out.
 func eventually(t testing.TB, what string, is func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(time.Minute); !is(); time.Sleep(2 * time.Millisecond) {
-		if time.Now().After(deadline) {
+	const most = time.Minute
+	for begun := time.Now(); !is(); time.Sleep(max(2*time.Millisecond, time.Since(begun)/20)) {
+		if time.Since(begun) > most {
 			t.Fatalf("%s did not happen", what)
 		}
 	}
