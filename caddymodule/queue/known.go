@@ -149,7 +149,7 @@ func (q *eventLog) findKeys(ctx context.Context, epoch int64, keys [][]byte) (ma
 // findPlaces returns the places of keys, unless they have ended.
 func (q *eventLog) findPlaces(ctx context.Context, epoch int64, keys [][]byte) (map[envelope.Key]int, error) {
 	found := make(map[envelope.Key]int)
-	err := q.findIn(ctx, epoch, `SELECT epoch, p.key, COALESCE(p.log, 0) FROM webhooks_queue LEFT JOIN webhooks_places p
+	err := q.findIn(ctx, epoch, `SELECT webhooks_queue.epoch, p.key, COALESCE(p.log, 0) FROM webhooks_queue LEFT JOIN webhooks_places p
 		ON p.key `+q.store.isListedKey(1)+` AND p.expires > $2 WHERE id = 1`,
 		[]any{q.store.keyList(keys), q.store.micros(q.now())},
 		func(key envelope.Key, log int) { found[key] = log })

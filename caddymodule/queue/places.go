@@ -19,7 +19,6 @@ import (
 type keyPlace struct {
 	key     envelope.Key
 	log     int // the one to take; after the commit, the one that has been taken
-	logs    int // of the layout: a place in a later log is not valid any more
 	expires time.Time
 }
 
@@ -31,7 +30,7 @@ func (s *storing) takePlaces(ctx context.Context, l *layout, events []*Event, ro
 		if e.Window == 0 || places[e.Key] != nil {
 			continue
 		}
-		p := &keyPlace{key: e.Key, log: routed[i], logs: l.logs, expires: e.Received.Add(e.Window)}
+		p := &keyPlace{key: e.Key, log: routed[i], expires: e.Received.Add(e.Window)}
 		places[e.Key] = p
 		of := l.logOf(placeSlot(e.Key))
 		byLog[of] = append(byLog[of], p)
@@ -64,25 +63,26 @@ func (t *tx) takePlaces(c *commit, now time.Time) (moved bool, err error) {
 		if err != nil {
 			return false, err
 		}
-		err = t.row(`INSERT INTO webhooks_places (key, log, expires) VALUES ($1, $2, $3)`+keepPlace("max", "$4", "$5")+` RETURNING log`,
-			[]any{p.key[:], p.log, t.micros(p.expires), t.micros(now), p.logs}, &p.log)
+		err = t.row(`INSERT INTO webhooks_places (key, log, expires, epoch) VALUES ($1, $2, $3, $4)`+keepPlace("max", "$5")+` RETURNING log`,
+			[]any{p.key[:], p.log, t.micros(p.expires), c.epoch, t.micros(now)}, &p.log)
 	}
 	return false, err
 }
 
 // keepPlace ends an INSERT of places. One that is there is kept, unless it has ended, or
-// its log is not in the layout any more. later is the function that returns the later of
-// two times.
-func keepPlace(later, now, logs string) string {
-	return fmt.Sprintf(` ON CONFLICT (key) DO UPDATE SET expires = %s(webhooks_places.expires, excluded.expires),
-		log = CASE WHEN webhooks_places.expires <= %s OR webhooks_places.log >= %s THEN excluded.log ELSE webhooks_places.log END`, later, now, logs)
+// is of an earlier layout: an event that was stored under that one has been looked up, and
+// any other belongs where the present layout has its partition key. later is the function
+// that returns the later of two times.
+func keepPlace(later, now string) string {
+	return fmt.Sprintf(` ON CONFLICT (key) DO UPDATE SET expires = %s(webhooks_places.expires, excluded.expires), epoch = excluded.epoch,
+		log = CASE WHEN webhooks_places.expires <= %s OR webhooks_places.epoch < excluded.epoch THEN excluded.log ELSE webhooks_places.log END`, later, now)
 }
 
 // pgPlaces does the same, after a lock on the counter, as that of pgStore: gateways must
 // lock in the same order, and a switch of layouts comes before or after.
-var pgPlaces = `INSERT INTO webhooks_places (key, log, expires)
-	SELECT p.key, p.log, p.expires FROM unnest($2::bytea[], $3::integer[], $4::bigint[]) AS p (key, log, expires), webhooks_queue q
-	WHERE q.id = 1 AND q.epoch = $1` + keepPlace("GREATEST", "$5", "$6") + ` RETURNING key, log`
+var pgPlaces = `INSERT INTO webhooks_places (key, log, expires, epoch)
+	SELECT p.key, p.log, p.expires, q.epoch FROM unnest($2::bytea[], $3::integer[], $4::bigint[]) AS p (key, log, expires), webhooks_queue q
+	WHERE q.id = 1 AND q.epoch = $1` + keepPlace("GREATEST", "$5") + ` RETURNING key, log`
 
 // queuePlaces adds places to a batch.
 func (s *store) queuePlaces(batch *pgx.Batch, c *commit, now time.Time, result *stored) {
@@ -110,7 +110,7 @@ func (s *store) queuePlaces(batch *pgx.Batch, c *commit, now time.Time, result *
 		column(unique, func(p *keyPlace) []byte { return p.key[:] }),
 		column(unique, func(p *keyPlace) int { return p.log }),
 		column(unique, func(p *keyPlace) int64 { return s.micros(p.expires) }),
-		s.micros(now), unique[0].logs,
+		s.micros(now),
 	).Query(func(rows pgx.Rows) error {
 		var key []byte
 		var log int

@@ -3,6 +3,8 @@ package queue
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -105,7 +107,7 @@ func TestCrashBeforeTheEvent(t *testing.T) {
 		s.StrictDedup = true
 		g := startWith(t, s, 4)
 		e := newEvent("1", in3)
-		p := &keyPlace{key: e.Key, log: 3, logs: 4, expires: time.Now().Add(time.Hour)}
+		p := &keyPlace{key: e.Key, log: 3, expires: time.Now().Add(time.Hour)}
 		of := g.in(g.q.layout().logOf(placeSlot(e.Key)))
 		if err := of.q.writer.do(t.Context(), &change{places: []*keyPlace{p}}); err != nil {
 			t.Fatal(err)
@@ -116,16 +118,38 @@ func TestCrashBeforeTheEvent(t *testing.T) {
 	})
 }
 
+// TestPlaceOfAnEarlierLayout has a switch come between a place and its event: the event
+// gets into the log that has its partition key now, or its order would not hold.
+func TestPlaceOfAnEarlierLayout(t *testing.T) {
+	eachEngine(t, func(t *testing.T, s Settings) {
+		s.StrictDedup = true
+		g := startWith(t, s, 1)
+		id := 0
+		for placeSlot(newEvent(strconv.Itoa(id), "").Key) >= slots/4 { // whose place stays in log 0
+			id++
+		}
+		e := newEvent(strconv.Itoa(id), in3)
+		p := &keyPlace{key: e.Key, expires: time.Now().Add(time.Hour)}
+		if err := g.in(0).q.writer.do(t.Context(), &change{places: []*keyPlace{p}}); err != nil {
+			t.Fatal(err)
+		}
+		g.rearrange(t, 4)
+		g.wantAccepted(t, []bool{true}, e)
+		g.wantAccepted(t, []bool{false}, newEvent(e.ID, in1))
+		g.wantStored(t, 0, 0, 0, 1)
+	})
+}
+
 // TestPlaces commits places one after the other and at once: the first one stays until it
 // has ended, or until its log is not in the layout.
 func TestPlaces(t *testing.T) {
 	eachEngine(t, func(t *testing.T, s Settings) {
 		g := startWith(t, s, 4).in(0)
 		now := time.Now()
-		take := func(epoch int64, log, logs int, expires time.Duration, ids ...string) (taken []int, err error) {
+		take := func(epoch int64, log int, expires time.Duration, ids ...string) (taken []int, err error) {
 			c := &change{epoch: epoch}
 			for i, id := range ids {
-				c.places = append(c.places, &keyPlace{key: newEvent(id, "").Key, log: log + i, logs: logs, expires: now.Add(expires)})
+				c.places = append(c.places, &keyPlace{key: newEvent(id, "").Key, log: log + i, expires: now.Add(expires)})
 			}
 			err = g.q.writer.do(context.Background(), c)
 			return column(c.places, func(p *keyPlace) int { return p.log }), err
@@ -134,21 +158,27 @@ func TestPlaces(t *testing.T) {
 			what    string
 			epoch   int64
 			log     int
-			logs    int
 			expires time.Duration
 			ids     []string
 			want    string
 		}{
-			{"new", 0, 1, 4, time.Hour, []string{"a", "b", "a"}, "[1 2 1] <nil>"},
-			{"again", 0, 0, 4, time.Minute, []string{"b", "a"}, "[2 1] <nil>"},
-			{"not in the layout", 0, 0, 2, time.Minute, []string{"b"}, "[0] <nil>"},
-			{"ended", 0, 3, 4, -time.Minute, []string{"c"}, "[3] <nil>"},
-			{"over an ended one", 0, 2, 4, time.Hour, []string{"c"}, "[2] <nil>"},
-			{"another epoch", 1, 2, 4, time.Hour, []string{"d"}, "[2] " + errMoved.Error()},
+			{"new", 0, 1, time.Hour, []string{"a", "b", "a"}, "[1 2 1] <nil>"},
+			{"again", 0, 0, time.Minute, []string{"b", "a"}, "[2 1] <nil>"},
+			{"ended", 0, 3, -time.Minute, []string{"c"}, "[3] <nil>"},
+			{"over an ended one", 0, 2, time.Hour, []string{"c"}, "[2] <nil>"},
+			{"another epoch", 1, 2, time.Hour, []string{"d"}, "[2] " + errMoved.Error()},
 		} {
-			taken, err := take(step.epoch, step.log, step.logs, step.expires, step.ids...)
+			taken, err := take(step.epoch, step.log, step.expires, step.ids...)
 			if got := fmt.Sprint(taken, err); got != step.want {
 				t.Errorf("%s: %s, want %s", step.what, got, step.want)
+			}
+		}
+		if err := g.q.do(func(tx *tx) error { return tx.exec(`UPDATE webhooks_queue SET epoch = 1`) }); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 { // of an earlier epoch, and of the same
+			if taken, err := take(1, 0, time.Hour, "b", "a"); err != nil || !slices.Equal(taken, []int{0, 1}) {
+				t.Errorf("under the next epoch: %v, %v", taken, err)
 			}
 		}
 		if n := g.number(t, `SELECT count(*) FROM webhooks_places`); n != 3 {
@@ -163,7 +193,7 @@ func TestPlacesEnd(t *testing.T) {
 		g := startWith(t, s, 4).in(0)
 		c := new(change)
 		for n := range 1200 {
-			c.places = append(c.places, &keyPlace{key: newEvent(fmt.Sprint(n), "").Key, logs: 4, expires: time.Now().Add(time.Duration(n%2) * time.Hour)})
+			c.places = append(c.places, &keyPlace{key: newEvent(fmt.Sprint(n), "").Key, expires: time.Now().Add(time.Duration(n%2) * time.Hour)})
 		}
 		if err := g.q.writer.do(t.Context(), c); err != nil {
 			t.Fatal(err)

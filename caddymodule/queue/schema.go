@@ -217,7 +217,8 @@ CREATE TABLE webhooks_layouts (
 CREATE TABLE webhooks_places (
 	key     {blob}  NOT NULL PRIMARY KEY,
 	log     INTEGER NOT NULL,
-	expires BIGINT  NOT NULL
+	expires BIGINT  NOT NULL,
+	epoch   BIGINT  NOT NULL -- of the layout
 ) {without_rowid};
 CREATE INDEX webhooks_places_expires ON webhooks_places (expires);
 `}
