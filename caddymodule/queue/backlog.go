@@ -128,7 +128,7 @@ func (q *eventLog) countHolding(ctx context.Context, r *destinationRow, from, to
 	for n := partSize; n == partSize; {
 		n = 0
 		var seqs []int64
-		err := q.store.query(ctx, `SELECT seq, type FROM webhooks_events WHERE seq > $1 AND seq <= $2 AND source = $3 ORDER BY seq LIMIT $4`,
+		err := q.store.query(ctx, `SELECT seq, type FROM webhooks_events WHERE seq > $1 AND seq <= $2 AND source = $3 ORDER BY seq`+limitTo("$4"),
 			[]any{from, to, source, partSize}, func(rows *sql.Rows) error {
 				var eventType string
 				err := rows.Scan(&from, &eventType)

@@ -31,7 +31,7 @@ func (q *eventLog) Causes(ctx context.Context, destination string) ([]Cause, err
 	}
 	all := []Cause{}
 	err := q.query(ctx, `SELECT name, error, count(*), MIN(tried), MAX(tried) FROM webhooks_deliveries
-		WHERE state = 'dead' AND (name = $1 OR $1 = '') GROUP BY name, error ORDER BY 3 DESC, name, error LIMIT $2`, []any{destination, maxCauses},
+		WHERE state = 'dead' AND (name = $1 OR $1 = '') GROUP BY name, error ORDER BY 3 DESC, name, error`+limitTo("$2"), []any{destination, maxCauses},
 		func(rows *sql.Rows) error {
 			var c Cause
 			var oldest, newest int64

@@ -35,7 +35,7 @@ const columnsOfDead = `e.key, d.name, e.provider, e.event_id, e.type, d.attempts
 func (q *eventLog) DeadLetters(ctx context.Context, destination string, limit int) ([]DeadLetter, error) {
 	all := []DeadLetter{}
 	err := q.query(ctx, `SELECT `+columnsOfDead+` FROM webhooks_deliveries d JOIN webhooks_events e ON e.seq = d.seq
-		WHERE d.state = 'dead' AND (d.name = $1 OR $1 = '') ORDER BY d.tried DESC, d.seq DESC LIMIT $2`, []any{destination, limit},
+		WHERE d.state = 'dead' AND (d.name = $1 OR $1 = '') ORDER BY d.tried DESC, d.seq DESC`+limitTo("$2"), []any{destination, limit},
 		func(rows *sql.Rows) error {
 			d, err := q.store.scanDead(rows)
 			all = append(all, d)

@@ -25,6 +25,10 @@ func (s *store) query(ctx context.Context, query string, args []any, scan func(r
 	return s.dropStaleReaders(eachRow(rows, err, scan))
 }
 
+// limitTo ends a query that returns at most as many rows as a parameter says. A parameter
+// alone would have SQLite prepare the statement again each time: it plans by the number.
+func limitTo(parameter string) string { return ` LIMIT CAST(` + parameter + ` AS BIGINT)` }
+
 // dropStaleReaders has no connection of before used again if an error means that the server
 // is gone or is not the one to read from. It returns the error.
 func (s *store) dropStaleReaders(err error) error {

@@ -24,7 +24,7 @@ func (w *worker) readDue(t target, now time.Time) error {
 	var seqs []int64
 	bytes := windowBytes - w.bytes
 	err := w.q.read(w.era, `SELECT d.seq, d.size, d.attempts, d.replay FROM webhooks_deliveries d
-		WHERE d.name = $1 AND d.state = 'retry' AND d.due <= $2 AND `+w.q.store.isPrimary+` ORDER BY `+order+` LIMIT $3`,
+		WHERE d.name = $1 AND d.state = 'retry' AND d.due <= $2 AND `+w.q.store.isPrimary+` ORDER BY `+order+limitTo("$3"),
 		[]any{w.name, w.q.store.micros(now), want + len(w.open) + w.next.size() + w.writing.size()},
 		func(rows *sql.Rows) error {
 			d := &delivery{hasRow: true, rowWritten: true, since: now}

@@ -56,6 +56,9 @@ func (w *worker) readLogOnce(t target, now time.Time) (more bool, err error) {
 	if limit <= 0 {
 		return false, nil // a worker of another log has taken the tokens in the meantime
 	}
+	if limit < refill && len(w.ready) > 0 && !w.q.writer.recent.has(w.pos) {
+		return false, nil // what is ready goes first
+	}
 	events, pos, err := w.q.after(w.era, w.pos, head, source, limit, windowBytes-w.bytes)
 	if err != nil {
 		return false, err

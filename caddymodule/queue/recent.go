@@ -51,6 +51,13 @@ func (r *recent) add(events []*Event, accepted []bool, last int64) {
 	r.events = r.events[drop:]
 }
 
+// has reports whether all events after pos are in memory.
+func (r *recent) has(pos int64) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return pos >= r.from
+}
+
 // forget removes all events. The log ends at last.
 func (r *recent) forget(last int64) {
 	r.mu.Lock()
@@ -98,7 +105,7 @@ func (q *eventLog) after(e *era, pos, to int64, source string, limit int, bytes 
 	err = q.read(e, `SELECT q.last, `+q.store.timeline+`, COALESCE(e.seq, 0), COALESCE(e.size, 0)
 		FROM webhooks_queue q LEFT JOIN (
 			SELECT e.seq, e.size + COALESCE(r.size, 0) AS size FROM webhooks_events e LEFT JOIN webhooks_requests r ON r.first = e.shared
-			WHERE e.seq > $1 AND e.seq <= $2 AND e.source = $3 ORDER BY e.seq LIMIT $4
+			WHERE e.seq > $1 AND e.seq <= $2 AND e.source = $3 ORDER BY e.seq`+limitTo("$4")+`
 		) AS e ON TRUE WHERE q.id = 1 ORDER BY e.seq`,
 		[]any{pos, to, source, limit}, func(rows *sql.Rows) error {
 			var timeline string

@@ -158,7 +158,7 @@ func (q *eventLog) sweepable(ctx context.Context, after int64, destinations []de
 	b := logPart{last: after}
 	perhaps := make([][]int64, len(destinations)) // awaited by a destination if its conditions hold
 	err := q.store.query(ctx, `SELECT seq, source, type, received, size, EXISTS (SELECT 1 FROM webhooks_deliveries d WHERE d.seq = e.seq)
-		FROM webhooks_events e WHERE seq > $1 ORDER BY seq LIMIT $2`, []any{after, sweepRows}, func(rows *sql.Rows) error {
+		FROM webhooks_events e WHERE seq > $1 ORDER BY seq`+limitTo("$2"), []any{after, sweepRows}, func(rows *sql.Rows) error {
 		var l loggedEvent
 		var source, eventType string
 		var isDeferred bool
@@ -311,7 +311,7 @@ func (q *eventLog) sweepDead(ctx context.Context, e *era, cutoff int64) error {
 	excess := q.budget.dead.excess(q.number, bytes, q.budget.limit.Load()/deadShare)
 	for {
 		var dead []deadRow
-		if err := q.store.query(ctx, `SELECT seq, name, size, tried FROM webhooks_deliveries WHERE state = 'dead' ORDER BY tried LIMIT $1`, []any{sweepRows},
+		if err := q.store.query(ctx, `SELECT seq, name, size, tried FROM webhooks_deliveries WHERE state = 'dead' ORDER BY tried`+limitTo("$1"), []any{sweepRows},
 			func(rows *sql.Rows) error {
 				var d deadRow
 				if err := rows.Scan(&d.seq, &d.name, &d.size, &d.tried); err != nil {

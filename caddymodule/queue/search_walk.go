@@ -100,7 +100,7 @@ func (f *finder) deferredBelow(from, below int64, limit int, states ...string) (
 			query, args = query+` AND name || '' = $4`, append(args, f.Destination)
 		}
 		n, last := 0, int64(0)
-		err = f.q.store.query(f.ctx, query+` ORDER BY seq DESC LIMIT $3`, args, func(rows *sql.Rows) error {
+		err = f.q.store.query(f.ctx, query+` ORDER BY seq DESC`+limitTo("$3"), args, func(rows *sql.Rows) error {
 			err = rows.Scan(&last)
 			n, seqs = n+1, append(seqs, last)
 			return err
@@ -215,7 +215,7 @@ func (f *finder) readIndex(where string, args []any, each func(b *indexBlock) er
 func (f *finder) lookAtLog(from, below int64, deferred []int64) (int64, error) {
 	limit, n, last := f.stepRows(), 0, from
 	err := f.q.store.query(f.ctx, `SELECT seq, provider, source, type, subject, partition_key, event_id, received FROM webhooks_events
-		WHERE seq >= $1 AND seq < $2 ORDER BY seq DESC LIMIT $3`, []any{from, below, limit}, func(rows *sql.Rows) error {
+		WHERE seq >= $1 AND seq < $2 ORDER BY seq DESC`+limitTo("$3"), []any{from, below, limit}, func(rows *sql.Rows) error {
 		var e Summary
 		var received int64
 		err := rows.Scan(&e.Seq, &e.Provider, &e.Source, &e.Type, &e.Subject, &e.PartitionKey, &e.EventID, &received)

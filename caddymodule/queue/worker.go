@@ -18,6 +18,11 @@ const (
 	// twice its concurrency if that is more.
 	window = 256
 
+	// refill is for how many events there must be room before some are read back from
+	// the log, unless nothing else is ready: a read of one costs about as much as a read
+	// of many.
+	refill = window / 4
+
 	// windowBytes is about the maximum number of their bytes.
 	windowBytes = 8 << 20
 
