@@ -21,6 +21,10 @@ const (
 	// stops for that.
 	remainingPages = 200
 
+	// overduePages is how much longer the WAL may get before the writer stops, however
+	// many pages are left.
+	overduePages = 2 * restartPages
+
 	// longPages is the length of the WAL, 128 MB, that is reported.
 	longPages = 8 * restartPages
 )
@@ -33,7 +37,9 @@ const (
 // which therefore never begins anew. So when the WAL has restartPages, checkpoints follow
 // each other until few pages remain. Those the writer copies itself: it waits for readers
 // that began earlier, for at most restartTimeout. If another process reads for longer,
-// the WAL grows, and the writer tries again every restartPages.
+// the WAL grows, and the writer tries again every restartPages. If the writer is so fast
+// that many pages remain, it copies them all the same once there are overduePages more:
+// its answers wait, and the WAL does not grow for ever.
 type checkpointer struct {
 	db      *sql.DB  // one connection
 	file    *os.File // SQLite's
@@ -140,10 +146,11 @@ func (c *checkpointer) step() {
 			return
 		}
 		c.reportLength(length)
-		if length < int(c.restartAt.Load()) {
+		due := int(c.restartAt.Load())
+		if length < due {
 			return
 		}
-		if length-copied <= remainingPages || copied == before {
+		if length-copied <= remainingPages || copied == before || length >= due+overduePages {
 			c.restart.Store(true)
 			return
 		}

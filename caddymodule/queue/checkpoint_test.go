@@ -67,15 +67,15 @@ func TestWALIsBounded(t *testing.T) {
 			done <- err
 		}()
 	}
-	add(5 * restartPages)
+	add(10 * restartPages)
 	cancel()
 	for range readers {
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
 	}
-	if n := walPages(t, s); n > 2*restartPages {
-		t.Errorf("the WAL has %d pages after %d were written", n, 5*restartPages)
+	if n := walPages(t, s); n > restartPages+2*overduePages {
+		t.Errorf("the WAL has %d pages after %d were written", n, 10*restartPages)
 	}
 	if reads.Load() == 0 {
 		t.Error("nothing was read meanwhile")
@@ -111,9 +111,12 @@ func TestWALWithAReadThatStaysOpen(t *testing.T) {
 	if _, err := reader.ExecContext(t.Context(), `COMMIT`); err != nil {
 		t.Fatal(err)
 	}
-	add(2 * restartPages)
-	if n := walPages(t, s); n >= long/2 {
-		t.Errorf("the WAL has %d pages after the read has ended, %d before", n, long)
+	// It begins anew after a few checkpoints. When they run is up to the machine.
+	for tries := 1; walPages(t, s) >= long/2; tries++ {
+		if tries > 20 {
+			t.Fatalf("the WAL has %d pages after the read has ended, %d before", walPages(t, s), long)
+		}
+		add(restartPages)
 	}
 }
 
