@@ -3,6 +3,7 @@ package queue
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -21,6 +22,15 @@ func (c *tripCounter) note(what string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.trips = append(c.trips, strings.Join(strings.Fields(what), " "))
+}
+
+// take returns what was noted since it was called last.
+func (c *tripCounter) take() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	trips := c.trips
+	c.trips = nil
+	return trips
 }
 
 func (c *tripCounter) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data pgx.TraceQueryStartData) context.Context {
@@ -129,4 +139,38 @@ func TestRoundTrips(t *testing.T) {
 		}
 	}
 	g.wantBytes(t)
+}
+
+// TestReadsOfABacklog counts the reads of the log by a destination that is behind: each
+// brings many events, although attempts end one after the other.
+func TestReadsOfABacklog(t *testing.T) {
+	t.Parallel()
+	counter := new(tripCounter)
+	s := postgresSettings(t, sharedServer.database(t))
+	s.tracer = counter
+	r := &receiver{answer: slow(time.Millisecond)}
+	g := start(t, s, newDestination("a", r.deliver))
+	waitDeclared(t, g.g)
+	if err := g.q.Pause(t.Context(), "a"); err != nil {
+		t.Fatal(err)
+	}
+	const behind = 2000 // and what is in memory
+	for part := range slices.Chunk(newEvents(behind+recentEvents), 500) {
+		g.keep(t, part...)
+	}
+	counter.take()
+	if err := g.q.Resume(t.Context(), "a"); err != nil {
+		t.Fatal(err)
+	}
+	g.drain(t, "a")
+	r.wantEachOnce(t, behind+recentEvents)
+	reads := 0
+	for _, trip := range counter.take() {
+		if strings.Contains(trip, "e.source = $3") && !strings.HasPrefix(trip, "prepare") {
+			reads++
+		}
+	}
+	if most := behind/refill + 10; reads == 0 || reads > most {
+		t.Errorf("%d reads, want at most %d", reads, most)
+	}
 }
