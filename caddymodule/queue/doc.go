@@ -141,14 +141,15 @@
 // delivery for the life of a delivery, and worker.step for the order of things.
 //
 // In SQLite, a commit appends to the WAL. Another goroutine copies the WAL into the file
-// in steps and syncs that, so that no answer waits for it; see checkpointer.
+// in steps and syncs that. Answers wait for it only if it falls far behind; see
+// checkpointer.
 //
 // # Leases and eras
 //
 // Each gateway renews a lease in webhooks_gateways of each log every second. A destination
 // is worked by the gateway in its row, until that gateway's lease has ended; see spread for
-// which gateway works which in which log. The lease number of a destination grows each time that a gateway
-// acquires it. Progress names the number under which it was made, and has no effect under
+// which gateway works which in which log. The lease number of a destination grows each
+// time that a gateway acquires it. Progress names the number under which it was made, and has no effect under
 // another one. So a gateway that was cut off may repeat attempts, but never moves a
 // position, settles an event or counts an attempt.
 //
@@ -157,8 +158,8 @@
 // with it all attempts, reads and leases of the old one; a server with an older timeline
 // than one seen before is refused. A new layout ends the era once the leases of the old one
 // are handed back, and nobody acquires one under it as long as a gateway may still have one
-// of before: parts of two layouts must not add up. In SQLite there is one era and one holder: locks on
-// the file keep other processes out.
+// of before: parts of two layouts must not add up. In SQLite there is one era and one
+// holder: locks on the file keep other processes out.
 //
 // # What is promised
 //
