@@ -20,7 +20,7 @@ const (
 	fleetConcurrency = 6
 
 	// fleetChapter is how many events are checked together.
-	fleetChapter = 10000
+	fleetChapter = 5000
 
 	// frozen is how long a gateway is stopped: longer than its lease.
 	frozen = 6 * time.Second

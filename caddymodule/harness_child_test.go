@@ -27,8 +27,9 @@ const (
 	// commitMargin is what the commit itself may take on a busy machine.
 	commitMargin = 400 * time.Millisecond
 
-	// childPatience is how long a child may take for what it is to do.
-	childPatience = 60 * time.Second
+	// childPatience is how long a child may take for what it is to do. It is long because
+	// other work on the machine may take most of the time.
+	childPatience = 3 * time.Minute
 )
 
 // durableSite is a site that queues Notifly's events and delivers them.
