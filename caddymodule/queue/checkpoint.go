@@ -52,8 +52,8 @@ type checkpointer struct {
 
 	// unsynced means that a sync of the file has failed. Pages that the system reported
 	// as written may be lost, and SQLite would not copy them again. The WAL has them, so
-	// it is kept until a new process replays it: there are no more checkpoints, and the
-	// connections stay open, because closing the last one removes the WAL.
+	// it is kept until a new process replays it: checkpoints end, and the connections stay
+	// open, because closing the last one removes the WAL.
 	unsynced atomic.Bool
 
 	isLong bool // was reported; belongs to run

@@ -16,8 +16,8 @@ type switching struct {
 	stores []*store // by log; nil for one that does not exist
 }
 
-// switchTo completes a layout: log 0 comes last, so that whoever finds it there knows that
-// all logs have it.
+// switchTo completes a layout: log 0 comes last, so that a gateway that finds it there
+// knows that all logs have it.
 func (q *Queue) switchTo(ctx context.Context, s *survey, to layoutRow) error {
 	w := &switching{Queue: q, survey: s, from: s.current(), to: to, stores: make([]*store, MaxLogs)}
 	defer w.close()

@@ -18,7 +18,7 @@ postgres=/usr/lib/postgresql/15
 # Tests that cannot pass on Citus. Those that need a server of their own skip themselves.
 left_out=(
 	TestServerStops               # it stops its server under load
-	TestProgressOfAnotherTimeline # there is no timeline to see
+	TestProgressOfAnotherTimeline # a timeline cannot be seen
 	TestLateCommit                # it adds a trigger, which Citus does not support
 	TestCheckFinds                # it drops a constraint by a name that Citus cannot change
 	TestUpgrade                   # it loads an older queue from a script of several commands
